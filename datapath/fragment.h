@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Fragments: the first one has the ports, and leaves them here for those that follow. */
+#ifndef FRAGMENT_H
+#define FRAGMENT_H
+
+#include "flow.h"
+
+#define FRAGMENT_TIMEOUT 30 /* seconds; ip_frag_time of Linux, net/ipv4/ip_fragment.c */
+
+static __always_inline struct fragment_key fragment_key(const struct packet *pkt)
+{
+	return (struct fragment_key){
+		.peer = pkt->tuple.peer,
+		.id = pkt->fragment_id,
+		.vip = pkt->tuple.vip,
+		.protocol = pkt->fragment_protocol,
+	};
+}
+
+/* Keeps the ports of a first fragment that is forwarded. */
+GLOBAL int keep_ports(struct packet *pkt)
+{
+	struct fragment fragment = {};
+	struct fragment_key key;
+
+	if (!pkt || is_later_fragment(pkt))
+		return 0;
+	key = fragment_key(pkt);
+	fragment.peer_port = pkt->tuple.peer_port;
+	fragment.vip_port = pkt->tuple.vip_port;
+	fragment.seen = tick_now(pkt);
+	fragment.protocol = pkt->tuple.protocol;
+	return bpf_map_update_elem(&xlb_fragments, &key, &fragment, BPF_ANY);
+}
+
+/* Gives a later fragment the ports of its first. */
+GLOBAL int recall_ports(struct packet *pkt)
+{
+	struct fragment *fragment;
+	struct fragment_key key;
+
+	if (!pkt)
+		return false;
+	key = fragment_key(pkt);
+	fragment = bpf_map_lookup_elem(&xlb_fragments, &key);
+	if (!fragment || is_past(tick_now(pkt), fragment->seen, FRAGMENT_TIMEOUT))
+		return false;
+	pkt->tuple.peer_port = fragment->peer_port;
+	pkt->tuple.vip_port = fragment->vip_port;
+	pkt->tuple.protocol = fragment->protocol;
+	return true;
+}
+
+#endif

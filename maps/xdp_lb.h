@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the data path and the helper share: the bytes of every map.
+ *
+ * Conventions, unless a field says otherwise:
+ *  - what came from a packet (addresses, ports) is in network byte order, all else in the host's;
+ *  - an IPv4 address is stored as ::ffff:a.b.c.d, so that one key serves both families;
+ *  - zero means unset: numbers of VIPs, services, backends and tables start at 1;
+ *  - padding is explicit, is named `unused`, and is zero (map keys are compared as bytes).
+ *
+ * Who writes what: the helper (or bpftool) writes configuration, the data path writes flows,
+ * fragments, sources and counters. The helper frees flows (see struct flow) and zeroes counters.
+ */
+#ifndef XDP_LB_H
+#define XDP_LB_H
+
+#include <linux/types.h>
+
+/*
+ * The version of all that follows. It is the number of entries of the map xlb_config, so that any
+ * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
+ */
+#define LAYOUT_VERSION 1
+
+/* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
+#ifndef MAX_SERVICES
+#define MAX_SERVICES 1024
+#endif
+#ifndef MAX_BACKENDS
+#define MAX_BACKENDS 8192
+#endif
+#ifndef FLOW_BUCKET_BITS
+#define FLOW_BUCKET_BITS 16 /* times FLOW_WAYS flows: 524,288 */
+#endif
+#ifndef MAX_FRAGMENTED
+#define MAX_FRAGMENTED 16384 /* fragmented datagrams under way */
+#endif
+#ifndef MAX_DENIED
+#define MAX_DENIED 262144
+#endif
+#ifndef MAX_SOURCES
+#define MAX_SOURCES 262144 /* rate-limited sources that are remembered */
+#endif
+
+#define MAX_TABLES (2 * MAX_SERVICES) /* the one in use, and the one being swapped in */
+#define DEFAULT_SLOTS 65537
+#define MAX_SLOTS 655373 /* a prime; 100 slots for each of 6,500 backends */
+#define DEFAULT_WEIGHT 100
+#define MAX_WEIGHT 1000
+#define ANY_PORT 0 /* in struct service_key: every port that no more specific service has */
+
+/*
+ * Time in the maps is a 32-bit count of ticks of 2^20 ns (1.05 ms) of CLOCK_MONOTONIC: a shift, not
+ * a division, and it wraps after 52 days. Differences of it are right across the wrap.
+ */
+#define TICK_SHIFT 20
+#define TICKS_PER_SECOND 954
+
+/* Idle timeouts of flows in seconds, where struct config has none. */
+#define DEFAULT_TCP_TIMEOUT 900
+#define DEFAULT_FIN_TIMEOUT 120
+#define DEFAULT_UDP_TIMEOUT 300
+#define HALF_OPEN_TIMEOUT 60
+
+struct address {
+	__be32 word[4];
+};
+
+/*
+ * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients, backends
+ * or routers, has a VIP as its destination. The flag is a promise that saves a look at the flow
+ * table: it is cleared before the first service in mode nat appears, and set when the last is gone.
+ */
+#define VIP_STATELESS 1 /* flag: no service of this VIP is in mode nat */
+struct vip {
+	__u16 number; /* 1 to MAX_SERVICES */
+	__u16 flags;
+};
+
+/* xlb_services: what is balanced. An update swaps the whole service at once: it is the one point
+ * where a change of configuration takes effect for the data path and for readers. */
+struct service_key {
+	__u16 vip;
+	__be16 port; /* or ANY_PORT */
+	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 unused[3];
+};
+
+enum mode {
+	MODE_NAT,
+	MODE_DSR,
+	MODE_IPIP,
+};
+
+enum hash {
+	HASH_FLOW, /* client's address and both ports */
+	HASH_SOURCE, /* client's address */
+};
+
+struct service {
+	__u32 number; /* 1 to MAX_SERVICES: index in xlb_svc_stats, xlb_limits */
+	__u32 table; /* index in xlb_tables */
+	__u32 slots; /* how many of the table's entries are slots */
+	__u8 mode; /* enum mode */
+	__u8 hash; /* enum hash */
+	__u16 unused;
+	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left */
+	__u32 changed; /* tick when its table was last swapped; UDP flows in transition go by it */
+};
+
+/*
+ * xlb_tables: a table per service, an array of `slots` slots and then, for the helper alone, one
+ * struct member for each configured backend. A table set up by hand may have no members: then its
+ * owners are its backends. The owner of slot (hash * slots) >> 32 gets a new flow.
+ */
+struct slot {
+	__u16 owner; /* backend, or 0 */
+	__u16 former; /* in transition: the backend whose flows may live on; or 0 */
+	__u32 seen; /* tick when a packet last needed the former owner; data path and helper */
+};
+
+enum state {
+	STATE_UP,
+	STATE_DRAINING,
+	STATE_DOWN,
+};
+
+struct member {
+	__u16 backend;
+	__u16 weight; /* 1 to MAX_WEIGHT */
+	__u8 state; /* enum state */
+	__u8 healthy; /* whether it was up and resolved when the table was made */
+	__u16 generation; /* what the backend's is to be */
+};
+
+/* The way to a backend: the next hop's MAC, our own on that device, and the device (0: the one that
+ * the packet came in by). A next hop of MAC zero is not resolved. */
+struct hop {
+	__u8 mac[6];
+	__u8 own_mac[6]; /* zero: the destination MAC that the packet came with */
+	__u32 ifindex;
+};
+
+#define BACKEND_HOP 1 /* flag: which of the two hops is in force; flipped in one store */
+#define BACKEND_MAC_GIVEN 2 /* flag: the MAC is the administrator's, not resolved */
+
+/*
+ * xlb_backends: index is the backend's number. Address, port and service do not change while the
+ * number is in use. A flow whose generation is not its backend's has ended: so `down` and `del` end
+ * all flows of a backend in one store.
+ */
+struct backend {
+	struct address address;
+	__be16 port; /* 0: the client's destination port */
+	__u16 generation;
+	__u16 service; /* number of its service; 0: not in use */
+	__u16 flags;
+	__u32 drained; /* second of CLOCK_MONOTONIC when it began to drain; 0: not draining */
+	__u16 mtu[2]; /* of each hop; 0: not known */
+	struct hop hop[2];
+};
+
+/*
+ * What a packet to a VIP says of its flow: where from, and to which port. Network byte order except
+ * vip. This and no more is hashed (with vip as 0, so that all balancers agree) and compared.
+ */
+struct tuple {
+	struct address peer; /* source: the client, or in NAT mode the backend */
+	__be16 peer_port; /* source port */
+	__be16 vip_port; /* destination port */
+	__u16 vip;
+	__u8 protocol;
+	__u8 unused;
+} __attribute__((aligned(8)));
+
+#define FLOW_ESTABLISHED 1 /* both sides were heard: TCP handshake complete, or UDP answered */
+#define FLOW_CLIENT_FIN 2
+#define FLOW_BACKEND_FIN 4
+#define FLOW_RESET 8
+#define FLOW_SYN_ACK 16 /* the backend has answered; `isn` holds */
+
+/*
+ * A flow: one record for both directions. In mode nat it lies in the bucket that `server` hashes
+ * to, and a pointer in the bucket of `client` leads to it; a remembered flow of the other modes
+ * lies in the bucket of `client`, with `server` the same as `client`. The record alone owns the
+ * port that its backend sees (server.vip_port): a pointer to it counts only if the record's client
+ * is the packet's.
+ *
+ * A record is written by who holds its bucket's lock, with life 0 meanwhile. To end it, from
+ * anywhere: store 0 to life.
+ */
+struct flow {
+	__u32 life; /* 0: free or being written; else differs from that of earlier flows here */
+	__u32 seen; /* tick of its last packet */
+	struct tuple client; /* packets from the client carry it */
+	struct tuple server; /* packets from the backend carry it */
+	__u16 service; /* number */
+	__u16 backend;
+	__u16 generation; /* of the backend when the flow began */
+	__u8 state; /* FLOW_* */
+	__u8 unused;
+	__u8 client_mac[6]; /* next hop back to the client: the source MAC of its packets */
+	__u8 own_mac[6]; /* the destination MAC of the client's packets */
+	__u16 address_sum; /* ones' complement: backend's address minus client's */
+	__u16 flow_sum; /* the same of addresses and ports, for L4 checksums */
+	__u32 ifindex; /* device that the client's packets come in by */
+	__u32 isn; /* the backend's initial sequence number, if FLOW_SYN_ACK */
+	__u32 serial; /* the last life given out here */
+	__u32 client_hash; /* of the client tuple */
+};
+
+#define FLOW_WAYS 8
+#define FLOW_POINTERS 16
+#define FLOW_BUCKETS (1 << FLOW_BUCKET_BITS)
+#define FLOW_WAY_BITS 3
+#define FLOW_INDEX_BITS (FLOW_BUCKET_BITS + FLOW_WAY_BITS)
+
+/*
+ * xlb_flows: what one value of the hash leads to. `tag` is the full hash of the way's server tuple
+ * (0: never used). A pointer is the index of a flow (bucket * FLOW_WAYS + way) in its low
+ * FLOW_INDEX_BITS bits, with bits of the client tuple's hash, the topmost set, above.
+ */
+struct flow_bucket {
+	__u32 lock; /* 1: held by the data path */
+	__u32 unused[7];
+	__u32 tag[FLOW_WAYS];
+	__u32 pointer[FLOW_POINTERS];
+	struct flow way[FLOW_WAYS];
+};
+
+/* xlb_fragments: the ports of a fragmented datagram, from its first fragment. */
+struct fragment_key {
+	struct address peer;
+	__be32 id; /* IPv4: 16 bits */
+	__u16 vip;
+	__u8 protocol; /* as the IP or fragment header has it */
+	__u8 unused;
+};
+
+struct fragment {
+	__be16 peer_port;
+	__be16 vip_port;
+	__u32 seen; /* tick */
+	__u8 protocol;
+	__u8 unused[3];
+};
+
+#define CONFIG_DENY 1 /* xlb_deny has entries */
+#define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
+
+/* xlb_config: entry 0. What is 0 is at its default. */
+struct config {
+	__u32 tcp_timeout; /* seconds */
+	__u32 fin_timeout;
+	__u32 udp_timeout;
+	__u32 flags; /* CONFIG_* */
+	/* Filter of the trace; what is zero matches all. */
+	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
+};
+
+/* xlb_deny: longest match on the source; IPv4 prefixes are 96 bits longer. Value is not used. */
+struct deny_key {
+	__u32 length; /* bits, 0 to 128 */
+	struct address prefix;
+};
+
+/* xlb_limits: index is the service's number. */
+struct limit {
+	__u32 pps; /* packets per second and source; 0: no limit */
+	__u32 burst; /* packets */
+	__u32 flows; /* new flows per second; 0: no limit */
+	__u32 unused;
+	__u64 next_flow; /* data path: ns when the next new flow conforms (GCRA) */
+};
+
+/* xlb_sources: who sends to a service with a limit. Value: __u64, ns when the next packet conforms. */
+struct source_key {
+	struct address source; /* IPv6: its /64 */
+	__u32 service;
+};
+
+/*
+ * What became of a packet: name, XDP action, reason as printed. Every packet has exactly one; it is
+ * the index of the counters. Append only, before VERDICTS: dumps of older programs stay readable.
+ */
+#define VERDICT_LIST(X)                                                                            \
+	X(FORWARDED, TX, "forwarded")                                                              \
+	X(REDIRECTED, REDIRECT, "forwarded")                                                       \
+	X(NOT_IP, PASS, "not-ip")                                                                  \
+	X(NO_SERVICE, PASS, "no-service")                                                          \
+	X(NO_FLOW, PASS, "no-flow")                                                                \
+	X(OTHER_HOST, PASS, "other-host")                                                          \
+	X(FRAGMENT_EARLY, PASS, "fragment-early")                                                  \
+	X(TOO_MANY_HEADERS, PASS, "too-many-headers")                                              \
+	X(MALFORMED, DROP, "malformed")                                                            \
+	X(NO_BACKEND, DROP, "no-backend")                                                          \
+	X(NO_NEIGHBOUR, DROP, "no-neighbour")                                                      \
+	X(NO_PORT, DROP, "no-port")                                                                \
+	X(TABLE_FULL, DROP, "table-full")                                                          \
+	X(FLOW_GONE, DROP, "flow-gone")                                                            \
+	X(TTL_ANSWERED, TX, "ttl")                                                                 \
+	X(TTL, DROP, "ttl")                                                                        \
+	X(TOO_BIG_ANSWERED, TX, "too-big")                                                         \
+	X(TOO_BIG, DROP, "too-big")                                                                \
+	X(DENIED, DROP, "denied")                                                                  \
+	X(RATE_LIMITED, DROP, "rate-limited")                                                      \
+	X(FLOW_LIMITED, DROP, "flow-limited")                                                      \
+	X(INTERNAL, ABORTED, "internal")
+
+/* clang-format off */
+enum verdict {
+#define VERDICT_NAME(name, action, reason) VERDICT_##name,
+	VERDICT_LIST(VERDICT_NAME)
+#undef VERDICT_NAME
+	VERDICTS,
+};
+/* clang-format on */
+
+#define VERDICT_ROOM 31 /* verdicts that struct service_stats has room for */
+
+struct counter {
+	__u64 packets;
+	__u64 bytes; /* of frames, from the Ethernet header */
+};
+
+/* xlb_svc_stats, per CPU: index is the service's number; 0 counts the packets of no service, and
+ * STATS_RETIRED what deleted services had counted (helper). So the totals never go back. */
+#define STATS_NO_SERVICE 0
+#define STATS_RETIRED (MAX_SERVICES + 1)
+struct service_stats {
+	__u64 flows; /* begun */
+	__u64 unused;
+	struct counter verdict[VERDICT_ROOM];
+};
+
+/* xlb_be_stats, per CPU: index is the backend's number. Forwarded packets, either direction. */
+struct backend_stats {
+	struct counter total;
+	__u64 flows; /* begun */
+	__u64 unused;
+};
+
+/* How a packet came to its backend, or that it has none. */
+enum choice {
+	CHOICE_NONE,
+	CHOICE_FLOW, /* a known flow */
+	CHOICE_TABLE, /* the slot's owner */
+	CHOICE_FORMER, /* the slot's former owner: the slot is in transition */
+};
+
+/* xlb_trace (ring buffer): a decision. */
+struct event {
+	__u64 time; /* ns of CLOCK_MONOTONIC */
+	struct tuple tuple; /* of the packet */
+	struct address vip;
+	__u32 length; /* bytes of the frame */
+	__u16 backend;
+	__u16 service; /* number */
+	__u8 verdict;
+	__u8 choice; /* enum choice */
+	__u8 from_backend; /* the packet is an answer */
+	__u8 unused;
+	__u32 ifindex; /* it came in by */
+};
+
+/*
+ * A dry run: no real packet has metadata, so one that has (BPF_PROG_TEST_RUN) leaves no trace in
+ * flows, tables or counters, and the data path writes its decision into the metadata.
+ */
+struct decision {
+	__u16 verdict;
+	__u16 choice;
+	__u16 backend;
+	__u16 service;
+};
+
+_Static_assert(sizeof(struct service_key) == 8, "hashed as one word");
+_Static_assert(sizeof(struct tuple) == 24, "compared as three words");
+_Static_assert(sizeof(struct slot) == 8 && sizeof(struct member) == 8, "share a table");
+_Static_assert(sizeof(struct backend) == 64, "one cache line");
+_Static_assert(sizeof(struct flow) == 96, "two cache lines");
+_Static_assert(sizeof(struct flow_bucket) == 896, "a multiple of the cache line");
+_Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
+_Static_assert(sizeof(struct fragment_key) == 24, "no padding");
+_Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
+_Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
+_Static_assert(MAX_BACKENDS < 65536 && MAX_SERVICES < 65536, "numbers fit 16 bits");
+_Static_assert(VERDICTS <= VERDICT_ROOM, "room for every verdict");
+
+#endif

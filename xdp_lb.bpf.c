@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xdp-lb: a layer-4 load balancer in one XDP program. A packet's way, a header for each stage:
+ *
+ *   parse      datapath/packet.h    frame -> struct packet, nothing decided
+ *   find       datapath/service.h   is its destination a VIP, whose service is it
+ *   admit      datapath/service.h   deny list, limits
+ *   flow       datapath/flow.h      mode nat: is its flow known; begin one
+ *   pick       datapath/pick.h      which backend gets a new flow
+ *   rewrite    datapath/rewrite.h   addresses, ports, checksums, MACs (tunnel.h, icmp.h)
+ *   account    datapath/account.h   the one exit: counters, trace
+ *
+ * Each stage returns VERDICTS to go on, or the verdict that ends the packet's way.
+ */
+#include "datapath/account.h"
+#include "datapath/fragment.h"
+#include "datapath/icmp.h"
+#include "datapath/packet.h"
+#include "datapath/pick.h"
+#include "datapath/tunnel.h"
+
+/* A packet of a NAT flow, known or just begun, to its other side. */
+static __always_inline enum verdict forward_nat(struct xdp_md *ctx, struct packet *pkt,
+						const struct found *found)
+{
+	struct flow *flow = found->flow;
+	struct backend *backend = backend_at(flow->backend);
+	struct hop *hop;
+
+	if (!backend)
+		return VERDICT_INTERNAL;
+	hop = current_hop(backend);
+	if (!is_for_us(ctx, hop))
+		return VERDICT_OTHER_HOST;
+	if (pkt->dry_run)
+		return VERDICT_FORWARDED;
+	if (ttl_expires(ctx, pkt))
+		return VERDICT_TTL;
+	if (!found->from_backend) {
+		if (!fits(pkt, backend, 0))
+			return VERDICT_TOO_BIG;
+		learn_way_back(ctx, flow);
+	}
+	track_flow(ctx, pkt, flow);
+	if (pkt->fragment)
+		keep_ports(pkt);
+	translate(ctx, pkt, found);
+	return send_to_other_side(ctx, found, hop);
+}
+
+/* Admits a packet of a known NAT flow. Returns VERDICTS to go on, or the verdict. */
+static __always_inline enum verdict admit_known(struct packet *pkt, const struct config *config,
+						const struct found *found)
+{
+	pkt->service = found->flow->service;
+	pkt->backend = found->flow->backend;
+	pkt->choice = CHOICE_FLOW;
+	pkt->from_backend = found->from_backend;
+	if (pkt->malformed)
+		return VERDICT_MALFORMED;
+	return found->from_backend ? VERDICTS : admit_packet(pkt, config);
+}
+
+/* Whether a packet of no known flow may begin one. TCP flows begin with SYN. */
+static __always_inline bool begins_nat_flow(const struct packet *pkt)
+{
+	if (pkt->tuple.protocol == IPPROTO_UDP)
+		return !is_later_fragment(pkt);
+	return begins_connection(pkt);
+}
+
+/* Begins a flow in mode nat. Returns VERDICTS and the flow, or the verdict. */
+static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet *pkt,
+					      struct found *found)
+{
+	enum verdict verdict;
+
+	if (!admit_flow(pkt))
+		return VERDICT_FLOW_LIMITED;
+	if (pkt->dry_run)
+		return VERDICT_FORWARDED;
+	if (ttl_expires(ctx, pkt))
+		return VERDICT_TTL;
+	verdict = begin_flow(ctx, pkt);
+	if (verdict != VERDICTS)
+		return verdict;
+	found->flow = flow_at(pkt->flow);
+	if (!found->flow)
+		return VERDICT_INTERNAL;
+	found->life = READ_ONCE(found->flow->life);
+	count_flow(pkt);
+	return VERDICTS;
+}
+
+/* A packet to a service in mode dsr or ipip, or an ICMP error about what a backend sent as the VIP. */
+static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct packet *pkt,
+						     struct backend *backend, __u32 mode)
+{
+	if (begins_connection(pkt) && !admit_flow(pkt))
+		return VERDICT_FLOW_LIMITED;
+	if (pkt->dry_run)
+		return VERDICT_FORWARDED;
+	if (pkt->fragment)
+		keep_ports(pkt);
+	if (begins_connection(pkt))
+		count_flow(pkt);
+	return mode == MODE_IPIP ? tunnel_packet(ctx, pkt, backend) :
+				   direct_packet(ctx, pkt, backend);
+}
+
+/*
+ * A packet of no known NAT flow: that of a service, or the host's own. Returns VERDICTS and the flow
+ * that it began, or the verdict.
+ */
+static __always_inline enum verdict balance_packet(struct xdp_md *ctx, struct packet *pkt,
+						   const struct config *config, struct found *found)
+{
+	struct service *service = find_service(pkt);
+	struct backend *backend;
+	enum verdict verdict;
+
+	if (!service)
+		return VERDICT_NO_SERVICE;
+	if (pkt->malformed)
+		return VERDICT_MALFORMED;
+	verdict = admit_packet(pkt, config);
+	if (verdict != VERDICTS)
+		return verdict;
+	if (service->mode == MODE_NAT && !begins_nat_flow(pkt))
+		return VERDICT_NO_FLOW;
+	pkt->backend = pick_backend(ctx, pkt, service);
+	backend = backend_at(pkt->backend);
+	if (!pkt->backend || !backend)
+		return VERDICT_NO_BACKEND;
+	if (is_zero_mac(current_hop(backend)->mac))
+		return VERDICT_NO_NEIGHBOUR;
+	if (!is_for_us(ctx, current_hop(backend)))
+		return VERDICT_OTHER_HOST;
+	if (service->mode == MODE_NAT)
+		return begin_nat(ctx, pkt, found);
+	return forward_by_table(ctx, pkt, backend, service->mode);
+}
+
+/* Relays an error about a NAT flow. */
+static __always_inline enum verdict relay_to_side(struct xdp_md *ctx, struct packet *pkt,
+						  const struct config *config,
+						  const struct error_place *place)
+{
+	struct backend *backend;
+	struct found found;
+
+	found = find_flow(config, &pkt->tuple, pkt->hash, tick_now(pkt));
+	if (!found.flow)
+		return VERDICT_NO_FLOW;
+	pkt->service = found.flow->service;
+	pkt->backend = found.flow->backend;
+	pkt->choice = CHOICE_FLOW;
+	pkt->from_backend = found.from_backend;
+	backend = backend_at(pkt->backend);
+	if (pkt->malformed || !backend)
+		return VERDICT_MALFORMED;
+	if (!is_for_us(ctx, current_hop(backend)))
+		return VERDICT_OTHER_HOST;
+	translate_error(ctx, pkt, place, &found);
+	return send_to_other_side(ctx, &found, current_hop(backend));
+}
+
+/*
+ * An ICMP packet to a VIP: an error about a flow, or the host's. Returns VERDICTS for an error about
+ * what a backend has sent as the VIP (dsr, ipip): it goes the way of the flow, whose tuple the packet
+ * has now.
+ */
+GLOBAL int relay_error(struct xdp_md *ctx, struct packet *pkt)
+{
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct error_place place;
+	struct service *service;
+	struct icmp_error *icmp;
+	bool malformed;
+
+	if (!pkt || !config)
+		return VERDICT_INTERNAL;
+	place = (struct error_place){ pkt->l3, pkt->l4, pkt->l4 + pkt->payload };
+	malformed = pkt->malformed || (!pkt->ipv6 && !ipv4_intact(ctx, pkt));
+	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
+	if (pkt->dry_run || pkt->fragment || !icmp || !is_error(pkt, icmp))
+		return VERDICT_NO_SERVICE;
+	if (ttl_expires(ctx, pkt))
+		return VERDICT_NO_SERVICE;
+	if (!parse_quote(ctx, pkt))
+		return VERDICT_NO_SERVICE;
+	pkt->malformed = malformed;
+	pkt->hash = hash_tuple(&pkt->tuple);
+	service = find_service(pkt);
+	if (!service || service->mode == MODE_NAT)
+		return relay_to_side(ctx, pkt, config, &place);
+	pkt->l3 = place.l3;
+	pkt->l4 = place.icmp;
+	pkt->payload = place.end - place.icmp;
+	return VERDICTS;
+}
+
+/* Whether a new connection takes the tuple of one that is closed. */
+static __always_inline bool is_reborn(const struct packet *pkt, const struct found *found)
+{
+	return !found->from_backend && begins_connection(pkt) && is_closed(found->flow);
+}
+
+/* Finds the NAT flow of a TCP or UDP packet. Returns VERDICTS to go on, or the verdict. */
+static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet *pkt,
+					       const struct config *config, bool stateless,
+					       struct found *found)
+{
+	if (is_later_fragment(pkt) ? !recall_ports(pkt) : !parse_ports(ctx, pkt))
+		return is_later_fragment(pkt) ? VERDICT_FRAGMENT_EARLY : VERDICT_NO_SERVICE;
+	if (pkt->tuple.protocol != IPPROTO_TCP && pkt->tuple.protocol != IPPROTO_UDP)
+		return VERDICT_NO_SERVICE;
+	check_headers(ctx, pkt);
+	pkt->hash = hash_tuple(&pkt->tuple);
+	if (stateless)
+		return VERDICTS;
+	*found = find_flow(config, &pkt->tuple, pkt->hash, tick_now(pkt));
+	if (!found->flow)
+		return VERDICTS;
+	if (!is_reborn(pkt, found))
+		return admit_known(pkt, config, found);
+	if (!pkt->dry_run)
+		end_flow(found->flow);
+	found->flow = NULL;
+	return VERDICTS;
+}
+
+static __always_inline enum verdict balance(struct xdp_md *ctx, struct packet *pkt,
+					    const struct config *config)
+{
+	enum verdict verdict = parse_headers(ctx, pkt);
+	struct found found = {};
+	struct vip *vip;
+
+	if (verdict != VERDICTS)
+		return verdict;
+	vip = find_vip(pkt);
+	if (!vip)
+		return VERDICT_NO_SERVICE;
+	if (is_icmp(pkt))
+		verdict = relay_error(ctx, pkt);
+	else
+		verdict = find_known(ctx, pkt, config, vip->flags & VIP_STATELESS, &found);
+	if (verdict != VERDICTS)
+		return verdict;
+	if (!found.flow)
+		verdict = balance_packet(ctx, pkt, config, &found);
+	if (verdict != VERDICTS)
+		return verdict;
+	return found.flow ? forward_nat(ctx, pkt, &found) : VERDICT_INTERNAL;
+}
+
+static __always_inline int handle_frame(struct xdp_md *ctx, __u32 length)
+{
+	struct packet pkt = {
+		.length = length,
+		.dry_run = ctx->data_meta < ctx->data,
+	};
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	enum verdict verdict;
+
+	if (!config)
+		return XDP_ABORTED;
+	verdict = balance(ctx, &pkt, config);
+	if (pkt.dry_run) {
+		report_decision(ctx, &pkt, verdict);
+		return XDP_DROP;
+	}
+	if (verdict == VERDICT_TTL || verdict == VERDICT_TOO_BIG)
+		verdict = answer_sender(ctx, &pkt, verdict);
+	count_packet(&pkt, verdict);
+	if (config->flags & CONFIG_TRACE)
+		trace_packet(ctx, &pkt, config, verdict);
+	return action_of(verdict);
+}
+
+SEC("xdp")
+int xdp_lb(struct xdp_md *ctx)
+{
+	return handle_frame(ctx, ctx->data_end - ctx->data);
+}
+
+SEC("xdp.frags")
+int xdp_lb_frags(struct xdp_md *ctx)
+{
+	return handle_frame(ctx, bpf_xdp_get_buff_len(ctx));
+}
+
+char _license[] SEC("license") = "GPL";
