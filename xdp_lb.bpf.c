@@ -64,18 +64,18 @@ static __always_inline enum verdict admit_known(struct packet *pkt, const struct
 /* Whether a packet of no known flow may begin one. TCP flows begin with SYN. */
 static __always_inline bool begins_nat_flow(const struct packet *pkt)
 {
-	if (pkt->tuple.protocol == IPPROTO_UDP)
+	if (pkt->protocol == IPPROTO_UDP)
 		return !is_later_fragment(pkt);
 	return begins_connection(pkt);
 }
 
 /* Begins a flow in mode nat. Returns VERDICTS and the flow, or the verdict. */
 static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet *pkt,
-					      struct found *found)
+					      const struct config *config, struct found *found)
 {
 	enum verdict verdict;
 
-	if (!admit_flow(pkt))
+	if (!admit_flow(pkt, config))
 		return VERDICT_FLOW_LIMITED;
 	if (pkt->dry_run)
 		return VERDICT_FORWARDED;
@@ -94,9 +94,10 @@ static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet 
 
 /* A packet to a service in mode dsr or ipip, or an ICMP error about what a backend sent as the VIP. */
 static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct packet *pkt,
+						     const struct config *config,
 						     struct backend *backend, __u32 mode)
 {
-	if (begins_connection(pkt) && !admit_flow(pkt))
+	if (begins_connection(pkt) && !admit_flow(pkt, config))
 		return VERDICT_FLOW_LIMITED;
 	if (pkt->dry_run)
 		return VERDICT_FORWARDED;
@@ -115,7 +116,7 @@ static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct 
 static __always_inline enum verdict balance_packet(struct xdp_md *ctx, struct packet *pkt,
 						   const struct config *config, struct found *found)
 {
-	struct service *service = find_service(pkt);
+	struct service *service = find_service(pkt, config);
 	struct backend *backend;
 	enum verdict verdict;
 
@@ -137,8 +138,8 @@ static __always_inline enum verdict balance_packet(struct xdp_md *ctx, struct pa
 	if (!is_for_us(ctx, current_hop(backend)))
 		return VERDICT_OTHER_HOST;
 	if (service->mode == MODE_NAT)
-		return begin_nat(ctx, pkt, found);
-	return forward_by_table(ctx, pkt, backend, service->mode);
+		return begin_nat(ctx, pkt, config, found);
+	return forward_by_table(ctx, pkt, config, backend, service->mode);
 }
 
 /* Relays an error about a NAT flow. */
@@ -161,6 +162,10 @@ static __always_inline enum verdict relay_to_side(struct xdp_md *ctx, struct pac
 		return VERDICT_MALFORMED;
 	if (!is_for_us(ctx, current_hop(backend)))
 		return VERDICT_OTHER_HOST;
+	pkt->l3 = place->l3;
+	if (ttl_expires(ctx, pkt))
+		return VERDICT_TTL;
+	pkt->l3 = place->icmp + sizeof(struct icmp_error);
 	translate_error(ctx, pkt, place, &found);
 	return send_to_other_side(ctx, &found, current_hop(backend));
 }
@@ -184,15 +189,14 @@ GLOBAL int relay_error(struct xdp_md *ctx, struct packet *pkt)
 	place = (struct error_place){ pkt->l3, pkt->l4, pkt->l4 + pkt->payload };
 	malformed = pkt->malformed || (!pkt->ipv6 && !ipv4_intact(ctx, pkt));
 	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
-	if (pkt->dry_run || pkt->fragment || !icmp || !is_error(pkt, icmp))
+	if (pkt->dry_run || pkt->fragment || !icmp || pkt->payload < sizeof(*icmp))
 		return VERDICT_NO_SERVICE;
-	if (ttl_expires(ctx, pkt))
+	if (!is_error(pkt, icmp) || !parse_quote(ctx, pkt, &place))
 		return VERDICT_NO_SERVICE;
-	if (!parse_quote(ctx, pkt))
-		return VERDICT_NO_SERVICE;
+	pkt->is_error = true;
 	pkt->malformed = malformed;
 	pkt->hash = hash_tuple(&pkt->tuple);
-	service = find_service(pkt);
+	service = find_service(pkt, config);
 	if (!service || service->mode == MODE_NAT)
 		return relay_to_side(ctx, pkt, config, &place);
 	pkt->l3 = place.l3;
@@ -214,7 +218,7 @@ static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet
 {
 	if (is_later_fragment(pkt) ? !recall_ports(pkt) : !parse_ports(ctx, pkt))
 		return is_later_fragment(pkt) ? VERDICT_FRAGMENT_EARLY : VERDICT_NO_SERVICE;
-	if (pkt->tuple.protocol != IPPROTO_TCP && pkt->tuple.protocol != IPPROTO_UDP)
+	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return VERDICT_NO_SERVICE;
 	check_headers(ctx, pkt);
 	pkt->hash = hash_tuple(&pkt->tuple);
@@ -234,19 +238,24 @@ static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet
 static __always_inline enum verdict balance(struct xdp_md *ctx, struct packet *pkt,
 					    const struct config *config)
 {
-	enum verdict verdict = parse_headers(ctx, pkt);
+	enum verdict verdict = parse_frame(ctx, pkt);
 	struct found found = {};
-	struct vip *vip;
+	struct vip vip;
 
+	barrier();
 	if (verdict != VERDICTS)
 		return verdict;
-	vip = find_vip(pkt);
-	if (!vip)
+	vip = find_vip(pkt, config);
+	if (!vip.number)
 		return VERDICT_NO_SERVICE;
+	verdict = parse_ip(ctx, pkt);
+	barrier();
+	if (verdict != VERDICTS)
+		return verdict;
 	if (is_icmp(pkt))
 		verdict = relay_error(ctx, pkt);
 	else
-		verdict = find_known(ctx, pkt, config, vip->flags & VIP_STATELESS, &found);
+		verdict = find_known(ctx, pkt, config, vip.flags & VIP_STATELESS, &found);
 	if (verdict != VERDICTS)
 		return verdict;
 	if (!found.flow)
@@ -258,26 +267,28 @@ static __always_inline enum verdict balance(struct xdp_md *ctx, struct packet *p
 
 static __always_inline int handle_frame(struct xdp_md *ctx, __u32 length)
 {
-	struct packet pkt = {
-		.length = length,
-		.dry_run = ctx->data_meta < ctx->data,
-	};
 	__u32 zero = 0;
 	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct scratch *scratch = get_scratch();
+	struct packet *pkt;
 	enum verdict verdict;
 
-	if (!config)
+	if (!config || !scratch)
 		return XDP_ABORTED;
-	verdict = balance(ctx, &pkt, config);
-	if (pkt.dry_run) {
-		report_decision(ctx, &pkt, verdict);
+	pkt = &scratch->packet;
+	__builtin_memset(&pkt->now, 0, sizeof(*pkt) - offsetof(struct packet, now));
+	pkt->length = length;
+	pkt->dry_run = ctx->data_meta < ctx->data;
+	verdict = balance(ctx, pkt, config);
+	if (pkt->dry_run) {
+		report_decision(ctx, pkt, verdict);
 		return XDP_DROP;
 	}
 	if (verdict == VERDICT_TTL || verdict == VERDICT_TOO_BIG)
-		verdict = answer_sender(ctx, &pkt, verdict);
-	count_packet(&pkt, verdict);
+		verdict = answer_sender(ctx, pkt, verdict);
+	count_packet(pkt, verdict);
 	if (config->flags & CONFIG_TRACE)
-		trace_packet(ctx, &pkt, config, verdict);
+		trace_packet(ctx, pkt, config, verdict);
 	return action_of(verdict);
 }
 

@@ -18,10 +18,6 @@
 #define GENTLE_TRIES 8 /* after so many, a flow that never came to be gives its port up */
 #define HANDSHAKE_WINDOW 65536 /* how far the client's first ACK may be past the backend's ISN */
 
-#define barrier() asm volatile("" ::: "memory")
-/* Keeps clang from computing with a pointer before it is checked, which the verifier refuses. */
-#define keep_order(pointer) asm volatile("" : "+r"(pointer))
-
 static __always_inline bool same_tuple(const struct tuple *a, const struct tuple *b)
 {
 	const __u64 *x = (const __u64 *)a;
@@ -226,7 +222,7 @@ static __always_inline void track_flow(struct xdp_md *ctx, struct packet *pkt, s
 
 	if (flow->seen != now)
 		flow->seen = now;
-	if (pkt->tuple.protocol == IPPROTO_UDP) {
+	if (pkt->protocol == IPPROTO_UDP) {
 		if (pkt->from_backend && !(state & FLOW_ESTABLISHED))
 			flow->state = state | FLOW_ESTABLISHED;
 		return;
@@ -262,13 +258,25 @@ struct search {
 	__u32 index;
 };
 
-/* A search is too large for the stack. Each CPU has one, as nothing interrupts the program. */
+/* What is too large for the stack. Each CPU has one, as nothing interrupts the program. */
+struct scratch {
+	struct packet packet;
+	struct search search;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct search);
-} xlb_search SEC(".maps");
+	__type(value, struct scratch);
+} xlb_scratch SEC(".maps");
+
+static __always_inline struct scratch *get_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&xlb_scratch, &zero);
+}
 
 static __always_inline bool lock_bucket(struct flow_bucket *bucket)
 {
@@ -525,13 +533,14 @@ GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
 static __always_inline struct search *start_search(struct xdp_md *ctx, struct packet *pkt,
 						   __u32 number, const struct backend *backend)
 {
-	__u32 zero = 0;
-	struct search *search = bpf_map_lookup_elem(&xlb_search, &zero);
+	struct scratch *scratch = get_scratch();
+	struct search *search;
 	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
 	struct flow *flow;
 
-	if (!search || !eth)
+	if (!scratch || !eth)
 		return NULL;
+	search = &scratch->search;
 	__builtin_memset(search, 0, sizeof(*search));
 	flow = &search->flow;
 	search->vip = pkt->vip;

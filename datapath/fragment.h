@@ -12,7 +12,7 @@ static __always_inline struct fragment_key fragment_key(const struct packet *pkt
 	return (struct fragment_key){
 		.peer = pkt->tuple.peer,
 		.id = pkt->fragment_id,
-		.vip = pkt->tuple.vip,
+		.vip = pkt->vip_number,
 		.protocol = pkt->fragment_protocol,
 	};
 }
@@ -45,9 +45,8 @@ GLOBAL int recall_ports(struct packet *pkt)
 	fragment = bpf_map_lookup_elem(&xlb_fragments, &key);
 	if (!fragment || is_past(tick_now(pkt), fragment->seen, FRAGMENT_TIMEOUT))
 		return false;
-	pkt->tuple.peer_port = fragment->peer_port;
-	pkt->tuple.vip_port = fragment->vip_port;
-	pkt->tuple.protocol = fragment->protocol;
+	pkt->protocol = fragment->protocol;
+	set_ports_of_tuple(pkt, (__u32)fragment->vip_port << 16 | fragment->peer_port);
 	return true;
 }
 

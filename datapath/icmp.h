@@ -28,7 +28,7 @@ struct error_place {
 
 static __always_inline bool is_icmp(const struct packet *pkt)
 {
-	return pkt->tuple.protocol == (pkt->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+	return pkt->protocol == (pkt->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
 static __always_inline bool is_error(const struct packet *pkt, const struct icmp_error *icmp)
@@ -43,23 +43,23 @@ static __always_inline bool is_error(const struct packet *pkt, const struct icmp
  * Reads the quoted packet in an error: pkt->l3 and l4 then are those of the quote, and the tuple is
  * what the quoted packet's receiver would send, the quote being one that left from the VIP.
  */
-static __always_inline bool parse_quote(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline bool parse_quote(struct xdp_md *ctx, struct packet *pkt,
+					const struct error_place *place)
 {
 	struct address vip = pkt->vip;
-	__be16 port;
+	__u32 ports;
 
 	pkt->l3 = pkt->l4 + sizeof(struct icmp_error);
-	if ((pkt->ipv6 ? parse_ipv6(ctx, pkt) : parse_ipv4(ctx, pkt)) != VERDICTS)
+	if (!read_destination(ctx, pkt) || parse_ip(ctx, pkt) != VERDICTS)
 		return false;
 	if (is_later_fragment(pkt) || !same_address(&pkt->tuple.peer, &vip))
 		return false;
-	if (pkt->tuple.protocol != IPPROTO_TCP && pkt->tuple.protocol != IPPROTO_UDP)
+	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return false;
-	if (!parse_ports(ctx, pkt))
+	if (!parse_ports(ctx, pkt) || pkt->l4 + sizeof(struct ports) > place->end)
 		return false;
-	port = pkt->tuple.peer_port;
-	pkt->tuple.peer_port = pkt->tuple.vip_port;
-	pkt->tuple.vip_port = port;
+	ports = (__u32)pkt->tuple.peer_port << 16 | pkt->tuple.vip_port;
+	set_ports_of_tuple(pkt, ports);
 	pkt->tuple.peer = pkt->vip;
 	pkt->vip = vip;
 	pkt->fragment = 0;
@@ -70,7 +70,7 @@ static __always_inline bool parse_quote(struct xdp_md *ctx, struct packet *pkt)
 static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, struct packet *pkt,
 						      const struct error_place *place, __u32 sum)
 {
-	bool tcp = pkt->tuple.protocol == IPPROTO_TCP;
+	bool tcp = pkt->protocol == IPPROTO_TCP;
 	__u32 offset = pkt->l4 +
 		       (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
 	__u16 *check = frame_at(ctx, offset, sizeof(*check));
@@ -149,17 +149,27 @@ static __always_inline void translate_error(struct xdp_md *ctx, struct packet *p
 	decrement_ttl(ctx, pkt);
 }
 
-/* Whether an answer may be sent: never to a group (RFC 1122, 3.2.2), and not too many. */
+/* Whether the packet's source is one host: neither a group, nor nobody, nor a loopback. */
+static __always_inline bool is_from_one_host(const struct packet *pkt)
+{
+	const __be32 *word = pkt->tuple.peer.word;
+	__u32 first = bpf_ntohl(pkt->ipv6 ? word[0] : word[3]) >> 24;
+
+	if (pkt->ipv6)
+		return first != 0xff && (word[0] | word[1] | word[2] | (bpf_ntohl(word[3]) >> 1));
+	return first != 0 && first != 127 && first < 224;
+}
+
+/* Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not; and not too many. */
 static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *pkt)
 {
 	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
-	const __u8 *source = (const __u8 *)&pkt->tuple.peer.word[pkt->ipv6 ? 0 : 3];
 	__u32 zero = 0;
 	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &zero);
 
 	if (!eth || is_group_mac(eth->destination) || is_group_mac(eth->source))
 		return false;
-	if (is_later_fragment(pkt) || (pkt->ipv6 ? *source == 0xff : *source >= 224))
+	if (pkt->is_error || is_later_fragment(pkt) || !is_from_one_host(pkt))
 		return false;
 	return limit && conforms(&limit->next_flow, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, false);
 }

@@ -45,7 +45,7 @@ static __always_inline bool is_older(const struct packet *pkt, const struct conf
 {
 	__u32 timeout = config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
 
-	if (pkt->tuple.protocol == IPPROTO_TCP)
+	if (pkt->protocol == IPPROTO_TCP)
 		return !begins_connection(pkt);
 	return !is_past(now, service->changed, timeout);
 }
@@ -99,7 +99,7 @@ GLOBAL int pick_in_transition(struct xdp_md *ctx, struct packet *pkt, const stru
 		number = slot->former;
 		pkt->choice = CHOICE_FORMER;
 		keep_former(pkt, service, slot, number, now);
-		if (pkt->tuple.protocol == IPPROTO_TCP)
+		if (pkt->protocol == IPPROTO_TCP)
 			return number;
 	}
 	if (number && !pkt->dry_run)
@@ -113,9 +113,9 @@ static __always_inline __u32 pick_backend(struct xdp_md *ctx, struct packet *pkt
 {
 	struct slot *slot = find_slot(service, selection_hash(service, pkt));
 
-	pkt->choice = CHOICE_TABLE;
 	if (!slot)
 		return 0;
+	pkt->choice = slot->owner ? CHOICE_TABLE : CHOICE_NONE;
 	if (slot->former && service->mode != MODE_NAT)
 		return pick_in_transition(ctx, pkt, service, slot);
 	return slot->owner;

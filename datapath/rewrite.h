@@ -113,8 +113,8 @@ static __always_inline void set_addresses(const struct xdp_md *ctx, const struct
 	struct ipv6hdr *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
 
 	if (pkt->ipv6 && ip6) {
-		__builtin_memcpy(&ip6->saddr, &pkt->vip, sizeof(pkt->vip));
-		__builtin_memcpy(&ip6->daddr, to, sizeof(*to));
+		copy_address((struct address *)&ip6->saddr, &pkt->vip);
+		copy_address((struct address *)&ip6->daddr, to);
 	} else if (!pkt->ipv6 && ip4) {
 		ip4->saddr = pkt->vip.word[3];
 		ip4->daddr = to->word[3];
@@ -128,11 +128,11 @@ static __always_inline void set_ports(const struct xdp_md *ctx, const struct pac
 	struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
 	struct udphdr *udp = frame_at(ctx, pkt->l4, sizeof(*udp));
 
-	if (pkt->tuple.protocol == IPPROTO_TCP && tcp) {
+	if (pkt->protocol == IPPROTO_TCP && tcp) {
 		tcp->source = source;
 		tcp->dest = destination;
 		tcp->check = updated_checksum(tcp->check, sum);
-	} else if (pkt->tuple.protocol == IPPROTO_UDP && udp) {
+	} else if (pkt->protocol == IPPROTO_UDP && udp) {
 		udp->source = source;
 		udp->dest = destination;
 		udp->check = updated_udp_checksum(udp->check, sum);
@@ -145,14 +145,19 @@ static __always_inline enum verdict transmit(const struct xdp_md *ctx, const __u
 					     __u32 ifindex)
 {
 	struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
+	const __u32 *from = (const __u32 *)macs;
+	__u32 *to = (__u32 *)eth;
 
 	if (!eth)
 		return VERDICT_INTERNAL;
-	__builtin_memcpy(eth->source,
-			 is_zero_mac(macs + ETH_ALEN) ? (void *)eth->destination :
-							(void *)(macs + ETH_ALEN),
-			 ETH_ALEN);
-	__builtin_memcpy(eth->destination, macs, ETH_ALEN);
+	if (is_zero_mac(macs + ETH_ALEN)) {
+		__builtin_memcpy(eth->source, eth->destination, ETH_ALEN);
+		__builtin_memcpy(eth->destination, (const __u16 *)macs, ETH_ALEN);
+	} else {
+		to[0] = from[0];
+		to[1] = from[1];
+		to[2] = from[2];
+	}
 	if (!ifindex || ifindex == ctx->ingress_ifindex)
 		return VERDICT_FORWARDED;
 	bpf_redirect(ifindex, 0);

@@ -247,6 +247,7 @@ struct fragment {
 
 #define CONFIG_DENY 1 /* xlb_deny has entries */
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
+#define CONFIG_LIMITS 4 /* some service has a limit */
 
 /* xlb_config: entry 0. What is 0 is at its default. */
 struct config {
@@ -254,6 +255,13 @@ struct config {
 	__u32 fin_timeout;
 	__u32 udp_timeout;
 	__u32 flags; /* CONFIG_* */
+	/*
+	 * Lets each CPU keep what it found in xlb_vips and xlb_services: it holds as long as this
+	 * stays the same, and not at all while it is 0. The helper stores 0 before it changes one of
+	 * these maps and a new number after; where it was never used, this is 0 and all is looked up.
+	 */
+	__u32 generation;
+	__u32 unused;
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };
