@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+# The targets that matter: all, deps, demo, attach, detach, test, check, bench, vmtest, fuzz,
+# install, uninstall, clean. V=1 shows the commands.
+
+PREFIX = /usr/local
+CC = gcc
+CLANG = clang
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wshadow -Werror
+
+# Limits of the maps may be raised: make CPPFLAGS=-DMAX_SERVICES=4096
+INCLUDES = -I. -Imaps
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# clang does not know where this machine's <asm/types.h> is when it compiles for BPF.
+MULTIARCH := $(shell $(CC) -dumpmachine)
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror $(INCLUDES) \
+	-D__$(shell uname -m)__ $(CPPFLAGS) -idirafter /usr/include/$(MULTIARCH) \
+	-MMD -MP -MF build/$@.d
+
+BPF_OBJECTS := $(patsubst %.c,%.o,$(wildcard *.bpf.c))
+HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*.c))
+HELPER_PARTS := $(filter-out build/maps/main.o,$(HELPER_OBJECTS))
+TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
+UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
+PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
+PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
+	$(wildcard tests/packet/*.c)))
+INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bytes.sh detach.sh \
+	lib.sh run.sh))
+
+ifneq ($(V),1)
+Q = @
+say = @printf '  %-8s%s\n' $(1) $@;
+endif
+
+all: $(BPF_OBJECTS) xdp-lb
+
+xdp-lb: $(HELPER_OBJECTS)
+	$(call say,LD) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+%.bpf.o: %.bpf.c build/flags
+	$(call say,BPF) $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+build/%.o: %.c build/flags
+	$(Q)mkdir -p $(@D)
+	$(call say,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Changed flags build all anew.
+build/flags: FORCE
+	$(Q)mkdir -p build
+	$(Q)echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' >$@
+
+tests: $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS)
+
+$(TOOLS): %: %.o
+$(UNIT_TESTS): %: %.o $(HELPER_PARTS)
+$(UNIT_TESTS) $(PACKET_TESTS): LDLIBS += -lxxhash
+$(PACKET_TESTS): %: %.o $(PACKET_PARTS)
+$(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS):
+	$(call say,LD) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+deps:
+	$(Q)scripts/deps.sh
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/demo.sh
+
+attach: $(BPF_OBJECTS)
+	$(Q)scripts/attach.sh $(if $(NETNS),-n '$(NETNS)') $(if $(MODE),-m '$(MODE)') '$(DEV)'
+
+detach:
+	$(Q)scripts/detach.sh $(if $(NETNS),-n '$(NETNS)') '$(DEV)'
+
+test: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run
+
+check:
+	$(Q)scripts/check.sh
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/bench/run
+
+vmtest: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/vm/run
+
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/fuzz/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	install -m 755 xdp-lb $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(BPF_OBJECTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	install -D -m 644 maps/xdp-lb.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8
+	install -D -m 644 maps/xdp-lb.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	rm -f $(DESTDIR)$(PREFIX)/sbin/xdp-lb $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
+
+clean:
+	rm -rf build
+	rm -f $(BPF_OBJECTS) xdp-lb
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+FORCE:
+.PHONY: all tests deps demo attach detach test check bench vmtest fuzz install uninstall clean FORCE

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/* doctor: the VIPs, who answers for them, and the backends. */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rtnetlink.h>
+
+#include "doctor.h"
+#include "flow.h"
+#include "probe.h"
+#include "resolve.h"
+
+#define SILENT_TICKS TICKS_PER_SECOND /* a backend answers a SYN sooner */
+
+/* Where a VIP belongs, by this host's routes. */
+static __u8 place_of_vip(const struct patient *patient, const struct address *address)
+{
+	const struct device *device = &patient->port.device;
+	struct route route;
+
+	if (netlink_route(patient->netlink, address, &route))
+		return RTN_UNREACHABLE;
+	if (route.type == RTN_UNICAST &&
+	    (route.ifindex != device->ifindex || !same_address(&route.next, address)))
+		return RTN_UNSPEC; /* behind a router, or on another link */
+	return route.type;
+}
+
+/* Services are sorted: those of an address follow one another. */
+static unsigned int services_of_vip(const struct conf *conf, unsigned int first)
+{
+	unsigned int end = first + 1;
+
+	while (end < conf->count &&
+	       same_address(&conf->services[end].vip.address, &conf->services[first].vip.address))
+		end++;
+	return end;
+}
+
+static bool has_nat(const struct conf *conf, unsigned int first, unsigned int end)
+{
+	for (unsigned int i = first; i < end; i++) {
+		if (conf->services[i].mode == MODE_NAT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A VIP that this host does not own. On the device's own link nobody answers for it then; elsewhere
+ * a router may well send it here. Without any route to it, that is likely with direct return only.
+ */
+static void check_vip(struct patient *patient, const struct address *address, bool nat)
+{
+	__u8 place = place_of_vip(patient, address);
+	bool ipv4 = is_ipv4(address);
+	const char *device = patient->port.device.name;
+	struct shell command;
+
+	if (place == RTN_LOCAL || place == RTN_UNSPEC || (place == RTN_UNREACHABLE && !nat))
+		return;
+	/* ARP is answered for addresses of any device, ND only for the device's own. */
+	command = run_in(&patient->port.netns, "ip addr add %s/%d dev %s%s",
+			 text_of_address(address).s, ipv4 ? 32 : 128,
+			 nat || !ipv4 ? quoted(device).s : "lo", ipv4 ? "" : " nodad");
+	report(patient, "vip", &command,
+	       "nobody answers for it on the link; all is well only if a router sends it here: "
+	       "see `ip route get` there",
+	       "this host does not own the VIP %s", text_of_address(address).s);
+}
+
+/* The backend that has the MAC, or NULL. */
+static const struct conf_backend *backend_of_mac(const struct conf *conf, const __u8 *mac)
+{
+	for (unsigned int i = 0; i < conf->count; i++) {
+		for (unsigned int j = 0; j < conf->services[i].count; j++) {
+			struct conf_backend *backend = &conf->services[i].backends[j];
+
+			if (!memcmp(backend->hop.mac, mac, sizeof(backend->hop.mac)))
+				return backend;
+		}
+	}
+	return NULL;
+}
+
+/* Finds, among the namespaces of this machine, a host by its MAC. Its name is "" if it is ours. */
+static bool find_host(const __u8 *mac, struct netns *host)
+{
+	struct netns *list;
+	int count = netns_list(&list);
+	bool found = false;
+
+	for (int i = 0; i < count && !found; i++) {
+		int way_back = netns_enter(&list[i]), netlink, devices = 0;
+		struct device *device = NULL;
+
+		if (way_back < 0)
+			continue;
+		netlink = netlink_open();
+		netns_leave(way_back);
+		if (netlink >= 0)
+			devices = netlink_devices(netlink, &device);
+		for (int j = 0; j < devices; j++)
+			found |= !memcmp(device[j].mac, mac, sizeof(device[j].mac));
+		free(device);
+		if (found)
+			*host = list[i];
+	}
+	netns_free(list, count);
+	return found;
+}
+
+static void report_owner(struct patient *patient, const struct conf *conf,
+			 const struct owner *owner, bool nat)
+{
+	const struct conf_backend *backend = backend_of_mac(conf, owner->mac);
+	struct text address = text_of_address(&owner->address), who = text_of_mac(owner->mac);
+	bool ipv4 = is_ipv4(&owner->address);
+	struct netns host = { .name = "" };
+	struct shell command;
+
+	if (backend)
+		who = text_of_address(&backend->real.address);
+	find_host(owner->mac, &host);
+	if (nat || !ipv4)
+		command = run_in(&host, "ip addr del %s/%d dev lo", address.s, ipv4 ? 32 : 128);
+	else
+		command = run_in(&host, "sysctl -w net.ipv4.conf.all.arp_ignore=1 "
+					"net.ipv4.conf.all.arp_announce=2");
+	report(patient, "vip-taken", &command,
+	       "clients and answers go there, past the balancer; to be done there",
+	       "%s %s answers for the VIP %s on the link", backend ? "the backend" : "a host",
+	       who.s, address.s);
+}
+
+/* Who else answers for the VIPs that are on the link. */
+static void check_owners(struct patient *patient, const struct conf *conf, struct owner *owners,
+			 unsigned int count, const bool *nat)
+{
+	int way_back = netns_enter(&patient->port.netns), result;
+
+	if (way_back < 0)
+		return;
+	result = find_owners(&patient->port.device, owners, count);
+	netns_leave(way_back);
+	for (unsigned int i = 0; i < count && !result; i++) {
+		if (owners[i].is_there)
+			report_owner(patient, conf, &owners[i], nat[i]);
+	}
+}
+
+void check_vips(struct patient *patient, struct balancer *balancer, const struct conf *conf)
+{
+	struct owner *owners = calloc(conf->count + 1, sizeof(*owners));
+	bool *nat = calloc(conf->count + 1, sizeof(*nat));
+	unsigned int count = 0;
+
+	(void)balancer;
+	for (unsigned int i = 0, end; i < conf->count && owners && nat; i = end) {
+		const struct address *address = &conf->services[i].vip.address;
+		__u8 place = place_of_vip(patient, address);
+
+		end = services_of_vip(conf, i);
+		nat[count] = has_nat(conf, i, end);
+		check_vip(patient, address, nat[count]);
+		if (place == RTN_LOCAL || place == RTN_UNICAST)
+			owners[count++].address = *address;
+	}
+	if (owners && nat)
+		check_owners(patient, conf, owners, count, nat);
+	free(owners);
+	free(nat);
+}
+
+static void report_dead(struct patient *patient, const struct conf_service *service,
+			const struct conf_backend *backend, const char *why)
+{
+	struct text vip = text_of_vip(&service->vip), real = text_of_real(&backend->real);
+	struct shell command;
+
+	if (is_resolved(&backend->hop)) {
+		command = helper(patient, "backend down '%s' '%s'", vip.s, real.s);
+		report(patient, "backend", &command, "it still gets flows, and loses them",
+		       "the backend %s of %s does not resolve: %s", real.s, vip.s, why);
+		return;
+	}
+	command = helper(patient, "refresh");
+	report(patient, "backend", &command,
+	       "it gets no flow; once it answers, this brings it in (direct return: a backend "
+	       "takes "
+	       "ARP from its own VIP for forged, see accept_local)",
+	       "the backend %s of %s does not resolve: %s", real.s, vip.s, why);
+}
+
+/* What runs is not what the routes and neighbours say now. */
+static void check_way(struct patient *patient, const struct conf_service *service,
+		      const struct conf_backend *backend, const struct way *way)
+{
+	struct shell command = helper(patient, "refresh");
+	bool same_mac = backend->mac_given ||
+			!memcmp(backend->hop.mac, way->hop.mac, sizeof(way->hop.mac));
+
+	if (same_mac && backend->hop.ifindex == way->hop.ifindex)
+		return;
+	report(patient, "backend", &command,
+	       "its packets go to who does not expect them, or it gets none",
+	       "the way to the backend %s of %s is now by %s, not %s",
+	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s,
+	       text_of_mac(way->hop.mac).s, text_of_mac(backend->hop.mac).s);
+}
+
+/* The answers of a NAT backend come in by the device that its packets leave by. */
+static void check_arm(struct patient *patient, const struct balancer *balancer,
+		      const struct device *device)
+{
+	struct place *places = NULL;
+	struct shell command;
+	bool attached = false;
+	int count = find_places(&patient->port.netns, &places);
+
+	for (int i = 0; i < count; i++)
+		attached |= places[i].ifindex == device->ifindex &&
+			    places[i].balancer == balancer->id;
+	free(places);
+	if (attached)
+		return;
+	command = attach_command(patient, device, "");
+	report(patient, "arm", &command,
+	       "what they answer comes in there, and goes past the balancer to the host",
+	       "backends in mode nat are behind %s, to which the balancer is not attached",
+	       device->name);
+}
+
+/* Each device by which backends are reached, other than the patient: once. */
+static void check_arms(struct patient *patient, const struct balancer *balancer,
+		       const struct conf *conf)
+{
+	for (int i = 0; i < patient->device_count; i++) {
+		const struct device *device = &patient->devices[i];
+		bool used = false, nat = false;
+		struct port peer;
+
+		for (unsigned int j = 0; j < conf->count; j++) {
+			const struct conf_service *service = &conf->services[j];
+
+			for (unsigned int k = 0; k < service->count; k++) {
+				if ((int)service->backends[k].hop.ifindex != device->ifindex)
+					continue;
+				used = true;
+				nat |= service->mode == MODE_NAT;
+			}
+		}
+		if (!used || device->ifindex == patient->port.device.ifindex)
+			continue;
+		if (nat)
+			check_arm(patient, balancer, device);
+		if (is_native(&patient->port.device) && open_peer(patient, device, &peer)) {
+			check_stub(patient, &peer, device->name);
+			close_port(&peer);
+		}
+	}
+}
+
+/* What a backend's TCP flows say: did it ever answer. */
+struct hearing {
+	__u32 silent, answered;
+};
+
+static void hear_flows(const struct balancer *balancer, struct hearing *hearing)
+{
+	__u32 now = tick_now();
+
+	for (__u32 i = 0; i < FLOW_BUCKETS * FLOW_WAYS; i++) {
+		const struct flow *flow = &balancer->flows[i / FLOW_WAYS].way[i % FLOW_WAYS];
+
+		if (!flow->life || flow->client.protocol != IPPROTO_TCP ||
+		    flow->backend > MAX_BACKENDS)
+			continue;
+		if (flow->state)
+			hearing[flow->backend].answered++;
+		else if (now - flow->seen > SILENT_TICKS)
+			hearing[flow->backend].silent++;
+	}
+}
+
+static void report_silent(struct patient *patient, const struct conf_service *service,
+			  const struct conf_backend *backend, __u32 flows)
+{
+	struct text vip = text_of_address(&service->vip.address);
+	struct netns host = { .name = "" };
+	struct shell command;
+
+	find_host(backend->hop.mac, &host);
+	command = run_in(&host, "ip route get %s", vip.s);
+	report(patient, "silent", &command,
+	       "it answers past the balancer, or not at all; this, on the backend, is to show a "
+	       "way "
+	       "to the balancer ('local': it has the VIP itself, as for mode dsr: take it away)",
+	       "the backend %s of %s has not answered any of %u connections",
+	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s, flows);
+}
+
+static void check_silence(struct patient *patient, struct balancer *balancer,
+			  const struct conf *conf)
+{
+	struct hearing *hearing = calloc(MAX_BACKENDS + 1, sizeof(*hearing));
+
+	if (!hearing || map_flows(balancer)) {
+		free(hearing);
+		return;
+	}
+	hear_flows(balancer, hearing);
+	for (unsigned int i = 0; i < conf->count; i++) {
+		const struct conf_service *service = &conf->services[i];
+
+		for (unsigned int j = 0; j < service->count && service->mode == MODE_NAT; j++) {
+			const struct conf_backend *backend = &service->backends[j];
+			const struct hearing *heard = &hearing[backend->number];
+
+			if (heard->silent && !heard->answered)
+				report_silent(patient, service, backend, heard->silent);
+		}
+	}
+	free(hearing);
+}
+
+static void check_backend(struct patient *patient, const struct conf_service *service,
+			  const struct conf_backend *backend, const struct ways *ways)
+{
+	const struct way *way = find_way(ways, backend);
+	const char *why;
+
+	if (!way || backend->state == STATE_DOWN)
+		return;
+	if (is_bad_way(way, &why) || is_dead_way(way, &why))
+		report_dead(patient, service, backend, why);
+	else
+		check_way(patient, service, backend, way);
+}
+
+/* Looks up the ways to all backends that are not down, anew. */
+static bool look_up(struct balancer *balancer, const struct conf *conf, struct ways *ways)
+{
+	struct conf copy;
+	bool done;
+
+	if (!conf_copy(&copy, conf))
+		return false;
+	for (unsigned int i = 0; i < copy.count; i++) {
+		for (unsigned int j = 0; j < copy.services[i].count; j++)
+			copy.services[i].backends[j].is_pending =
+				copy.services[i].backends[j].state != STATE_DOWN;
+	}
+	done = collect_ways(ways, &copy) >= 0 && !resolve_ways(ways, balancer);
+	conf_free(&copy);
+	return done;
+}
+
+void check_backends(struct patient *patient, struct balancer *balancer, const struct conf *conf)
+{
+	struct ways ways = { .anew = true };
+
+	if (look_up(balancer, conf, &ways)) {
+		for (unsigned int i = 0; i < conf->count; i++) {
+			const struct conf_service *service = &conf->services[i];
+
+			for (unsigned int j = 0; j < service->count; j++)
+				check_backend(patient, service, &service->backends[j], &ways);
+		}
+	}
+	free(ways.way);
+	check_arms(patient, balancer, conf);
+	check_silence(patient, balancer, conf);
+}

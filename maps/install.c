@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tables of services: made in memory of their own, then put into xlb_tables in one call. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf.h"
+#include "commit.h"
+#include "counters.h"
+#include "table.h"
+
+#define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
+#define NO_TABLE 0 /* under this number: the table of one empty slot that stands for none */
+
+/* Fills in the owners. */
+static int fill_owners(const struct conf_service *service, struct slot *slots)
+{
+	struct claim *claims = calloc(service->count + 1, sizeof(*claims));
+	__u16 *owner = malloc(service->slots * sizeof(*owner));
+	int result = -ENOMEM;
+
+	if (!claims || !owner)
+		goto cleanup;
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *backend = &service->backends[i];
+
+		claims[i].address = backend->real.address;
+		claims[i].port = backend->real.port;
+		claims[i].weight = backend->weight;
+		claims[i].healthy = is_healthy(backend);
+	}
+	result = fill_table(owner, service->slots, claims, service->count);
+	for (__u32 i = 0; i < service->slots && !result; i++)
+		slots[i].owner = owner[i] ? service->backends[owner[i] - 1].number : 0;
+cleanup:
+	free(claims);
+	free(owner);
+	return result;
+}
+
+static void fill_members(const struct conf_service *service, struct member *members)
+{
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *backend = &service->backends[i];
+
+		members[i].backend = backend->number;
+		members[i].weight = backend->weight;
+		members[i].state = backend->state;
+		members[i].healthy = is_healthy(backend);
+		members[i].generation = backend->generation;
+	}
+}
+
+/* Whether there may be flows that a moved slot must not break. In mode nat each is in the flow
+ * table anyway. */
+static bool needs_transitions(const struct balancer *balancer, const struct conf_service *running,
+			      const struct conf_service *wanted)
+{
+	struct service_stats stats;
+
+	if (!running || running->mode != wanted->mode || wanted->mode == MODE_NAT ||
+	    running->hash != wanted->hash || running->running_slots != wanted->slots)
+		return false;
+	return read_service_stats(balancer, wanted->number, &stats) || has_carried(&stats);
+}
+
+static void fill_transitions(const struct balancer *balancer, const struct conf_service *running,
+			     struct conf_service *wanted, struct slot *slots)
+{
+	bool *is_live = calloc(65536, sizeof(*is_live));
+	__u32 timeout = balancer->config->tcp_timeout;
+	struct aftermath aftermath = { .is_live = is_live, .now = tick_now() };
+
+	if (!is_live)
+		return;
+	if (running->settle)
+		timeout = running->settle;
+	else if (!timeout)
+		timeout = DEFAULT_TCP_TIMEOUT;
+	aftermath.limit = timeout * TICKS_PER_SECOND;
+	for (unsigned int i = 0; i < wanted->count; i++)
+		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
+	if (begin_transitions(slots, running->slot, wanted->slots, &aftermath))
+		wanted->changed = aftermath.now;
+	free(is_live);
+}
+
+static void note_moved(const struct conf_service *running, struct conf_service *wanted,
+		       const struct slot *slots)
+{
+	wanted->is_rebuilt = true;
+	wanted->moved = wanted->slots;
+	if (running && running->running_slots == wanted->slots)
+		wanted->moved = count_moved(running->slot, slots, wanted->slots);
+}
+
+int make_table(struct balancer *balancer, const struct conf_service *running,
+	       struct conf_service *wanted)
+{
+	__u32 entries = wanted->slots + wanted->count;
+	size_t size = entries * sizeof(struct slot);
+	int map = map_create_array("xlb_table", sizeof(struct slot), entries, TABLE_FLAGS);
+	struct slot *slots;
+	int result;
+
+	if (map < 0)
+		return map;
+	slots = map_memory(map, size);
+	result = slots ? fill_owners(wanted, slots) : -errno;
+	if (!result) {
+		fill_members(wanted, (struct member *)(slots + wanted->slots));
+		if (needs_transitions(balancer, running, wanted))
+			fill_transitions(balancer, running, wanted, slots);
+		note_moved(running, wanted, slots);
+	}
+	if (slots)
+		munmap(slots, size);
+	if (!result)
+		return map;
+	close(map);
+	return result;
+}
+
+int plan_table(const struct conf_service *running, struct conf_service *wanted)
+{
+	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
+
+	if (!result)
+		note_moved(running, wanted, slots);
+	free(slots);
+	return result;
+}
+
+/* An update of many entries of xlb_tables: each alone would wait for a grace period. */
+struct update {
+	__u32 key[MAX_TABLES], map[MAX_TABLES];
+	__u32 count;
+};
+
+static void add_entry(struct update *update, __u32 number, int map)
+{
+	update->key[update->count] = number;
+	update->map[update->count++] = map;
+}
+
+/* The map that stands for "no table": it takes the place of tables that are used no more. */
+static int open_no_table(struct balancer *balancer, __u32 *id, struct update *update)
+{
+	struct bpf_map_info info;
+	__u32 number = NO_TABLE;
+	int map;
+
+	if (!map_lookup(balancer->map[MAP_TABLES], &number, id))
+		return map_open_id(*id);
+	map = map_create_array("xlb_no_table", sizeof(struct slot), 1, TABLE_FLAGS);
+	if (map < 0)
+		return map;
+	if (map_info(map, &info)) {
+		close(map);
+		return -EIO;
+	}
+	*id = info.id;
+	add_entry(update, number, map);
+	return map;
+}
+
+static int fill_update(struct balancer *balancer, struct new_table *tables, unsigned int count,
+		       struct used *used, struct update *update)
+{
+	__u32 no_table_id, id;
+	unsigned int placed = 0;
+	int no_table = open_no_table(balancer, &no_table_id, update);
+
+	if (no_table < 0)
+		return no_table;
+	for (__u32 number = NO_TABLE + 1; number < MAX_TABLES; number++) {
+		if (used->table[number])
+			continue;
+		if (placed < count) {
+			tables[placed].service->table = number;
+			add_entry(update, number, tables[placed++].map);
+		} else if (!map_lookup(balancer->map[MAP_TABLES], &number, &id) &&
+			   id != no_table_id) {
+			add_entry(update, number, no_table);
+		}
+	}
+	if (update->count) {
+		int result = map_update_batch(balancer->map[MAP_TABLES], update->key, update->map,
+					      &update->count);
+
+		if (result)
+			placed = result;
+	}
+	close(no_table);
+	return placed;
+}
+
+int put_tables(struct balancer *balancer, struct new_table *tables, unsigned int count,
+	       struct used *used)
+{
+	struct update *update = calloc(1, sizeof(*update));
+	int result = update ? fill_update(balancer, tables, count, used, update) : -ENOMEM;
+
+	free(update);
+	return result;
+}

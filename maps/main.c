@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* xdp-lb, the helper: see xdp-lb(8). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* Reads the options before the command. Returns the index of the first word, or 0 after an error. */
+static int parse_global_options(int argc, char **argv)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt(argc, argv, "+:jn:d:p:")) != -1) {
+		if (option == ':') {
+			fail(WRONG, "an argument expected after '-%c'", optopt);
+			return 0;
+		}
+		if (option != 'j' && option != '?' && !*optarg) {
+			fail(WRONG, "'': a name expected after '-%c'", option);
+			return 0;
+		}
+		if (option == 'j') {
+			options.json = true;
+		} else if (option == 'n') {
+			options.selection.netns = optarg;
+		} else if (option == 'd') {
+			options.selection.device = optarg;
+		} else if (option == 'p') {
+			options.selection.pins = optarg;
+		} else {
+			fail(WRONG, "'-%c': no such option (see xdp-lb help)", optopt);
+			return 0;
+		}
+	}
+	return optind;
+}
+
+static enum status run_change(const struct command *command, const struct request *request)
+{
+	struct change change = { .change = command->change, .request = request };
+	struct balancer balancer;
+	enum status status = open_balancer(&options.selection, &balancer);
+
+	if (status)
+		return status;
+	status = make_change(&balancer, &change);
+	close_balancer(&balancer);
+	return status;
+}
+
+static enum status run_words(struct words *words)
+{
+	const struct command *command = find_command(words);
+	struct request request = { 0 };
+
+	if (!command || !command->parse(words, &request))
+		return WRONG;
+	return command->run ? command->run(&request) : run_change(command, &request);
+}
+
+/* A table is an open file for each service that changes. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* So that no file that is opened later is taken for one of the standard ones. */
+static bool open_standard_files(void)
+{
+	int file;
+
+	do {
+		file = open("/dev/null", O_RDWR);
+	} while (file >= 0 && file <= STDERR_FILENO);
+	if (file >= 0)
+		close(file);
+	return file >= 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct words words;
+	enum status status;
+	int first;
+
+	if (!open_standard_files())
+		return FAILED;
+	signal(SIGPIPE, SIG_IGN);
+	raise_file_limit();
+	first = parse_global_options(argc, argv);
+	if (!first)
+		return WRONG;
+	words.word = argv + first;
+	words.left = argc > first ? argc - first : 0;
+	status = run_words(&words);
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		status = fail(FAILED, "cannot write: %s", strerror(errno));
+	return status;
+}

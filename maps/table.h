@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of a service as a pure function of its backends, so that all balancers of the same
+ * configuration pick the same backend for a flow (Eisenbud et al., "Maglev", NSDI 2016, 3.4).
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include <stdbool.h>
+
+#include "xdp_lb.h"
+
+/* A backend's claim to slots. */
+struct claim {
+	struct address address;
+	__be16 port;
+	__u16 weight; /* 1 to MAX_WEIGHT */
+	bool healthy; /* or its slots are lent to the others */
+};
+
+/*
+ * Fills in the owner of each of `slots` slots, a prime: the index of its claim plus 1, or 0 where
+ * none is healthy. The claims are in the order of (address, port), compared as bytes. An unhealthy
+ * claim's slots, and no others, are spread over the healthy ones. Returns 0 or -ENOMEM.
+ */
+int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count);
+
+/* How many slots have another owner. */
+__u32 count_moved(const struct slot *before, const struct slot *after, __u32 slots);
+
+/* What decides how long the flows of a slot's former owner may live on. */
+struct aftermath {
+	const bool *is_live; /* by number of backend, any of 65,536: it exists, and is not down */
+	__u32 now; /* tick */
+	__u32 limit; /* ticks after which a transition that nothing needed is over */
+};
+
+bool transition_is_over(const struct slot *slot, __u32 now, __u32 limit);
+
+/*
+ * Notes in `after`, whose owners are set, the former owners: that of a transition that is not over,
+ * else the owner in `before` where it lives. Returns how many slots begin a transition.
+ */
+__u32 begin_transitions(struct slot *after, const struct slot *before, __u32 slots,
+			const struct aftermath *aftermath);
+
+#endif

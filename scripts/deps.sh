@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Installs the packages of the file `packages` that are missing. No service that comes with one is
+# started, now or at the next boot: tests and demo run their own.
+set -euo pipefail
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+readonly POLICY=/usr/sbin/policy-rc.d
+readonly SERVICES='nginx haproxy nftables'
+
+missing_packages()
+{
+	local wanted
+
+	wanted=$(sed '/^#/d' "$here/packages" | tr ' ' '\n' | sort)
+	# shellcheck disable=SC2086 # a word each
+	comm -23 <(echo "$wanted") <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted \
+		2>/dev/null | sed -n 's/ installed$//p' | sort)
+}
+
+# A policy that forbids every start, for as long as apt-get runs.
+forbid_starts()
+{
+	[ ! -e "$POLICY" ] || return 0
+	trap 'rm -f "$POLICY"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+	chmod +x "$POLICY"
+}
+
+apt()
+{
+	cmd env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"
+}
+
+disable_services() # PACKAGE...
+{
+	local package
+
+	[ -n "$(command -v systemctl)" ] || return 0
+	for package in "$@"; do
+		case " $SERVICES " in
+		*" ${package%-light} "*)
+			systemctl --quiet disable "${package%-light}" 2>/dev/null || true
+			;;
+		esac
+	done
+}
+
+mapfile -t missing < <(missing_packages)
+[ ${#missing[@]} -gt 0 ] || exit 0
+need_root
+echo "deps: installing ${missing[*]}" >&2
+forbid_starts
+# What is listed of them may be old, or nothing.
+apt install --no-install-recommends "${missing[@]}" 2>/dev/null >&2 || {
+	apt update
+	apt install --no-install-recommends "${missing[@]}" >/dev/null
+}
+disable_services "${missing[@]}"

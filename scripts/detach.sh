@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# detach.sh [-n NETNS] DEV: takes the balancer off a device; and removes the pins of its maps, if
+# no program that is loaded, on whatever device in whatever namespace, uses them.
+set -euo pipefail
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+ns=''
+
+# Whether program ID is the balancer's, by a map of it.
+is_balancer() # ID
+{
+	local map
+
+	for map in $(bpftool -j prog show id "$1" | jq '.map_ids[]?'); do
+		[ "$(bpftool -j map show id "$map" | jq -r .name)" != xlb_services ] || return 0
+	done
+	return 1
+}
+
+detach() # MODE ID
+{
+	is_balancer "$2" ||
+		die "$dev has XDP program id $2, which is not this balancer: nothing was changed"
+	cmd_in "$ns" ip link set dev "$dev" "$1" off
+	echo "xdp-lb is detached from $dev${ns:+ in $ns}"
+}
+
+while getopts n: option; do
+	case $option in
+	n) ns=$OPTARG ;;
+	*) usage "$program [-n NETNS] DEV" ;;
+	esac
+done
+shift $((OPTIND - 1))
+dev=${1-}
+[ $# = 1 ] && [ -n "$dev" ] || usage "$program [-n NETNS] DEV, or make detach DEV=name"
+
+need_root
+need_device "$ns" "$dev"
+programs=$(xdp_programs "$ns" "$dev")
+[ -n "$programs" ] || echo "nothing is attached to $dev${ns:+ in $ns}"
+while read -r mode id; do
+	[ -z "$id" ] || detach "$mode" "$id"
+done <<<"$programs"
+remove_unused_pins
