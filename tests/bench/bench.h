@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the programs in front of the one that is timed (bench.bpf.c) and packet.c share.
+ *
+ * Flow i is that of client address client + i, of a port made from i, to service i % services:
+ * eight ports of each VIP. Addresses are given by their last word, in host byte order.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <linux/types.h>
+
+#define BENCH_FRAME 128 /* bytes of a frame */
+#define BENCH_PORTS 8 /* services of one VIP */
+#define BENCH_ISN 1000 /* sequence number of every packet; their acknowledgement is one more */
+#define BENCH_LEARNT 131072 /* flows whose backend and port are kept: for answers, in mode nat */
+#define BENCH_FEW 131072 /* flows that the yardstick's small map holds */
+#define BENCH_MANY 1250000
+
+#define BENCH_CLIENT_PREFIX 0xfd000080 /* first word of IPv6 addresses */
+#define BENCH_VIP_PREFIX 0xfd000010
+#define BENCH_BACKEND_PREFIX 0xfd000001
+
+struct bench {
+	__u32 flows;
+	__u32 next; /* flow */
+	__u32 services; /* a power of 2 */
+	__u32 client;
+	__u32 vip;
+	__u32 backend;
+	__u32 port; /* of the first service */
+	__u32 sum; /* IPv4: of the header's words that do not change */
+	__u8 ipv6;
+	__u8 udp;
+	__u8 answers; /* packets are the backends' */
+	__u8 grows; /* the program may grow the head */
+	__u8 flags; /* of TCP */
+	__u8 step; /* of the opening of a flow */
+	__u8 unused[2];
+	__u32 failures; /* openings that went wrong */
+};
+
+#endif

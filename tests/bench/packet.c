@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * packet PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES BACKENDS ROUNDS FLOWS...
+ *
+ * Times one packet in the attached program (id PROGRAM), set up with SERVICES of BACKENDS each, by
+ * BPF_PROG_TEST_RUN through the programs of bench.bpf.o, which are pinned in PINS. Prints a line of
+ * JSON for each kind of packet and number of flows: ns above the empty program; minimum, median and
+ * maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
+ */
+#define _GNU_SOURCE /* sched_setaffinity */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "kernel.h"
+#include "setup.h"
+
+#define MAX_ROUNDS 99
+#define MAX_COUNTS 8
+#define TIMED_RUNS 20000 /* of one slice: about a millisecond */
+#define SLICES 5 /* in a round, which counts with their median */
+#define MIN_WARMING 1000 /* runs before the first slice: each flow once, within these bounds */
+#define MAX_WARMING 110000
+#define NEW_FLOWS 10000
+
+enum rival { EMPTY, FLOOR, YARDSTICK, PROGRAM, RIVALS };
+
+static const char *const rival_names[RIVALS] = { "empty", "floor", "yardstick", "xdp-lb" };
+
+static struct setup setup;
+static bool grows;
+static int rounds;
+static uint32_t flow_counts[MAX_COUNTS];
+static int counts;
+
+static struct bench *bench;
+static int program, front, opener, timed, empty, lowest;
+static int yard[2], fill[2], clear[2]; /* of few flows, of many */
+
+/* Running */
+
+static uint32_t run(int in_front, int tested, uint32_t times)
+{
+	static uint8_t frame[BENCH_FRAME];
+	struct test_run test = {
+		.program = in_front, .ifindex = setup.ifindex, .frame = frame,
+		.length = sizeof(frame), .times = times,
+	};
+	uint32_t zero = 0;
+
+	map_update(timed, &zero, &tested);
+	return test_run(&test);
+}
+
+/* CPU time, so that other processes do not count. */
+static double cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+/* ns per packet. */
+static double time_runs(int tested, uint32_t times)
+{
+	double before = cpu_ns();
+
+	run(front, tested, times);
+	return (cpu_ns() - before) / times;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *samples, int count)
+{
+	qsort(samples, count, sizeof(*samples), compare);
+	return samples[count / 2];
+}
+
+/*
+ * A virtual CPU, or one that shares its core, runs at half its speed whenever its neighbour has
+ * work. So the time of the empty program is taken before and after each slice: where it is longer
+ * than it can be, the slice is timed again, so often at most.
+ */
+#define CALM_RUNS 4000
+#define CALM_PERCENT 110
+#define MAX_TRIES 200
+#define PAUSE 2000 /* microseconds */
+
+static double fastest; /* run of the empty program, for the kind in hand */
+
+static bool is_calm(void)
+{
+	double now = time_runs(empty, CALM_RUNS);
+
+	if (fastest == 0 || now < fastest)
+		fastest = now;
+	return now * 100 < fastest * CALM_PERCENT;
+}
+
+static double time_slice(int tested)
+{
+	double ns = 0;
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		bool calm = is_calm();
+
+		ns = time_runs(tested, TIMED_RUNS);
+		if (calm && is_calm())
+			break;
+		usleep(PAUSE);
+	}
+	return ns;
+}
+
+/* Kinds of packets */
+
+struct kind {
+	const char *name;
+	enum xdp_action action;
+	uint8_t flags; /* of TCP */
+	bool answer; /* the backend's, in mode nat */
+	bool foreign; /* of no service: compared with the empty program alone */
+	bool stateless; /* in modes dsr and ipip only */
+	uint32_t vip, port; /* added */
+};
+
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+static const struct kind kinds[] = {
+	{ .name = "data", .action = XDP_TX, .flags = TCP_ACK },
+	{ .name = "answer", .action = XDP_TX, .flags = TCP_ACK, .answer = true },
+	{ .name = "syn", .action = XDP_TX, .flags = TCP_SYN, .stateless = true },
+	{ .name = "foreign", .action = XDP_PASS, .flags = TCP_ACK, .foreign = true, .vip = 65536 },
+	{ .name = "port", .action = XDP_PASS, .flags = TCP_ACK, .foreign = true, .port = 1000 },
+};
+
+static const struct kind new_flow = { .name = "new", .flags = TCP_SYN, .foreign = true };
+
+static bool has_kind(const struct kind *kind)
+{
+	if (setup.mode == MODE_NAT ? kind->stateless : kind->answer)
+		return false;
+	return setup.protocol == IPPROTO_TCP || kind->flags != TCP_SYN;
+}
+
+/* The sum of the words of an IPv4 header that are the same in every packet. */
+static uint32_t constant_sum(void)
+{
+	return htons(0x4500) + htons(BENCH_FRAME - ETH_HLEN) + htons(0x4000) +
+	       htons(64 << 8 | setup.protocol);
+}
+
+static void start_kind(const struct kind *kind, uint32_t flows)
+{
+	*bench = (struct bench){
+		.flows = flows, .services = setup.services, .client = CLIENT_BASE,
+		.vip = VIP_BASE + kind->vip, .backend = BACKEND_BASE,
+		.port = PORT_BASE + kind->port, .sum = constant_sum(), .ipv6 = setup.ipv6,
+		.udp = setup.protocol == IPPROTO_UDP, .grows = grows, .answers = kind->answer,
+		.flags = kind->flags,
+	};
+}
+
+/* Rivals */
+
+static bool has_rival(const struct kind *kind, enum rival rival)
+{
+	return !kind->foreign || rival == EMPTY || rival == PROGRAM;
+}
+
+static bool are_many(uint32_t flows)
+{
+	return flows > BENCH_FEW * 9 / 10;
+}
+
+static int rival_program(enum rival rival, uint32_t flows)
+{
+	switch (rival) {
+	case EMPTY:
+		return empty;
+	case FLOOR:
+		return lowest;
+	case YARDSTICK:
+		return yard[are_many(flows)];
+	default:
+		return program;
+	}
+}
+
+/* Runs a program on one packet of each flow. */
+static void run_all(int tested, uint32_t flows, enum xdp_action expected, const char *what)
+{
+	uint32_t action = run(front, tested, flows);
+
+	errno = 0;
+	if (action != expected)
+		die("%s: action %u instead of %u", what, action, expected);
+}
+
+static double time_rival(enum rival rival, const struct kind *kind, uint32_t flows)
+{
+	enum xdp_action action = rival == EMPTY ? XDP_PASS :
+				 rival == PROGRAM ? kind->action : XDP_TX;
+	uint32_t warming = flows < MIN_WARMING ? MIN_WARMING :
+			   flows > MAX_WARMING ? MAX_WARMING : flows;
+	double slices[SLICES];
+
+	run_all(rival_program(rival, flows), warming, action, rival_names[rival]);
+	for (int i = 0; i < SLICES; i++)
+		slices[i] = time_slice(rival_program(rival, flows));
+	return median(slices, SLICES);
+}
+
+/* Results */
+
+static void print_result(const struct kind *kind, uint32_t flows,
+			 double samples[RIVALS][MAX_ROUNDS])
+{
+	static const char *const modes[] = { "nat", "dsr", "ipip" };
+
+	printf("{\"part\":\"packet\",\"mode\":\"%s\",\"family\":%d,\"protocol\":\"%s\","
+	       "\"kind\":\"%s\",\"flows\":%u,\"services\":%u,\"backends\":%u",
+	       modes[setup.mode], setup.ipv6 ? 6 : 4,
+	       setup.protocol == IPPROTO_TCP ? "tcp" : "udp", kind->name, flows, setup.services,
+	       setup.backends);
+	for (enum rival rival = 0; rival < RIVALS; rival++) {
+		double middle = median(samples[rival], rounds);
+
+		if (has_rival(kind, rival))
+			printf(",\"%s\":[%.1f,%.1f,%.1f]", rival_names[rival], *samples[rival],
+			       middle, samples[rival][rounds - 1]);
+	}
+	printf("}\n");
+	fflush(stdout);
+}
+
+static void subtract_empty(double samples[RIVALS][MAX_ROUNDS], int round)
+{
+	for (enum rival rival = FLOOR; rival < RIVALS; rival++)
+		samples[rival][round] -= samples[EMPTY][round];
+}
+
+static void time_kind(const struct kind *kind, uint32_t flows)
+{
+	double samples[RIVALS][MAX_ROUNDS];
+	uint32_t next[RIVALS] = {};
+
+	start_kind(kind, flows);
+	if (!kind->foreign)
+		run_all(fill[are_many(flows)], flows, XDP_TX, "fill the yardstick");
+	fastest = 0;
+	for (int round = 0; round < rounds; round++) {
+		for (enum rival rival = 0; rival < RIVALS; rival++) {
+			if (!has_rival(kind, rival))
+				continue;
+			bench->next = next[rival];
+			samples[rival][round] = time_rival(rival, kind, flows);
+			next[rival] = bench->next;
+		}
+		subtract_empty(samples, round);
+	}
+	bench->next = 0;
+	if (!kind->foreign)
+		run_all(clear[are_many(flows)], flows, XDP_TX, "clear the yardstick");
+	print_result(kind, flows, samples);
+}
+
+/* Flows of mode nat */
+
+static void open_flows(uint32_t flows)
+{
+	start_kind(&kinds[0], flows);
+	run(opener, program, flows * (bench->udp ? 2 : 3));
+	errno = 0;
+	if (bench->failures > flows / 1000)
+		die("%u of %u flows could not be opened", bench->failures, flows);
+	if (bench->failures)
+		fprintf(stderr, "bench: %u of %u flows could not be opened\n", bench->failures,
+			flows);
+}
+
+static struct flow_bucket *flow_buckets(void)
+{
+	return map_memory(open_map_of(program, "xlb_flows"),
+			  sizeof(struct flow_bucket) * FLOW_BUCKETS);
+}
+
+/* New flows: in each round all that there are end, and each is begun anew by its first packet. */
+static void time_new(uint32_t flows)
+{
+	struct flow_bucket *buckets = flow_buckets();
+	double samples[RIVALS][MAX_ROUNDS];
+
+	for (int round = 0; round < rounds; round++) {
+		for (uint32_t i = 0; i < FLOW_BUCKETS * FLOW_WAYS; i++)
+			buckets[i / FLOW_WAYS].way[i % FLOW_WAYS].life = 0;
+		start_kind(&new_flow, flows);
+		samples[EMPTY][round] = time_runs(empty, flows);
+		bench->next = 0;
+		samples[PROGRAM][round] = time_runs(program, flows);
+		subtract_empty(samples, round);
+	}
+	print_result(&new_flow, flows, samples);
+}
+
+/* What became of the packets, by the program's own counters. */
+static void check_verdicts(void)
+{
+	static struct service_stats stats[1024]; /* a CPU each */
+	int map = open_map_of(program, "xlb_svc_stats"), cpus = possible_cpus();
+	unsigned long long good = 0, all = 0;
+
+	for (uint32_t number = 0; number <= setup.services; number++) {
+		if (map_lookup(map, &number, stats))
+			die("read the counters");
+		for (int cpu = 0; cpu < cpus; cpu++) {
+			for (int i = 0; i < VERDICTS; i++)
+				all += stats[cpu].verdict[i].packets;
+			good += stats[cpu].verdict[VERDICT_FORWARDED].packets +
+				stats[cpu].verdict[VERDICT_NO_SERVICE].packets;
+		}
+	}
+	if (good != all)
+		fprintf(stderr, "bench: %llu of %llu packets were neither forwarded nor of no service\n",
+			all - good, all);
+}
+
+static void open_bench(uint32_t id, const char *pins)
+{
+	static const char *const lowest_names[] = { "lowest", "lowest_grown", "lowest_grown6" };
+
+	program = open_program(id);
+	front = open_pin(pins, "front");
+	opener = open_pin(pins, "opener");
+	empty = open_pin(pins, "empty");
+	lowest = open_pin(pins, lowest_names[grows ? 1 + setup.ipv6 : 0]);
+	yard[0] = open_pin(pins, "yard_of_few");
+	yard[1] = open_pin(pins, "yard_of_many");
+	fill[0] = open_pin(pins, "fill_few");
+	fill[1] = open_pin(pins, "fill_many");
+	clear[0] = open_pin(pins, "clear_few");
+	clear[1] = open_pin(pins, "clear_many");
+	timed = open_map_of(front, "timed");
+	bench = map_memory(open_map_of(front, "bench.bss"), sizeof(*bench));
+}
+
+/* Stays on one CPU, the last that is allowed: the first has the interrupts. */
+static void stay_on_cpu(void)
+{
+	cpu_set_t cpus;
+
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	for (int cpu = 0; CPU_COUNT(&cpus) > 1; cpu++)
+		CPU_CLR(cpu, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
+static void parse(int argc, char **argv)
+{
+	if (argc < 11) {
+		fprintf(stderr, "usage: %s PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES "
+				"BACKENDS ROUNDS FLOWS...\n", argv[0]);
+		exit(2);
+	}
+	setup.ifindex = atoi(argv[2]);
+	setup.mode = *argv[4] == 'n' ? MODE_NAT : *argv[4] == 'd' ? MODE_DSR : MODE_IPIP;
+	grows = setup.mode == MODE_IPIP;
+	setup.ipv6 = *argv[5] == '6';
+	setup.protocol = *argv[6] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+	setup.services = atoi(argv[7]);
+	setup.backends = atoi(argv[8]);
+	rounds = atoi(argv[9]) > MAX_ROUNDS ? MAX_ROUNDS : atoi(argv[9]);
+	for (int i = 10; i < argc && counts < MAX_COUNTS; i++)
+		flow_counts[counts++] = atoi(argv[i]);
+}
+
+int main(int argc, char **argv)
+{
+	parse(argc, argv);
+	stay_on_cpu();
+	open_bench(atoi(argv[1]), argv[3]);
+	make_setup(program, &setup);
+	if (setup.mode == MODE_NAT)
+		open_flows(flow_counts[counts - 1]); /* the most */
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		for (int j = 0; has_kind(&kinds[i]) && j < (kinds[i].foreign ? 1 : counts); j++)
+			time_kind(&kinds[i], flow_counts[j]);
+	if (setup.mode == MODE_NAT)
+		time_new(NEW_FLOWS);
+	check_verdicts();
+	return 0;
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See invariants.h.
+ *
+ *  - What is not to a VIP passes; what passes or is dropped is unchanged; nothing is aborted.
+ *  - What is sent is an IP packet with right lengths and a right IPv4 header checksum; its other
+ *    checksums are right exactly if they were.
+ *  - It is one of: the same packet with other MACs (dsr); with other addresses, ports, and one hop
+ *    less (nat), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or an
+ *    ICMP error to the sender, from the VIP, quoting the packet.
+ */
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "frame.h"
+#include "invariants.h"
+#include "packet.h"
+
+#define MAX_LENGTH 16384
+#define MACS 12
+#define MAX_ANSWER 128 /* bytes that the balancer's answers quote */
+#define BROKEN(condition, what)                                                                    \
+	do {                                                                                       \
+		if (condition)                                                                     \
+			return what;                                                               \
+	} while (0)
+
+/* Bytes of the frame that may differ. */
+struct permit {
+	bool byte[MAX_LENGTH];
+};
+
+static void allow(struct permit *permit, size_t at, size_t length)
+{
+	memset(permit->byte + at, true, length);
+}
+
+static bool is_vip(const uint8_t *address, int in_family)
+{
+	static const enum host vips[] = { VIP, VIP2, VIP3 };
+
+	for (size_t i = 0; i < sizeof(vips) / sizeof(*vips); i++)
+		if (in_family == 4 ? !memcmp(address, ip4_of(vips[i]), 4) :
+				     !memcmp(address, ip6_of(vips[i]), 16))
+			return true;
+	return false;
+}
+
+static int hops_of(const uint8_t *frame, const struct view *view)
+{
+	return frame[view->l3 + (view->family == 4 ? 8 : 7)];
+}
+
+/* The addresses, the hop count and, of IPv4, the checksum of a header may change. */
+static void allow_header(struct permit *permit, const struct view *view)
+{
+	if (view->family == 4) {
+		allow(permit, view->l3 + 8, 1);
+		allow(permit, view->l3 + 10, 10);
+	} else {
+		allow(permit, view->l3 + 7, 33);
+	}
+}
+
+static void allow_transport(struct permit *permit, const struct view *view)
+{
+	size_t place = sum_place(view);
+
+	allow(permit, view->l4, 4);
+	if (place)
+		allow(permit, place, 2);
+}
+
+/* In the quoted packet all that in a packet may change, but for its hop count. */
+static void allow_quote(struct permit *permit, const uint8_t *frame, const struct view *view)
+{
+	struct view quote = view_packet(frame, view->end, view->l4 + 8, view->family);
+
+	allow(permit, view->l4 + 2, 2);
+	if (!quote.family || quote.l4 + 4 > view->end)
+		return;
+	quote.end = view->end; /* what it says of itself may be more, or less */
+	allow_header(permit, &quote);
+	permit->byte[quote.l3 + (quote.family == 4 ? 8 : 7)] = false;
+	if (is_transport(&quote))
+		allow_transport(permit, &quote);
+}
+
+/* Checksums stay as right or as wrong as they were. */
+static const char *check_sums(const struct trial *trial, const struct view *in,
+			      const struct view *out)
+{
+	enum sum_state before = transport_sum(trial->in, in);
+
+	BROKEN(!ip_sum_right(trial->out, out), "IPv4 header checksum is wrong");
+	BROKEN(before != transport_sum(trial->out, out),
+	       before == SUM_RIGHT ? "L4 checksum became wrong" : "L4 checksum is another");
+	return NULL;
+}
+
+static const char *check_quote_sums(const struct trial *trial, const struct view *view)
+{
+	struct view in = view_packet(trial->in, view->end, view->l4 + 8, view->family);
+	struct view out = view_packet(trial->out, view->end, view->l4 + 8, view->family);
+
+	if (!in.family)
+		return NULL;
+	BROKEN(!out.family, "the quoted packet is none any more");
+	BROKEN(ip_sum_right(trial->in, &in) != ip_sum_right(trial->out, &out),
+	       "the quoted IPv4 header's checksum");
+	if (in.end > view->end)
+		return NULL;
+	BROKEN(transport_sum(trial->in, &in) != transport_sum(trial->out, &out),
+	       "the quoted L4 checksum");
+	return NULL;
+}
+
+static const char *check_nat(const struct trial *trial, const struct view *in,
+			     const struct view *out)
+{
+	static struct permit permit;
+	const char *broken = check_sums(trial, in, out);
+
+	BROKEN(broken, broken);
+	memset(&permit, 0, sizeof(permit));
+	allow(&permit, 0, MACS);
+	allow_header(&permit, in);
+	if (is_transport(in))
+		allow_transport(&permit, in);
+	else if (is_icmp_error(trial->in, in))
+		allow_quote(&permit, trial->in, in);
+	else
+		BROKEN(!in->later, "neither TCP, UDP, an ICMP error nor a fragment was sent");
+	for (size_t i = 0; i < trial->in_length; i++)
+		BROKEN(trial->in[i] != trial->out[i] && !permit.byte[i],
+		       "a byte differs that may not");
+	BROKEN(hops_of(trial->in, in) < 2, "sent on, but its hops were used up");
+	BROKEN(hops_of(trial->out, out) != hops_of(trial->in, in) - 1, "not one hop less");
+	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
+		      address_length(in)), "not from the VIP");
+	return is_icmp_error(trial->in, in) ? check_quote_sums(trial, in) : NULL;
+}
+
+static const char *check_tunnel(const struct trial *trial, const struct view *in,
+				const struct view *out)
+{
+	struct view inner = view_packet(trial->out, trial->out_length, out->l4,
+					out->protocol == 4 ? 4 : 6);
+	size_t length = trial->in_length - in->l3;
+	uint8_t copy[MAX_LENGTH];
+
+	BROKEN(memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS - 2),
+	       "VLAN tags differ");
+	BROKEN(in->l3 != out->l3, "more or fewer VLAN tags");
+	BROKEN(out->protocol != (in->family == 4 ? 4 : 41), "the tunnel's protocol");
+	BROKEN(!ip_sum_right(trial->out, out), "the tunnel's IPv4 header checksum");
+	BROKEN(inner.family != in->family, "not the packet's family in the tunnel");
+	BROKEN(out->end - out->l4 != in->end - in->l3, "the tunnel's length");
+	BROKEN(trial->out_length - out->l4 != length, "length of the frame");
+	BROKEN(!ip_sum_right(trial->out, &inner), "inner IPv4 header checksum is wrong");
+	BROKEN(hops_of(trial->in, in) < 2, "sent on, but its hops were used up");
+	BROKEN(hops_of(trial->out, &inner) != hops_of(trial->in, in) - 1, "not one hop less");
+	memcpy(copy, trial->out + out->l4, length);
+	copy[in->family == 4 ? 8 : 7]++;
+	if (in->family == 4)
+		memcpy(copy + 10, trial->in + in->l3 + 10, 2);
+	BROKEN(memcmp(copy, trial->in + in->l3, length), "the packet in the tunnel is another");
+	return NULL;
+}
+
+/* An ICMP error back to where the packet came from. */
+static bool is_answer(const struct trial *trial, const struct view *in, const struct view *out)
+{
+	return is_icmp_error(trial->out, out) && out->family == in->family &&
+	       !memcmp(trial->out, trial->in + 6, 6) && !memcmp(trial->out + 6, trial->in, 6) &&
+	       !memcmp(destination_of(trial->out, out), source_of(trial->in, in),
+		       address_length(in)) &&
+	       out->l4 + 8 < out->end && out->end - out->l4 - 8 <= in->end - in->l3 &&
+	       !memcmp(trial->out + out->l4 + 8, trial->in + in->l3, out->end - out->l4 - 8);
+}
+
+static const char *check_answer(const struct trial *trial, const struct view *in,
+				const struct view *out)
+{
+	const uint8_t *source = source_of(trial->in, in);
+
+	BROKEN(is_icmp_error(trial->in, in), "an error is answered with an error");
+	BROKEN(in->later, "a later fragment is answered");
+	BROKEN(source[0] >= (in->family == 4 ? 224 : 255), "a group is answered");
+	BROKEN((trial->in[0] | trial->in[6]) & 1, "a frame to a group is answered");
+	BROKEN(!ip_sum_right(trial->out, out), "the answer's IPv4 header checksum");
+	BROKEN(transport_sum(trial->out, out) != SUM_RIGHT, "the answer's checksum");
+	BROKEN(out->end != trial->out_length, "the answer's length");
+	BROKEN(out->end - out->l4 - 8 > MAX_ANSWER, "the answer is too long");
+	BROKEN(in->l3 != out->l3 || memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS),
+	       "the answer's VLAN tags");
+	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
+		      address_length(in)), "the answer is not from the VIP");
+	return NULL;
+}
+
+static const char *check_sent(const struct trial *trial, const struct view *in)
+{
+	struct view out = view_frame(trial->out, trial->out_length);
+
+	BROKEN(!in->family, "sent, but it came as no IP packet of right length");
+	BROKEN(!ip_sum_right(trial->in, in), "sent, though its IPv4 header checksum is wrong");
+	BROKEN(!out.family, "what was sent is no IP packet of right length");
+	if (is_answer(trial, in, &out))
+		return check_answer(trial, in, &out);
+	if (trial->in_length != trial->out_length)
+		return check_tunnel(trial, in, &out);
+	if (!memcmp(trial->in + MACS, trial->out + MACS, trial->in_length - MACS))
+		return NULL;
+	return check_nat(trial, in, &out);
+}
+
+/* Whether the frame is to a VIP, as far as it shows. */
+static bool is_to_vip(const uint8_t *frame, size_t length)
+{
+	int type = 0;
+	size_t l3 = l2_length(frame, length, &type);
+	struct view view = { .family = type == 0x0800 ? 4 : 6, .l3 = l3 };
+
+	if (!l3 || (type != 0x0800 && type != 0x86dd))
+		return false;
+	if (l3 + (view.family == 4 ? 20 : 40) > length)
+		return false;
+	return is_vip(destination_of(frame, &view), view.family);
+}
+
+const char *broken_invariant(const struct trial *trial)
+{
+	struct view in = view_frame(trial->in, trial->in_length);
+	bool sent = trial->action == XDP_TX || trial->action == XDP_REDIRECT;
+
+	BROKEN(trial->action == XDP_ABORTED, "aborted");
+	BROKEN(trial->action > XDP_REDIRECT, "no action that there is");
+	BROKEN(!is_to_vip(trial->in, trial->in_length) && trial->action != XDP_PASS,
+	       "not to a VIP, and does not pass");
+	if (sent)
+		return check_sent(trial, &in);
+	BROKEN(trial->in_length != trial->out_length ||
+		       memcmp(trial->in, trial->out, trial->in_length),
+	       "passed or dropped, but changed");
+	return NULL;
+}

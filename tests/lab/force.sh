@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The program is replaced during a download: nothing is lost, neither flow nor configuration.
+#
+#    h1 curl 100 MB ---> lb (ip -force) ---> h2, h3 nginx
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+replace_during_download()
+{
+	local saved download flows id i
+
+	service_up 8000/tcp
+	saved=$(lb save)
+	spawn h1 curl -sS --fail --limit-rate 12M -o "$TMP/got" "$url/file"
+	download=$pid
+	await 5 test -s "$TMP/got"
+	flows=$(lb -j flow count | jq .flows)
+	for i in 1 2 3; do
+		id=$(program_id)
+		sleep 0.5
+		on lb ip -force link set dev veth6 xdp obj "$top/xdp_lb.bpf.o" sec xdp
+		[ "$(program_id)" != "$id" ] || fail "replacement $i"
+	done
+	equal "$(lb -j flow count | jq .flows)" "$flows" "flows after the replacements"
+	kill -0 "$download" || fail "the download ended too early to prove anything"
+	wait "$download" || fail "the download did not survive"
+	cmp "$TMP/file" "$TMP/got"
+	equal "$(lb save)" "$saved" "configuration"
+	lb service del "$vip:8000/tcp"
+	rm "$TMP/got"
+}
+
+lab_up
+attach
+start_web
+random_file 100000000 "$TMP/file"
+cp "$TMP/file" "$TMP/h2/files"
+cp "$TMP/file" "$TMP/h3/files"
+each_family replace_during_download
+expect_no_errors

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# UDP datagrams of 8,000 bytes and more are echoed: they travel in fragments, both ways.
+#
+#    h1 udp ---> lb VIP:7 ---> h2, h3 udp
+. "$(dirname "$(realpath "$0")")/../topology.sh"
+
+fragments()
+{
+	local before
+
+	[ "$mode" = nat ] || for host in h2:veth3 h3:veth5; do
+		backend_apply ${host/:/ }
+	done
+	service_up 7/udp mode "$mode"
+	before=$(counted "$reassembled" h1)
+	on h1 "$TOOLS/udp" ask "$vip_address" 7 checksum 1 8000 1473 2960 8000 40000 7999 65507
+	[ "$family" = 6 ] || on h1 "$TOOLS/udp" ask "$vip_address" 7 none 8000 1473 2960
+	[ "$(counted "$reassembled" h1)" -gt "$before" ] || fail "nothing came in fragments"
+	lb service del "$vip:7/udp"
+	[ "$mode" = nat ] || for host in h2:veth3 h3:veth5; do
+		backend_undo ${host/:/ }
+	done
+}
+
+each_way()
+{
+	reassembled=$([ "$family" = 4 ] && echo IpReasmOKs || echo Ip6ReasmOKs)
+	each_mode fragments
+}
+
+lab_up
+reach h1 $VIP_NETWORK 0 10
+attach
+start_echo udp 7
+each_family each_way
+expect_no_errors

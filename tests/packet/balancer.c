@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See balancer.h. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "balancer.h"
+
+#define FIRST_GENERATION 7
+
+enum program program;
+int ingress = IFINDEX_LO;
+long counters_moved;
+
+/* What has been set up; numbers start at 1. */
+static struct {
+	enum host host;
+	int family;
+	bool stateless;
+} vips[TEST_SERVICES];
+
+static struct {
+	struct service_key key;
+	struct service value;
+} services[TEST_SERVICES];
+
+static struct {
+	enum host host;
+	int family;
+} backend_hosts[TEST_BACKENDS];
+
+static int vip_count, service_count, backend_count;
+
+static struct flow_bucket *buckets(void)
+{
+	return map_memory(MAP_FLOWS);
+}
+
+static struct backend *backends(void)
+{
+	return map_memory(MAP_BACKENDS);
+}
+
+struct config *config(void)
+{
+	return map_memory(MAP_CONFIG);
+}
+
+struct limit *limit_of(int service)
+{
+	config()->flags |= CONFIG_LIMITS;
+	return (struct limit *)map_memory(MAP_LIMITS) + service;
+}
+
+struct slot *slots_of(int service)
+{
+	return table_memory(service);
+}
+
+/* Only a bucket with something before its ways was ever used. */
+static void clear_flows(void)
+{
+	for (int i = 0; i < FLOW_BUCKETS; i++) {
+		struct flow_bucket *bucket = &buckets()[i];
+		const uint32_t *word = (const uint32_t *)bucket;
+		uint32_t used = 0;
+
+		while (word < (const uint32_t *)bucket->way)
+			used |= *word++;
+		if (used)
+			memset(bucket, 0, sizeof(*bucket));
+	}
+}
+
+void reset_balancer(void)
+{
+	map_clear(MAP_VIPS);
+	map_clear(MAP_SERVICES);
+	map_clear(MAP_FRAGMENTS);
+	map_clear(MAP_SOURCES);
+	map_clear(MAP_DENY);
+	clear_flows();
+	memset(config(), 0, sizeof(struct config));
+	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
+	memset(limit_of(0), 0, sizeof(struct limit) * TEST_SERVICES);
+	for (int i = 1; i <= TEST_TABLES; i++)
+		memset(table_memory(i), 0, sizeof(struct slot) * MAX_TEST_SLOTS);
+	while (next_event())
+		;
+	vip_count = service_count = backend_count = 0;
+	counters_moved++;
+	memset(chosen, 0, sizeof(chosen));
+	ingress = IFINDEX_LO;
+}
+
+/* Setting up */
+
+struct address address_of(enum host host)
+{
+	struct address address = {};
+
+	if (family == 6) {
+		memcpy(&address, ip6_of(host), 16);
+	} else {
+		address.word[2] = htonl(0xffff);
+		memcpy(&address.word[3], ip4_of(host), 4);
+	}
+	return address;
+}
+
+uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol)
+{
+	struct tuple tuple = {
+		.peer = address_of(peer), .peer_port = htons(peer_port),
+		.vip_port = htons(vip_port), .protocol = protocol,
+	};
+
+	return XXH32(&tuple, sizeof(tuple), 0);
+}
+
+/* The VIP's number; the first use of an address gives it one. */
+static int vip_number(enum host host, enum mode mode)
+{
+	struct address address = address_of(host);
+	struct vip vip = {};
+	int number = 1;
+
+	while (number <= vip_count &&
+	       !(vips[number].host == host && vips[number].family == family))
+		number++;
+	if (number > vip_count) {
+		vip_count++;
+		vips[number].host = host;
+		vips[number].family = family;
+		vips[number].stateless = true;
+	}
+	if (mode == MODE_NAT)
+		vips[number].stateless = false;
+	vip.number = number;
+	vip.flags = vips[number].stateless ? VIP_STATELESS : 0;
+	map_update(MAP_VIPS, &address, &vip);
+	return number;
+}
+
+static int add_backend(int service, enum host host)
+{
+	struct backend *backend = &backends()[++backend_count];
+
+	if (backend_count >= TEST_BACKENDS)
+		broken("too many backends");
+	counters_moved++;
+	backend_hosts[backend_count].host = host;
+	backend_hosts[backend_count].family = family;
+	backend->address = address_of(host);
+	backend->generation = FIRST_GENERATION;
+	backend->service = service;
+	memcpy(backend->hop[0].mac, mac_of(host), 6);
+	return backend_count;
+}
+
+int backend_number(int service, enum host host)
+{
+	for (int i = 1; i <= backend_count; i++)
+		if (backends()[i].service == service && backend_hosts[i].host == host &&
+		    backend_hosts[i].family == family)
+			return i;
+	return add_backend(service, host);
+}
+
+struct backend *backend_of(int service, enum host host)
+{
+	return &backends()[backend_number(service, host)];
+}
+
+int add_service(enum host vip, int port, int protocol, enum mode mode, const enum host *owners)
+{
+	int number = ++service_count;
+	struct service_key key = {
+		.vip = vip_number(vip, mode), .port = htons(port), .protocol = protocol,
+	};
+	struct service service = { .number = number, .table = number, .mode = mode };
+
+	if (number > TEST_TABLES)
+		broken("too many services");
+	counters_moved++;
+	for (; owners[service.slots] != NOBODY; service.slots++)
+		slots_of(number)[service.slots].owner = backend_number(number,
+								       owners[service.slots]);
+	map_update(MAP_SERVICES, &key, &service);
+	services[number].key = key;
+	services[number].value = service;
+	return number;
+}
+
+void change_service(int service, void (*change)(struct service *))
+{
+	change(&services[service].value);
+	map_update(MAP_SERVICES, &services[service].key, &services[service].value);
+}
+
+void deny(enum host host, int bits)
+{
+	struct deny_key key = { .length = bits + (family == 4 ? 96 : 0),
+				.prefix = address_of(host) };
+	uint32_t value = 1;
+
+	map_update(MAP_DENY, &key, &value);
+	config()->flags |= CONFIG_DENY;
+}
+
+/* Flows and fragments */
+
+int for_each_flow(void (*visit)(struct flow *flow))
+{
+	int count = 0;
+
+	for (int i = 0; i < FLOW_BUCKETS; i++) {
+		struct flow_bucket *bucket = &buckets()[i];
+
+		for (int way = 0; way < FLOW_WAYS; way++) {
+			if (!bucket->tag[way] || !bucket->way[way].life)
+				continue;
+			count++;
+			if (visit)
+				visit(&bucket->way[way]);
+		}
+	}
+	return count;
+}
+
+int count_flows(void)
+{
+	return for_each_flow(NULL);
+}
+
+int count_fragments(void)
+{
+	return map_count(MAP_FRAGMENTS);
+}
+
+int count_sources(void)
+{
+	return map_count(MAP_SOURCES);
+}
+
+static int aged_by;
+
+static void age(struct flow *flow)
+{
+	flow->seen -= aged_by * TICKS_PER_SECOND;
+}
+
+void age_flows(int seconds)
+{
+	aged_by = seconds;
+	for_each_flow(age);
+}
+
+void age_slots(int seconds)
+{
+	for (int service = 1; service <= service_count; service++)
+		for (int i = 0; i < MAX_TEST_SLOTS; i++)
+			slots_of(service)[i].seen -= seconds * TICKS_PER_SECOND;
+}
+
+void age_fragments(int seconds)
+{
+	struct fragment_key key;
+	struct fragment fragment;
+
+	for (bool more = map_next(MAP_FRAGMENTS, NULL, &key); more;
+	     more = map_next(MAP_FRAGMENTS, &key, &key)) {
+		if (!map_lookup(MAP_FRAGMENTS, &key, &fragment))
+			continue;
+		fragment.seen -= seconds * TICKS_PER_SECOND;
+		map_update(MAP_FRAGMENTS, &key, &fragment);
+	}
+}
+
+/* Running */
+
+void read_counters(struct counters *counters)
+{
+	memset(counters, 0, sizeof(*counters));
+	for (int i = 0; i <= service_count; i++)
+		read_sums(MAP_SVC_STATS, i, (uint64_t *)&counters->service[i],
+			  sizeof(*counters->service));
+	for (int i = 0; i <= backend_count; i++)
+		read_sums(MAP_BE_STATS, i, (uint64_t *)&counters->backend[i],
+			  sizeof(*counters->backend));
+}
+
+void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome)
+{
+	struct run run = {
+		.program = program, .ingress = ingress, .in = frame, .length = length,
+		.out = outcome->frame, .out_length = sizeof(outcome->frame),
+	};
+
+	counters_moved++;
+	outcome->action = run_program(&run);
+	outcome->length = run.out_length;
+}
+
+struct decision dry_run(const uint8_t *frame, size_t length, struct outcome *outcome)
+{
+	static uint8_t in[sizeof(struct decision) + MAX_FRAME], out[sizeof(in)];
+	struct decision decision = {};
+	struct run run = {
+		.program = program, .ingress = ingress, .in = in, .length = sizeof(decision) + length,
+		.room = sizeof(decision), .out = out, .out_length = sizeof(out),
+	};
+
+	memcpy(in, &decision, sizeof(decision));
+	memcpy(in + sizeof(decision), frame, length);
+	outcome->action = run_program(&run);
+	outcome->length = run.out_length - sizeof(decision);
+	memcpy(&decision, out, sizeof(decision));
+	memcpy(outcome->frame, out + sizeof(decision), outcome->length);
+	return decision;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The balancer as the cases see it: what is set up by hand, and what is found afterwards. */
+#ifndef TESTS_BALANCER_H
+#define TESTS_BALANCER_H
+
+#include "kernel.h"
+#include "packet.h"
+
+#define TEST_SERVICES (TEST_TABLES + 1) /* entries of the counters that are watched, from 0 */
+#define TEST_BACKENDS 64
+
+/* What a packet became. */
+struct outcome {
+	int action; /* enum xdp_action */
+	size_t length;
+	uint8_t frame[MAX_FRAME];
+};
+
+/* What the counters say, of all CPUs. */
+struct counters {
+	struct service_stats service[TEST_SERVICES];
+	struct backend_stats backend[TEST_BACKENDS];
+};
+
+#define IFINDEX_LO 1
+
+extern enum program program; /* that packets are given to */
+extern int ingress; /* ifindex that they come in by */
+
+/* Empties what earlier cases left. */
+void reset_balancer(void);
+
+/* A service of the VIP, with one slot per owner. Returns its number. */
+#define SERVICE(vip, port, protocol, mode, ...)                                                    \
+	add_service(vip, port, protocol, mode, (const enum host[]){ __VA_ARGS__, NOBODY })
+int add_service(enum host vip, int port, int protocol, enum mode mode, const enum host *owners);
+struct backend *backend_of(int service, enum host host); /* made if need be */
+int backend_number(int service, enum host host);
+struct slot *slots_of(int service);
+struct limit *limit_of(int service);
+struct config *config(void);
+void change_service(int service, void (*change)(struct service *));
+void deny(enum host host, int bits);
+struct address address_of(enum host host); /* in the family of the case */
+/* XXH32 of a packet to the VIP, by the xxhash package: picks the slot, and the source of its tunnel. */
+uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol);
+
+/* Flows and fragments: what there is, and as if they had been idle for so long. */
+int for_each_flow(void (*visit)(struct flow *flow)); /* returns how many */
+int count_flows(void);
+int count_fragments(void);
+int count_sources(void);
+void age_flows(int seconds);
+void age_slots(int seconds);
+void age_fragments(int seconds);
+
+void read_counters(struct counters *counters);
+extern long counters_moved; /* counts what makes them differ from what was read last */
+void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome);
+/* A dry run; returns what the data path wrote. */
+struct decision dry_run(const uint8_t *frame, size_t length, struct outcome *outcome);
+
+#endif

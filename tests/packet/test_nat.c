@@ -1,0 +1,777 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mode nat: a client's packet goes to a backend with the VIP as its source, and the answer back.
+ *
+ *	C1, C2 (clients) ── LB (VIP) ── B1, B2 (backends)      all on one wire
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cases.h"
+
+#define HTTP 80
+#define DNS 53
+
+/* Of each case: a service with one backend, so that where a packet goes needs no hash. */
+static void tcp_service(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
+}
+
+static void udp_service(void)
+{
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_NAT, B1);
+}
+
+static void other_backend_port(void)
+{
+	tcp_service();
+	backend_of(1, B1)->port = htons(8080);
+}
+
+static void other_udp_backend_port(void)
+{
+	udp_service();
+	backend_of(1, B1)->port = htons(5353);
+}
+
+/* Steps that many cases begin with. */
+#define CLIENT_SYN SENT(P(FROM(C1), TCP(40000, HTTP, SYN, .seq = 100)),                            \
+			P(TO(B1), TCP(40000, HTTP, SYN, .seq = 100)))
+#define BACKEND_SYN_ACK SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK, .seq = 900, .ack = 101)),     \
+			     P(HOME(C1), TCP(HTTP, 40000, SYN | ACK, .seq = 900, .ack = 101)))
+#define CLIENT_ACK SENT(P(FROM(C1), TCP(40000, HTTP, ACK, .seq = 101, .ack = 901)),                \
+			P(TO(B1), TCP(40000, HTTP, ACK, .seq = 101, .ack = 901)))
+#define HANDSHAKE CLIENT_SYN, BACKEND_SYN_ACK, CLIENT_ACK
+
+#define CLIENT_SENDS(flags, n) SENT(P(FROM(C1), TCP(40000, HTTP, flags, .ack = 901), DATA(n)),     \
+				    P(TO(B1), TCP(40000, HTTP, flags, .ack = 901), DATA(n)))
+#define BACKEND_SENDS(flags, n) SENT(P(BACK(B1), TCP(HTTP, 40000, flags), DATA(n)),                \
+				     P(HOME(C1), TCP(HTTP, 40000, flags), DATA(n)))
+
+/* The same flow seen by an UDP service. */
+#define QUERY(n) SENT(P(FROM(C1), UDP(40000, DNS), DATA(n)), P(TO(B1), UDP(40000, DNS), DATA(n)))
+#define REPLY(n) SENT(P(BACK(B1), UDP(DNS, 40000), DATA(n)), P(HOME(C1), UDP(DNS, 40000), DATA(n)))
+
+static struct flow *the_flow;
+
+static void note_flow(struct flow *flow)
+{
+	the_flow = flow;
+}
+
+/* The one flow that there is. */
+static const struct flow *only_flow(void)
+{
+	static const struct flow none;
+
+	CHECK_EQUAL(for_each_flow(note_flow), 1);
+	return passed_so_far() ? the_flow : &none;
+}
+
+static void one_flow(void)
+{
+	only_flow();
+}
+
+static void no_flow(void)
+{
+	CHECK_EQUAL(count_flows(), 0);
+}
+
+static void half_open(void)
+{
+	CHECK(!(only_flow()->state & FLOW_ESTABLISHED));
+	CHECK_EQUAL(case_gain.service[1].flows, 1);
+	CHECK_EQUAL(case_gain.backend[1].flows, 1);
+}
+
+static void established(void)
+{
+	CHECK(only_flow()->state & FLOW_ESTABLISHED);
+	CHECK_EQUAL(case_gain.service[1].flows, 1);
+	CHECK_EQUAL(case_gain.backend[1].flows, 1);
+}
+
+static void two_flows_begun(void)
+{
+	CHECK_EQUAL(case_gain.service[1].flows, 2);
+}
+
+static void port_was_changed(void)
+{
+	CHECK(chosen[0] != 40000);
+	CHECK(chosen[0] >= 1024);
+	CHECK_EQUAL(count_flows(), 2);
+}
+
+static void ages_901s(void)
+{
+	age_flows(901);
+}
+
+static void ages_899s(void)
+{
+	age_flows(899);
+}
+
+static void ages_299s(void)
+{
+	age_flows(299);
+}
+
+static void ages_301s(void)
+{
+	age_flows(301);
+}
+
+static void ages_59s(void)
+{
+	age_flows(59);
+}
+
+static void ages_61s(void)
+{
+	age_flows(61);
+}
+
+static void ages_119s(void)
+{
+	age_flows(119);
+}
+
+static void ages_121s(void)
+{
+	age_flows(121);
+}
+
+static void ages_11s(void)
+{
+	age_flows(11);
+}
+
+static void short_timeouts(void)
+{
+	config()->tcp_timeout = 10;
+	config()->fin_timeout = 5;
+	config()->udp_timeout = 10;
+}
+
+static void goes_down(void)
+{
+	backend_of(1, B1)->generation++;
+}
+
+static void owner_is_b2(void)
+{
+	slots_of(1)[0].owner = backend_number(1, B2);
+}
+
+static void no_owner(void)
+{
+	slots_of(1)[0].owner = 0;
+}
+
+static void flow_is_flushed(void)
+{
+	only_flow();
+	the_flow->life = 0;
+}
+
+static void flow_map_wraps(void)
+{
+	only_flow();
+	the_flow->serial = 0xffffffff;
+	the_flow->life = 0;
+}
+
+static const struct test_case tcp_cases[] = {
+	{ "tcp: SYN of a new flow goes to the backend", BOTH, tcp_service, { CLIENT_SYN }, half_open },
+	{ "tcp: SYN with options and ECN bits", BOTH, tcp_service,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN | 0xc0, .options = 20)),
+		 P(TO(B1), TCP(40000, HTTP, SYN | 0xc0, .options = 20))) }, half_open },
+	{ "tcp: SYN with data (fast open)", BOTH, tcp_service,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN), DATA(77)),
+		 P(TO(B1), TCP(40000, HTTP, SYN), DATA(77))) }, half_open },
+	{ "tcp: SYN sent again is of the same flow", BOTH, tcp_service,
+	  { CLIENT_SYN, CLIENT_SYN }, half_open },
+	{ "tcp: SYN-ACK goes back to the client", BOTH, tcp_service,
+	  { CLIENT_SYN, BACKEND_SYN_ACK }, half_open },
+	{ "tcp: the handshake makes a flow established", BOTH, tcp_service,
+	  { HANDSHAKE }, established },
+	{ "tcp: an ACK of a number never sent makes none", BOTH, tcp_service,
+	  { CLIENT_SYN, BACKEND_SYN_ACK,
+	    SENT(P(FROM(C1), TCP(40000, HTTP, ACK, .ack = 700000)),
+		 P(TO(B1), TCP(40000, HTTP, ACK, .ack = 700000))) }, half_open },
+	{ "tcp: an ACK before the SYN-ACK makes none", BOTH, tcp_service,
+	  { CLIENT_SYN, CLIENT_ACK }, half_open },
+	{ "tcp: data with the handshake's last ACK", BOTH, tcp_service,
+	  { CLIENT_SYN, BACKEND_SYN_ACK, CLIENT_SENDS(ACK | PSH, 100) }, established },
+	{ "tcp: data from the client", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(ACK, 1), CLIENT_SENDS(ACK, 2), CLIENT_SENDS(ACK, 3),
+	    CLIENT_SENDS(ACK | PSH, 1460), CLIENT_SENDS(ACK | URG, 501) }, established },
+	{ "tcp: data from the backend", BOTH, tcp_service,
+	  { HANDSHAKE, BACKEND_SENDS(ACK, 1), BACKEND_SENDS(ACK, 2), BACKEND_SENDS(ACK, 3),
+	    BACKEND_SENDS(ACK | PSH, 1460), BACKEND_SENDS(ACK | URG, 501) }, established },
+	{ "tcp: another port at the backend", BOTH, other_backend_port,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN), DATA(3)),
+		 P(TO(B1), TCP(40000, 8080, SYN), DATA(3))),
+	    SENT(P(BACK(B1), TCP(8080, 40000, SYN | ACK), DATA(5)),
+		 P(HOME(C1), TCP(HTTP, 40000, SYN | ACK), DATA(5))) }, one_flow },
+	{ "tcp: the backend's port of the service is not the flow's", BOTH, other_backend_port,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, 8080, SYN))),
+	    KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE) }, one_flow },
+
+	/* Of no flow */
+	{ "tcp: ACK of an unknown flow passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, ACK), DATA(9)), NO_FLOW) }, no_flow },
+	{ "tcp: FIN of an unknown flow passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, FIN | ACK)), NO_FLOW) }, no_flow },
+	{ "tcp: RST of an unknown flow passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, RST)), NO_FLOW) }, no_flow },
+	{ "tcp: SYN-ACK of an unknown flow passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, SYN | ACK)), NO_FLOW) }, no_flow },
+	{ "tcp: no flags, of an unknown flow, passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, 0)), NO_FLOW) }, no_flow },
+	{ "tcp: SYN and FIN together begin no flow", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, SYN | FIN)), NO_FLOW) }, no_flow },
+	{ "tcp: SYN and RST together begin no flow", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, SYN | RST)), NO_FLOW) }, no_flow },
+	{ "tcp: another client port is another flow", BOTH, tcp_service,
+	  { HANDSHAKE, KEPT(P(FROM(C1), TCP(40001, HTTP, ACK)), NO_FLOW) }, established },
+	{ "tcp: another client address is another flow", BOTH, tcp_service,
+	  { HANDSHAKE, KEPT(P(FROM(C2), TCP(40000, HTTP, ACK)), NO_FLOW) }, established },
+	{ "tcp: a backend's answer of no flow passes", BOTH, tcp_service,
+	  { KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE) }, no_flow },
+	{ "tcp: an answer to another port passes", BOTH, tcp_service,
+	  { HANDSHAKE, KEPT(P(BACK(B1), TCP(HTTP, 40001, ACK)), NO_SERVICE) }, established },
+	{ "tcp: an answer of another backend passes", BOTH, tcp_service,
+	  { HANDSHAKE, KEPT(P(BACK(B2), TCP(HTTP, 40000, ACK)), NO_SERVICE) }, established },
+
+	/* The end of a flow, and what comes after it */
+	{ "tcp: closing, FIN both ways, is forwarded to the last ACK", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), BACKEND_SENDS(ACK, 0), BACKEND_SENDS(ACK, 100),
+	    CLIENT_SENDS(ACK, 0), BACKEND_SENDS(FIN | ACK, 0), CLIENT_SENDS(ACK, 0) }, one_flow },
+	{ "tcp: RST from the client is forwarded", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(RST, 0) }, one_flow },
+	{ "tcp: RST from the backend is forwarded", BOTH, tcp_service,
+	  { HANDSHAKE, BACKEND_SENDS(RST | ACK, 0) }, one_flow },
+	{ "tcp: RST instead of SYN-ACK is forwarded", BOTH, tcp_service,
+	  { CLIENT_SYN, BACKEND_SENDS(RST | ACK, 0) } },
+	{ "tcp: SYN after FIN both ways begins a new flow", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), BACKEND_SENDS(FIN | ACK, 0),
+	    CLIENT_SENDS(ACK, 0), DO(owner_is_b2),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B2), TCP(40000, HTTP, SYN))) },
+	  two_flows_begun },
+	{ "tcp: SYN after RST begins a new flow", BOTH, tcp_service,
+	  { HANDSHAKE, BACKEND_SENDS(RST, 0), DO(owner_is_b2),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B2), TCP(40000, HTTP, SYN))) },
+	  two_flows_begun },
+	{ "tcp: SYN after a close, to the same backend", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), BACKEND_SENDS(FIN | ACK, 0),
+	    CLIENT_SENDS(ACK, 0),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    SENT(P(BACK(B1), TCP(HTTP, CHOSEN(0), SYN | ACK)),
+		 P(HOME(C1), TCP(HTTP, 40000, SYN | ACK))) }, two_flows_begun },
+	{ "tcp: SYN to an established flow stays with its backend", BOTH, tcp_service,
+	  { HANDSHAKE, DO(owner_is_b2), CLIENT_SYN }, established },
+	{ "tcp: SYN after one FIN only stays with its backend", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), DO(owner_is_b2), CLIENT_SYN }, one_flow },
+
+	/* Changes of the configuration */
+	{ "tcp: a flow stays with its backend when the table changes", BOTH, tcp_service,
+	  { HANDSHAKE, DO(owner_is_b2), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10) },
+	  established },
+	{ "tcp: a half-open flow stays with its backend, too", BOTH, tcp_service,
+	  { CLIENT_SYN, DO(owner_is_b2), CLIENT_SYN, BACKEND_SYN_ACK, CLIENT_ACK }, established },
+	{ "tcp: a backend that goes down ends its flows", BOTH, tcp_service,
+	  { HANDSHAKE, DO(goes_down), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW),
+	    KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE) } },
+	{ "tcp: after the backend went down a SYN picks anew", BOTH, tcp_service,
+	  { HANDSHAKE, DO(goes_down), DO(owner_is_b2),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B2), TCP(40000, HTTP, SYN))) },
+	  two_flows_begun },
+	{ "tcp: a flow that was flushed is unknown", BOTH, tcp_service,
+	  { HANDSHAKE, DO(flow_is_flushed), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW) },
+	  no_flow },
+	{ "tcp: the place of a flushed flow is used again", BOTH, tcp_service,
+	  { HANDSHAKE, DO(flow_map_wraps), CLIENT_SYN, BACKEND_SYN_ACK } },
+	{ "tcp: no backend drops the SYN", BOTH, tcp_service,
+	  { DO(no_owner), KEPT(P(FROM(C1), TCP(40000, HTTP, SYN)), NO_BACKEND) }, no_flow },
+	{ "tcp: no backend for new flows leaves old ones alone", BOTH, tcp_service,
+	  { HANDSHAKE, DO(no_owner), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 20),
+	    KEPT(P(FROM(C1), TCP(40001, HTTP, SYN)), NO_BACKEND) }, established },
+
+	/* Timeouts */
+	{ "tcp: an established flow lives for 15 minutes", BOTH, tcp_service,
+	  { HANDSHAKE, DO(ages_899s), CLIENT_SENDS(ACK, 1), DO(ages_899s), BACKEND_SENDS(ACK, 1) },
+	  established },
+	{ "tcp: an established flow ends after 15 minutes", BOTH, tcp_service,
+	  { HANDSHAKE, DO(ages_901s), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW) } },
+	{ "tcp: after 15 minutes the backend's packet is unknown, too", BOTH, tcp_service,
+	  { HANDSHAKE, DO(ages_901s), KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE) } },
+	{ "tcp: a half-open flow lives for a minute", BOTH, tcp_service,
+	  { CLIENT_SYN, DO(ages_59s), BACKEND_SYN_ACK, CLIENT_ACK }, established },
+	{ "tcp: a half-open flow ends after a minute", BOTH, tcp_service,
+	  { CLIENT_SYN, DO(ages_61s),
+	    KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE) } },
+	{ "tcp: a flow lives for 2 minutes after FIN", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), DO(ages_119s), BACKEND_SENDS(ACK, 8) } },
+	{ "tcp: a flow ends 2 minutes after FIN", BOTH, tcp_service,
+	  { HANDSHAKE, CLIENT_SENDS(FIN | ACK, 0), DO(ages_121s),
+	    KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE) } },
+	{ "tcp: timeouts can be set", BOTH, tcp_service,
+	  { DO(short_timeouts), HANDSHAKE, DO(ages_11s),
+	    KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW) } },
+	{ "tcp: an idle flow's client port is free again", BOTH, tcp_service,
+	  { HANDSHAKE, DO(ages_901s),
+	    SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN))) } },
+};
+
+static void b1_and_b2_alike(void)
+{
+	tcp_service();
+	SERVICE(VIP, 443, IPPROTO_TCP, MODE_NAT, B1);
+}
+
+static void two_vips(void)
+{
+	tcp_service();
+	SERVICE(VIP2, HTTP, IPPROTO_TCP, MODE_NAT, B1);
+}
+
+static void two_ports_to_one(void)
+{
+	tcp_service();
+	SERVICE(VIP, 8080, IPPROTO_TCP, MODE_NAT, B1);
+	backend_of(1, B1)->port = htons(9000);
+	backend_of(2, B1)->port = htons(9000);
+}
+
+static const struct test_case port_cases[] = {
+	{ "port: taken by another client's flow, is changed", BOTH, tcp_service,
+	  { HANDSHAKE,
+	    SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    SENT(P(BACK(B1), TCP(HTTP, CHOSEN(0), SYN | ACK), DATA(3)),
+		 P(HOME(C2), TCP(HTTP, 40000, SYN | ACK), DATA(3))),
+	    SENT(P(FROM(C2), TCP(40000, HTTP, ACK), DATA(101)),
+		 P(TO(B1), TCP(CHOSEN(0), HTTP, ACK), DATA(101))),
+	    CLIENT_SENDS(ACK, 7), BACKEND_SENDS(ACK, 7) }, port_was_changed },
+	{ "port: taken by a half-open flow, is changed", BOTH, tcp_service,
+	  { CLIENT_SYN,
+	    SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    BACKEND_SYN_ACK }, port_was_changed },
+	{ "port: the same at another backend is kept", BOTH, tcp_service,
+	  { HANDSHAKE, DO(owner_is_b2),
+	    SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B2), TCP(40000, HTTP, SYN))),
+	    SENT(P(BACK(B2), TCP(HTTP, 40000, SYN | ACK)),
+		 P(HOME(C2), TCP(HTTP, 40000, SYN | ACK))),
+	    CLIENT_SENDS(ACK, 7), BACKEND_SENDS(ACK, 7) } },
+	{ "port: the same at another service port is kept", BOTH, b1_and_b2_alike,
+	  { CLIENT_SYN,
+	    SENT(P(FROM(C1), TCP(40000, 443, SYN)), P(TO(B1), TCP(40000, 443, SYN))),
+	    SENT(P(BACK(B1), TCP(443, 40000, SYN | ACK)),
+		 P(HOME(C1), TCP(443, 40000, SYN | ACK))), BACKEND_SYN_ACK } },
+	{ "port: the same from another VIP is kept", BOTH, two_vips,
+	  { CLIENT_SYN,
+	    SENT(P(ETH(C1, LB), IP(C1, VIP2), TCP(40000, HTTP, SYN)),
+		 P(ETH(LB, B1), IP(VIP2, B1, .ttl = 63), TCP(40000, HTTP, SYN))),
+	    SENT(P(ETH(B1, LB), IP(B1, VIP2), TCP(HTTP, 40000, SYN | ACK)),
+		 P(ETH(LB, C1), IP(VIP2, C1, .ttl = 63), TCP(HTTP, 40000, SYN | ACK))),
+	    BACKEND_SYN_ACK } },
+	{ "port: two services with one backend port share its ports", BOTH, two_ports_to_one,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, 9000, SYN))),
+	    SENT(P(FROM(C1), TCP(40000, 8080, SYN)), P(TO(B1), TCP(CHOSEN(0), 9000, SYN))),
+	    SENT(P(BACK(B1), TCP(9000, 40000, ACK)), P(HOME(C1), TCP(HTTP, 40000, ACK))),
+	    SENT(P(BACK(B1), TCP(9000, CHOSEN(0), ACK)), P(HOME(C1), TCP(8080, 40000, ACK))) },
+	  port_was_changed },
+	{ "port: the lowest and the highest are kept", BOTH, tcp_service,
+	  { SENT(P(FROM(C1), TCP(1, HTTP, SYN)), P(TO(B1), TCP(1, HTTP, SYN))),
+	    SENT(P(FROM(C1), TCP(65535, HTTP, SYN)), P(TO(B1), TCP(65535, HTTP, SYN))) } },
+	{ "port: an answer to the client's own port is not the flow's", BOTH, tcp_service,
+	  { CLIENT_SYN,
+	    SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    KEPT(P(BACK(B2), TCP(HTTP, CHOSEN(0), SYN | ACK)), NO_SERVICE) },
+	  port_was_changed },
+};
+
+static void udp_established(void)
+{
+	CHECK(only_flow()->state & FLOW_ESTABLISHED);
+	CHECK_EQUAL(case_gain.service[1].flows, 1);
+}
+
+static const struct test_case udp_cases[] = {
+	{ "udp: a datagram begins a flow", BOTH, udp_service, { QUERY(20) }, half_open },
+	{ "udp: the answer goes back", BOTH, udp_service, { QUERY(20), REPLY(40) },
+	  udp_established },
+	{ "udp: odd and even lengths, and none", BOTH, udp_service,
+	  { QUERY(0), QUERY(1), QUERY(2), QUERY(3), QUERY(511), QUERY(1472), REPLY(0), REPLY(1),
+	    REPLY(2), REPLY(3), REPLY(511), REPLY(1472) }, udp_established },
+	{ "udp: no checksum stays none", BOTH, udp_service,
+	  { SENT(P(FROM(C1), UDP(40000, DNS, .no_sum = true), DATA(9)),
+		 P(TO(B1), UDP(40000, DNS, .no_sum = true), DATA(9))),
+	    SENT(P(BACK(B1), UDP(DNS, 40000, .no_sum = true), DATA(9)),
+		 P(HOME(C1), UDP(DNS, 40000, .no_sum = true), DATA(9))) } },
+	{ "udp: no checksum, another port at the backend", BOTH, other_udp_backend_port,
+	  { SENT(P(FROM(C1), UDP(40000, DNS, .no_sum = true), DATA(9)),
+		 P(TO(B1), UDP(40000, 5353, .no_sum = true), DATA(9))) } },
+	{ "udp: another port at the backend", BOTH, other_udp_backend_port,
+	  { SENT(P(FROM(C1), UDP(40000, DNS), DATA(9)), P(TO(B1), UDP(40000, 5353), DATA(9))),
+	    SENT(P(BACK(B1), UDP(5353, 40000), DATA(9)), P(HOME(C1), UDP(DNS, 40000), DATA(9))) } },
+	{ "udp: a port that is taken is changed", BOTH, udp_service,
+	  { QUERY(5), REPLY(5),
+	    SENT(P(FROM(C2), UDP(40000, DNS), DATA(7)), P(TO(B1), UDP(CHOSEN(0), DNS), DATA(7))),
+	    SENT(P(BACK(B1), UDP(DNS, CHOSEN(0)), DATA(7)),
+		 P(HOME(C2), UDP(DNS, 40000), DATA(7))),
+	    REPLY(6) }, port_was_changed },
+	{ "udp: an answer of no flow passes", BOTH, udp_service,
+	  { KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE) }, no_flow },
+	{ "udp: a flow stays with its backend", BOTH, udp_service,
+	  { QUERY(5), DO(owner_is_b2), QUERY(6), REPLY(7), QUERY(8) }, udp_established },
+	{ "udp: after its backend went down a flow picks anew", BOTH, udp_service,
+	  { QUERY(5), REPLY(5), DO(goes_down), DO(owner_is_b2),
+	    SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))) },
+	  two_flows_begun },
+	{ "udp: no backend drops a new flow", BOTH, udp_service,
+	  { DO(no_owner), KEPT(P(FROM(C1), UDP(40000, DNS), DATA(7)), NO_BACKEND) }, no_flow },
+	{ "udp: a flow lives for 5 minutes", BOTH, udp_service,
+	  { QUERY(5), REPLY(5), DO(ages_299s), DO(owner_is_b2), QUERY(5), DO(ages_299s), REPLY(5) },
+	  udp_established },
+	{ "udp: a flow ends after 5 minutes", BOTH, udp_service,
+	  { QUERY(5), REPLY(5), DO(ages_301s), DO(owner_is_b2),
+	    SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))) },
+	  two_flows_begun },
+	{ "udp: a late answer, of a flow that has ended, to a service's port is a client's", BOTH,
+	  udp_service,
+	  { SENT(P(FROM(C1), UDP(DNS, DNS)), P(TO(B1), UDP(DNS, DNS))), DO(ages_301s),
+	    DO(owner_is_b2),
+	    SENT(P(BACK(B1), UDP(DNS, DNS), DATA(8)), P(TO(B2), UDP(DNS, DNS), DATA(8))) } },
+	{ "udp: the timeout can be set", BOTH, udp_service,
+	  { DO(short_timeouts), QUERY(5), REPLY(5), DO(ages_11s),
+	    KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE) } },
+	{ "udp: source port 0 is kept", BOTH, udp_service,
+	  { SENT(P(FROM(C1), UDP(0, DNS), DATA(7)), P(TO(B1), UDP(0, DNS), DATA(7))) } },
+	{ "udp: not the TCP service's port", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), UDP(40000, HTTP), DATA(7)), NO_SERVICE) }, no_flow },
+	{ "tcp: not the UDP service's port", BOTH, udp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, DNS, SYN)), NO_SERVICE) }, no_flow },
+};
+
+static void any_port(void)
+{
+	SERVICE(VIP, ANY_PORT, IPPROTO_TCP, MODE_NAT, B1);
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B2);
+}
+
+static const struct test_case service_cases[] = {
+	{ "service: any port takes every port", BOTH, any_port,
+	  { SENT(P(FROM(C1), TCP(40000, 1, SYN)), P(TO(B1), TCP(40000, 1, SYN))),
+	    SENT(P(FROM(C1), TCP(40000, 65535, SYN)), P(TO(B1), TCP(40000, 65535, SYN))),
+	    SENT(P(BACK(B1), TCP(65535, 40000, SYN | ACK)),
+		 P(HOME(C1), TCP(65535, 40000, SYN | ACK))) } },
+	{ "service: a more specific service wins", BOTH, any_port,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B2), TCP(40000, HTTP, SYN))) } },
+	{ "service: any port is of its protocol alone", BOTH, any_port,
+	  { KEPT(P(FROM(C1), UDP(40000, 53), DATA(7)), NO_SERVICE) } },
+	{ "service: answers to any port go back", BOTH, any_port,
+	  { SENT(P(FROM(C1), TCP(40000, 25, SYN)), P(TO(B1), TCP(40000, 25, SYN))),
+	    SENT(P(BACK(B1), TCP(25, 40000, SYN | ACK)),
+		 P(HOME(C1), TCP(25, 40000, SYN | ACK))) } },
+	{ "service: another port of the VIP passes", BOTH, tcp_service,
+	  { KEPT(P(FROM(C1), TCP(40000, 22, SYN)), NO_SERVICE),
+	    KEPT(P(FROM(C1), TCP(40000, 22, ACK), DATA(99)), NO_SERVICE) }, no_flow },
+	{ "service: the balancer's own address passes", BOTH, tcp_service,
+	  { KEPT(P(ETH(C1, LB), IP(C1, LB), TCP(40000, HTTP, SYN)), NO_SERVICE) }, no_flow },
+	{ "service: a packet from the VIP passes", BOTH, tcp_service,
+	  { KEPT(P(ETH(C1, LB), IP(VIP, C1), TCP(HTTP, 40000, SYN)), NO_SERVICE) }, no_flow },
+};
+
+/* Ports that are scarce */
+
+static uint8_t flood_frame[MAX_FRAME];
+
+static int send_raw(const struct layer *packet)
+{
+	static struct outcome outcome;
+	size_t length = build(packet, flood_frame, NULL, 0);
+
+	run_packet(flood_frame, length, &outcome);
+	return outcome.action;
+}
+
+/* C2 takes every port of the backend, with flows of which both sides were heard. */
+static void all_ports_established(void)
+{
+	for (int port = 1; port < 0x10000; port++) {
+		send_raw(P(FROM(C2), UDP(port, DNS)));
+		send_raw(P(BACK(B1), UDP(DNS, port)));
+	}
+}
+
+static void all_ports_half_open(void)
+{
+	for (int port = 1; port < 0x10000; port++)
+		send_raw(P(FROM(C2), TCP(port, HTTP, SYN)));
+}
+
+/* The flood goes on; the flow that is established keeps its port. */
+static void a_flood(void)
+{
+	for (int port = 1; port < 0x10000; port++)
+		send_raw(P(FROM(C2), TCP(port, HTTP, SYN)));
+	for (int port = 1; port < 0x10000; port++)
+		send_raw(P(FROM(C3), TCP(port, HTTP, SYN)));
+}
+
+static void closed_by_reset(void)
+{
+	for (int port = 1; port < 0x10000; port++)
+		if (port != 40000)
+			send_raw(P(BACK(B1), TCP(HTTP, port, RST)));
+}
+
+static const struct test_case scarce_cases[] = {
+	{ "port: none is free, all are of established flows", BOTH, udp_service,
+	  { DO(all_ports_established), KEPT(P(FROM(C1), UDP(40000, DNS)), NO_PORT) } },
+	{ "port: a half-open flow gives its port up", BOTH, tcp_service,
+	  { DO(all_ports_half_open),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    SENT(P(BACK(B1), TCP(HTTP, CHOSEN(0), SYN | ACK)),
+		 P(HOME(C1), TCP(HTTP, 40000, SYN | ACK))) } },
+	{ "port: a closed flow gives its port up", BOTH, tcp_service,
+	  { HANDSHAKE, DO(all_ports_half_open), DO(closed_by_reset),
+	    SENT(P(FROM(C3), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	    CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10) } },
+	{ "port: a flood takes none from an established flow", BOTH, tcp_service,
+	  { HANDSHAKE, DO(a_flood), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10) } },
+};
+
+/* Sockets of the host, which would get the backend's answers. */
+
+static int host_socket = -1;
+
+static void close_socket(void)
+{
+	close(host_socket);
+	host_socket = -1;
+}
+
+/* Bound to the VIP, whether or not the address is there. */
+static void open_socket(int type, int port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int yes = 1;
+	bool bound;
+
+	memcpy(&sin.sin_addr, ip4_of(VIP), 4);
+	memcpy(&sin6.sin6_addr, ip6_of(VIP), 16);
+	host_socket = socket(family == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
+	if (family == 4) {
+		setsockopt(host_socket, IPPROTO_IP, IP_FREEBIND, &yes, sizeof(yes));
+		bound = bind(host_socket, (struct sockaddr *)&sin, sizeof(sin)) == 0;
+	} else {
+		setsockopt(host_socket, IPPROTO_IPV6, IPV6_FREEBIND, &yes, sizeof(yes));
+		bound = bind(host_socket, (struct sockaddr *)&sin6, sizeof(sin6)) == 0;
+	}
+	CHECK(bound);
+	if (type == SOCK_STREAM)
+		CHECK(listen(host_socket, 1) == 0);
+}
+
+static void host_listens(void)
+{
+	open_socket(SOCK_STREAM, 40000);
+}
+
+static void host_asks(void)
+{
+	open_socket(SOCK_DGRAM, 40000);
+}
+
+static void other_port_chosen(void)
+{
+	close_socket();
+	CHECK(chosen[0] != 40000);
+}
+
+static const struct test_case socket_cases[] = {
+	{ "port: one that a TCP socket of the host has is not taken", BOTH, tcp_service,
+	  { DO(host_listens),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))) },
+	  other_port_chosen },
+	{ "port: one that an UDP socket of the host has is not taken", BOTH, udp_service,
+	  { DO(host_asks),
+	    SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS))) },
+	  other_port_chosen },
+	{ "port: of another protocol's socket is", BOTH, tcp_service,
+	  { DO(host_asks), CLIENT_SYN }, close_socket },
+};
+
+static void kept_hop(struct hop *hop)
+{
+	memcpy(hop->mac, mac_of(ROUTER), 6);
+	memcpy(hop->own_mac, mac_of(STRANGER), 6);
+}
+
+static void second_hop(void)
+{
+	tcp_service();
+	kept_hop(&backend_of(1, B1)->hop[1]);
+	backend_of(1, B1)->flags = BACKEND_HOP;
+}
+
+static void own_mac_given(void)
+{
+	tcp_service();
+	kept_hop(&backend_of(1, B1)->hop[0]);
+}
+
+static void not_resolved(void)
+{
+	tcp_service();
+	memset(&backend_of(1, B1)->hop[0], 0, sizeof(struct hop));
+}
+
+static void other_device(void)
+{
+	tcp_service();
+	backend_of(1, B1)->hop[0].ifindex = 7;
+}
+
+static void same_device(void)
+{
+	tcp_service();
+	backend_of(1, B1)->hop[0].ifindex = IFINDEX_LO;
+}
+
+static void moves_to_second_hop(void)
+{
+	kept_hop(&backend_of(1, B1)->hop[1]);
+	backend_of(1, B1)->flags ^= BACKEND_HOP;
+}
+
+#define VIA_ROUTER ETH(STRANGER, ROUTER), IP(VIP, B1, .ttl = 63)
+
+static void client_moves_device(void)
+{
+	only_flow();
+	the_flow->ifindex = 9;
+}
+
+static const struct test_case hop_cases[] = {
+	{ "hop: the answer goes to the router that the client's packets come from", BOTH,
+	  tcp_service,
+	  { SENT(P(ETH(ROUTER, LB), IP(C1, VIP), TCP(40000, HTTP, SYN)),
+		 P(TO(B1), TCP(40000, HTTP, SYN))),
+	    SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),
+		 P(ETH(LB, ROUTER), IP(VIP, C1, .ttl = 63), TCP(HTTP, 40000, SYN | ACK))) } },
+	{ "hop: the second of a backend's hops", BOTH, second_hop,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(VIA_ROUTER, TCP(40000, HTTP, SYN))) } },
+	{ "hop: own MAC given", BOTH, own_mac_given,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(VIA_ROUTER, TCP(40000, HTTP, SYN))),
+	    SENT(P(ETH(ROUTER, STRANGER), IP(B1, VIP), TCP(HTTP, 40000, SYN | ACK)),
+		 P(HOME(C1), TCP(HTTP, 40000, SYN | ACK))) } },
+	{ "hop: changes under a flow", BOTH, tcp_service,
+	  { CLIENT_SYN, DO(moves_to_second_hop),
+	    SENT(P(FROM(C1), TCP(40000, HTTP, ACK)), P(VIA_ROUTER, TCP(40000, HTTP, ACK))) } },
+	{ "hop: not resolved drops", BOTH, not_resolved,
+	  { KEPT(P(FROM(C1), TCP(40000, HTTP, SYN)), NO_NEIGHBOUR) } },
+	{ "hop: another device is redirected to", BOTH, other_device,
+	  { REDIRECTED_TO(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN))) } },
+	{ "hop: the device that it came in by is not", BOTH, same_device, { HANDSHAKE } },
+	{ "hop: back to a client on another device is redirected", BOTH, tcp_service,
+	  { CLIENT_SYN, DO(client_moves_device),
+	    REDIRECTED_TO(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),
+			  P(HOME(C1), TCP(HTTP, 40000, SYN | ACK))) } },
+};
+
+/* Every value of a word in the payload: every value of the checksum, 0 among them. The second program
+ * runs the same code: every 17th will do. */
+static int stride(void)
+{
+	return program == PROGRAM_XDP ? 1 : 17;
+}
+
+static void every_checksum(void)
+{
+	for (int word = 0; word < 0x10000 && passed_so_far(); word += stride())
+		take(&(struct step)SENT(P(FROM(C1), UDP(40000, DNS), DATA(3), WORD(word)),
+					P(TO(B1), UDP(40000, 5353), DATA(3), WORD(word))));
+}
+
+static void every_checksum_back(void)
+{
+	for (int word = 0; word < 0x10000 && passed_so_far(); word += stride())
+		take(&(struct step)SENT(P(BACK(B1), UDP(5353, 40000), WORD(word)),
+					P(HOME(C1), UDP(DNS, 40000), WORD(word))));
+}
+
+static void every_tcp_checksum(void)
+{
+	for (int word = 0; word < 0x10000 && passed_so_far(); word += stride())
+		take(&(struct step)SENT(P(FROM(C1), TCP(40000, HTTP, ACK), WORD(word)),
+					P(TO(B1), TCP(40000, HTTP, ACK), WORD(word))));
+}
+
+static void every_length(void)
+{
+	for (int length = 0; length <= 1480 && passed_so_far(); length += stride())
+		take(&(struct step)SENT(P(FROM(C1), TCP(40000, HTTP, ACK), DATA(length), PAD(60)),
+					P(TO(B1), TCP(40000, HTTP, ACK), DATA(length), PAD(60))));
+}
+
+static void every_client_port(void)
+{
+	for (int port = 1; port < 0x10000 && passed_so_far(); port += 7)
+		take(&(struct step)SENT(P(FROM(C1), UDP(port, DNS), DATA(1)),
+					P(TO(B1), UDP(port, DNS), DATA(1))));
+}
+
+static void every_ip_checksum(void)
+{
+	for (int id = 1; id < 0x10000 && passed_so_far(); id += stride())
+		take(&(struct step)SENT(P(ETH(C1, LB), IP4(C1, VIP, .id = id),
+					  TCP(40000, HTTP, ACK)),
+					P(ETH(LB, B1), IP4(VIP, B1, .id = id, .ttl = 63),
+					  TCP(40000, HTTP, ACK))));
+}
+
+static const struct test_case checksum_cases[] = {
+	{ "checksum: udp, every value there is", BOTH, other_udp_backend_port,
+	  { DO(every_checksum) } },
+	{ "checksum: udp, every value there is, back", BOTH, other_udp_backend_port,
+	  { SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(40000, 5353))),
+	    DO(every_checksum_back) } },
+	{ "checksum: tcp, every value there is", BOTH, tcp_service,
+	  { HANDSHAKE, DO(every_tcp_checksum) } },
+	{ "checksum: IPv4 header, every value there is", V4, tcp_service,
+	  { HANDSHAKE, DO(every_ip_checksum) } },
+	{ "checksum: tcp, every length, padded to 60 bytes", BOTH, tcp_service,
+	  { HANDSHAKE, DO(every_length) } },
+	{ "checksum: udp, every seventh client port", BOTH, udp_service,
+	  { DO(every_client_port) } },
+	{ "checksum: one that is wrong stays as wrong (tcp)", BOTH, tcp_service,
+	  { SENT(P(FROM(C1), TCP(40000, HTTP, SYN, .add = 0x1234), DATA(11)),
+		 P(TO(B1), TCP(40000, HTTP, SYN, .add = 0x1234), DATA(11))) } },
+	{ "checksum: one that is wrong stays as wrong (udp)", BOTH, udp_service,
+	  { SENT(P(FROM(C1), UDP(40000, DNS, .add = 1), DATA(11)),
+		 P(TO(B1), UDP(40000, DNS, .add = 1), DATA(11))) } },
+};
+
+int main(int argc, char **argv)
+{
+	open_kernel(argc, argv);
+	RUN(tcp_cases);
+	RUN(port_cases);
+	RUN(scarce_cases);
+	RUN(socket_cases);
+	RUN(udp_cases);
+	RUN(service_cases);
+	RUN(hop_cases);
+	RUN(checksum_cases);
+	return finish_cases();
+}

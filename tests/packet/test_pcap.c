@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cases from recorded traffic: cases/NAME.pcap, with the set-up in cases/NAME.conf; how to record
+ * one is in README.md here. Packets to the balancer's MAC go in; one that follows from its MAC is
+ * what must come out. Where none follows, the packet must not be sent, and must stay as it was.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balancer.h"
+#include "cases.h"
+
+#define MAC_LENGTH 6
+#define PCAP_MAGIC 0xa1b2c3d4 /* microseconds */
+#define PCAP_MAGIC_NS 0xa1b23c4d
+#define LINK_ETHERNET 1
+
+struct pcap_header {
+	uint32_t magic;
+	uint16_t major, minor;
+	uint32_t zone, accuracy, snap_length, link;
+};
+
+struct pcap_record {
+	uint32_t seconds, fraction, length, length_on_wire;
+};
+
+struct recording {
+	FILE *file;
+	uint8_t own_mac[MAC_LENGTH];
+	uint8_t frame[MAX_FRAME]; /* the next one */
+	size_t length; /* 0: there is none */
+	int number;
+};
+
+/* Set-up */
+
+static bool parse_address(const char *text, struct address *address)
+{
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET6, text, address) == 1)
+		return true;
+	address->word[2] = htonl(0xffff);
+	return inet_pton(AF_INET, text, &address->word[3]) == 1;
+}
+
+static bool parse_mac(const char *text, uint8_t *mac)
+{
+	char end;
+
+	return sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%c", &mac[0], &mac[1], &mac[2], &mac[3],
+		      &mac[4], &mac[5], &end) == MAC_LENGTH;
+}
+
+static int parse_mode(const char *text)
+{
+	static const char *const modes[] = { "nat", "dsr", "ipip" };
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(text, modes[i]))
+			return i;
+	return -1;
+}
+
+/* service ADDRESS PORT tcp|udp nat|dsr|ipip */
+static bool set_up_service(char words[][64], int count, int number)
+{
+	struct service_key key = { .vip = number, .port = htons(atoi(words[2])) };
+	struct service service = { .number = number, .table = number };
+	struct vip vip = { .number = number };
+	struct address address;
+	int mode = parse_mode(words[4]);
+
+	if (count != 5 || mode < 0 || !parse_address(words[1], &address))
+		return false;
+	key.protocol = strcmp(words[3], "tcp") ? IPPROTO_UDP : IPPROTO_TCP;
+	service.mode = mode;
+	map_update(MAP_VIPS, &address, &vip);
+	map_update(MAP_SERVICES, &key, &service);
+	return true;
+}
+
+/* backend ADDRESS PORT MAC: another owner of slots of the service named last */
+static bool set_up_backend(char words[][64], int count, int service, int number)
+{
+	struct backend *backend = (struct backend *)map_memory(MAP_BACKENDS) + number;
+
+	if (count != 4 || !service || number >= TEST_BACKENDS)
+		return false;
+	backend->service = service;
+	backend->generation = 1;
+	backend->port = htons(atoi(words[2]));
+	return parse_address(words[1], &backend->address) && parse_mac(words[3], backend->hop[0].mac);
+}
+
+/* The table has a slot for each backend, as many as there are once all lines were read. */
+static bool add_slot(int service, int backend)
+{
+	struct service_key key;
+	struct service value;
+
+	for (bool more = map_next(MAP_SERVICES, NULL, &key); more;
+	     more = map_next(MAP_SERVICES, &key, &key)) {
+		if (key.vip != service || !map_lookup(MAP_SERVICES, &key, &value))
+			continue;
+		table_memory(service)[value.slots++].owner = backend;
+		map_update(MAP_SERVICES, &key, &value);
+		return true;
+	}
+	return false;
+}
+
+static bool set_up_line(const char *line, int *services, int *backends)
+{
+	char words[5][64] = {};
+	int count = sscanf(line, "%63s %63s %63s %63s %63s", words[0], words[1], words[2], words[3],
+			   words[4]);
+
+	if (count <= 0 || *words[0] == '#')
+		return true;
+	if (!strcmp(words[0], "service") && *services < TEST_TABLES)
+		return set_up_service(words, count, ++*services);
+	if (!strcmp(words[0], "backend"))
+		return set_up_backend(words, count, *services, ++*backends) &&
+		       add_slot(*services, *backends);
+	return false;
+}
+
+static void set_up(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int services = 0, backends = 0;
+	char line[512];
+
+	if (!file)
+		broken("open %s", path);
+	for (int number = 1; fgets(line, sizeof(line), file); number++) {
+		if (!set_up_line(line, &services, &backends)) {
+			errno = EINVAL;
+			broken("%s:%d", path, number);
+		}
+	}
+	fclose(file);
+}
+
+/* Recordings */
+
+static void read_frame(struct recording *recording)
+{
+	struct pcap_record record;
+
+	recording->length = 0;
+	if (fread(&record, sizeof(record), 1, recording->file) != 1)
+		return;
+	if (record.length > sizeof(recording->frame) || record.length < 14 ||
+	    fread(recording->frame, record.length, 1, recording->file) != 1)
+		return;
+	recording->length = record.length;
+	recording->number++;
+}
+
+static bool is_output(const struct recording *recording)
+{
+	return !memcmp(recording->frame + MAC_LENGTH, recording->own_mac, MAC_LENGTH);
+}
+
+static bool open_recording(struct recording *recording, const char *path)
+{
+	struct pcap_header header;
+
+	memset(recording, 0, sizeof(*recording));
+	recording->file = fopen(path, "r");
+	if (!recording->file)
+		broken("open %s", path);
+	check(fread(&header, sizeof(header), 1, recording->file) == 1 &&
+	      (header.magic == PCAP_MAGIC || header.magic == PCAP_MAGIC_NS) &&
+	      header.link == LINK_ETHERNET, "not a pcap file of Ethernet, in this byte order");
+	if (!passed_so_far())
+		return false;
+	read_frame(recording);
+	memcpy(recording->own_mac, recording->frame, MAC_LENGTH);
+	check(recording->length, "no packet in it");
+	return passed_so_far();
+}
+
+/* Takes the next packet in, and the one after it if that is what must come out. */
+static void play_frame(struct recording *recording)
+{
+	static struct outcome outcome;
+	static uint8_t in[MAX_FRAME];
+	size_t length = recording->length;
+	int number = recording->number;
+	bool sent;
+
+	memcpy(in, recording->frame, length);
+	run_packet(in, length, &outcome);
+	sent = outcome.action == XDP_TX || outcome.action == XDP_REDIRECT;
+	read_frame(recording);
+	if (!recording->length || !is_output(recording)) {
+		check(!sent, "packet %d was sent, and is not in the recording", number);
+		check(outcome.length == length && !memcmp(outcome.frame, in, length),
+		      "packet %d was changed", number);
+		return;
+	}
+	check(sent, "packet %d was not sent (action %d)", number, outcome.action);
+	check_bytes(outcome.frame, outcome.length, recording->frame, recording->length);
+	check(passed_so_far(), "packet %d", number);
+	read_frame(recording);
+}
+
+static void play(const char *path)
+{
+	struct recording recording;
+
+	if (open_recording(&recording, path))
+		while (recording.length && passed_so_far())
+			play_frame(&recording);
+	fclose(recording.file);
+}
+
+/* All there are */
+
+static char directory[4096];
+
+static int is_recording(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot && !strcmp(dot, ".pcap");
+}
+
+static char pcap_path[4400], conf_path[4400];
+
+static void play_with_set_up(void)
+{
+	set_up(conf_path);
+	play(pcap_path);
+}
+
+static void run_recording(const char *name)
+{
+	struct test_case test = { .name = name, .families = V4,
+				  .steps = { DO(play_with_set_up) } };
+	int stem = strrchr(name, '.') - name;
+
+	snprintf(pcap_path, sizeof(pcap_path), "%s/%s", directory, name);
+	snprintf(conf_path, sizeof(conf_path), "%s/%.*s.conf", directory, stem, name);
+	run_cases(&test, 1);
+}
+
+/* Those in a directory that is named, or all that there are beside the object's sources. */
+static void find_cases(int argc, char **argv)
+{
+	const char *slash = strrchr(object_path, '/');
+	int stem = slash ? slash - object_path : 1;
+
+	if (argc > 2)
+		snprintf(directory, sizeof(directory), "%s", argv[2]);
+	else
+		snprintf(directory, sizeof(directory), "%.*s/tests/packet/cases", stem,
+			 slash ? object_path : ".");
+}
+
+int main(int argc, char **argv)
+{
+	struct dirent **names;
+	int count;
+
+	open_kernel(argc, argv);
+	find_cases(argc, argv);
+	count = scandir(directory, &names, is_recording, alphasort);
+	if (count < 0)
+		broken("%s", directory);
+	for (int i = 0; i < count; i++)
+		run_recording(names[i]->d_name);
+	return finish_cases();
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A flood of packets, each from a source and port of its own, to test what the balancer does under
+ * attack. Refuses to run outside of a network namespace.
+ *
+ *   flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] DEV MAC ADDRESS PORT
+ *       sends COUNT SYNs (-u: UDP datagrams of 64 bytes) at RATE packets per second to ADDRESS:PORT
+ *       by DEV to MAC, and prints how many. Sources are random, or SOURCES ones from SOURCE on, in
+ *       turn; those of IPv6 are each in a /64 of its own (-b: consecutive ones of BITS bits).
+ */
+#define _GNU_SOURCE /* sendmmsg */
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <linux/if_packet.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "address.h"
+
+#define BATCH 64
+#define DATA 64 /* bytes in a datagram */
+#define OPTIONS 4 /* bytes: a SYN without MSS is no honest one */
+
+struct transport {
+	union {
+		struct tcphdr tcp;
+		struct udphdr udp;
+	};
+	uint8_t rest[DATA];
+};
+
+struct frame {
+	uint8_t unused[2]; /* so that all behind the Ethernet header is aligned */
+	struct ether_header eth;
+	union {
+		struct {
+			struct iphdr ip;
+			struct transport transport;
+		} v4;
+		struct {
+			struct ip6_hdr ip;
+			struct transport transport;
+		} v6;
+	};
+};
+
+struct flood {
+	bool udp;
+	unsigned long rate, count, sources;
+	int bits; /* the host part of an IPv6 source begins here */
+	bool has_source;
+	union address source, target;
+	struct frame template;
+	size_t length; /* of a frame */
+};
+
+static uint64_t random_state;
+
+/* xorshift64*: fast, and the same for nobody. */
+static uint64_t random_number(void)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return random_state * 0x2545f4914f6cdd1dULL;
+}
+
+static uint32_t add_words(uint32_t sum, const void *data, size_t length)
+{
+	const uint8_t *byte = data;
+
+	for (size_t i = 0; i + 1 < length; i += 2)
+		sum += byte[i] << 8 | byte[i + 1];
+	return sum;
+}
+
+static uint16_t finish_sum(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return htons(~sum);
+}
+
+static size_t transport_length(const struct flood *flood)
+{
+	return flood->udp ? sizeof(struct udphdr) + DATA : sizeof(struct tcphdr) + OPTIONS;
+}
+
+static void fill_transport(const struct flood *flood, struct transport *transport, int port)
+{
+	static const uint8_t mss[OPTIONS] = { 2, 4, 1460 >> 8, 1460 & 0xff };
+
+	if (flood->udp) {
+		transport->udp.dest = htons(port);
+		transport->udp.len = htons(transport_length(flood));
+		return;
+	}
+	transport->tcp.dest = htons(port);
+	transport->tcp.doff = transport_length(flood) / 4;
+	transport->tcp.syn = 1;
+	transport->tcp.window = htons(64240);
+	memcpy(&transport->tcp + 1, mss, sizeof(mss));
+}
+
+static void fill_template(struct flood *flood, const uint8_t *mac, const uint8_t *own, int port)
+{
+	struct frame *frame = &flood->template;
+	int protocol = flood->udp ? IPPROTO_UDP : IPPROTO_TCP;
+
+	memcpy(frame->eth.ether_dhost, mac, ETH_ALEN);
+	memcpy(frame->eth.ether_shost, own, ETH_ALEN);
+	if (flood->target.any.sa_family == AF_INET) {
+		frame->eth.ether_type = htons(ETHERTYPE_IP);
+		flood->length = sizeof(frame->eth) + sizeof(struct iphdr) + transport_length(flood);
+		frame->v4.ip.version = 4;
+		frame->v4.ip.ihl = 5;
+		frame->v4.ip.ttl = 64;
+		frame->v4.ip.protocol = protocol;
+		frame->v4.ip.tot_len = htons(flood->length - sizeof(frame->eth));
+		frame->v4.ip.daddr = flood->target.v4.sin_addr.s_addr;
+		fill_transport(flood, &frame->v4.transport, port);
+		return;
+	}
+	frame->eth.ether_type = htons(ETHERTYPE_IPV6);
+	flood->length = sizeof(frame->eth) + sizeof(struct ip6_hdr) + transport_length(flood);
+	frame->v6.ip.ip6_flow = htonl(6 << 28);
+	frame->v6.ip.ip6_plen = htons(transport_length(flood));
+	frame->v6.ip.ip6_nxt = protocol;
+	frame->v6.ip.ip6_hlim = 64;
+	frame->v6.ip.ip6_dst = flood->target.v6.sin6_addr;
+	fill_transport(flood, &frame->v6.transport, port);
+}
+
+/* The source of packet `number`. Random IPv4 ones are of 11.0.0.0 to 126.255.255.255: not the
+ * lab's, and no address that a host would drop; IPv6 ones of 2001:db8::/32. */
+static uint32_t source4(const struct flood *flood, unsigned long number)
+{
+	uint32_t address = random_number() >> 32;
+
+	if (flood->has_source)
+		return htonl(ntohl(flood->source.v4.sin_addr.s_addr) + number % flood->sources);
+	return htonl((address & 0xffffff) | (11 + (address >> 24) % 116) << 24);
+}
+
+static struct in6_addr source6(const struct flood *flood, unsigned long number)
+{
+	struct in6_addr address = flood->source.v6.sin6_addr;
+	uint32_t *word = address.s6_addr32;
+
+	if (flood->has_source) {
+		int at = (flood->bits - 1) / 32;
+
+		word[at] = htonl(ntohl(word[at]) + number % flood->sources);
+		return address;
+	}
+	word[0] = htonl(0x20010db8);
+	for (int i = 1; i < 4; i++)
+		word[i] = random_number() >> 32;
+	return address;
+}
+
+/* Ports, sequence number, checksum. `sum` is that of the addresses. */
+static void finish_transport(const struct flood *flood, struct transport *transport, uint32_t sum)
+{
+	size_t length = transport_length(flood);
+
+	sum += length + (flood->udp ? IPPROTO_UDP : IPPROTO_TCP);
+	if (flood->udp) {
+		transport->udp.source = htons(1024 + (random_number() >> 32) % 64512);
+		transport->udp.check = 0;
+		transport->udp.check = finish_sum(add_words(sum, transport, length));
+		if (!transport->udp.check)
+			transport->udp.check = 0xffff;
+		return;
+	}
+	transport->tcp.source = htons(1024 + (random_number() >> 32) % 64512);
+	transport->tcp.seq = random_number() >> 32;
+	transport->tcp.check = 0;
+	transport->tcp.check = finish_sum(add_words(sum, transport, length));
+}
+
+static void make_frame(const struct flood *flood, struct frame *frame, unsigned long number)
+{
+	if (flood->target.any.sa_family == AF_INET) {
+		struct iphdr *ip = &frame->v4.ip;
+
+		ip->saddr = source4(flood, number);
+		ip->check = 0;
+		ip->check = finish_sum(add_words(0, ip, sizeof(*ip)));
+		finish_transport(flood, &frame->v4.transport, add_words(0, &ip->saddr, 8));
+	} else {
+		struct ip6_hdr *ip = &frame->v6.ip;
+
+		ip->ip6_src = source6(flood, number);
+		finish_transport(flood, &frame->v6.transport, add_words(0, &ip->ip6_src, 32));
+	}
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* Sends packets from number `first` on, at most BATCH. Returns how many went. */
+static unsigned long send_batch(const struct flood *flood, int fd, unsigned long first,
+				unsigned long count)
+{
+	static struct frame frames[BATCH];
+	static struct iovec parts[BATCH];
+	static struct mmsghdr messages[BATCH];
+	int sent;
+
+	if (count > BATCH)
+		count = BATCH;
+	for (unsigned long i = 0; i < count; i++) {
+		frames[i] = flood->template;
+		make_frame(flood, &frames[i], first + i);
+		parts[i] = (struct iovec){ &frames[i].eth, flood->length };
+		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+	}
+	sent = sendmmsg(fd, messages, count, 0);
+	if (sent < 0 && errno != ENOBUFS && errno != EAGAIN)
+		die("sendmmsg");
+	return sent < 0 ? 0 : sent;
+}
+
+static void send_all(const struct flood *flood, int fd)
+{
+	static const struct timespec moment = { .tv_nsec = 100000 };
+	double start = seconds(), time;
+	unsigned long sent = 0;
+
+	while (sent < flood->count) {
+		unsigned long due = flood->count;
+
+		if (flood->rate)
+			due = (seconds() - start) * flood->rate;
+		if (due > flood->count)
+			due = flood->count;
+		if (due > sent)
+			sent += send_batch(flood, fd, sent, due - sent);
+		else
+			nanosleep(&moment, NULL);
+	}
+	time = seconds() - start;
+	printf("sent %lu in %.1f s, %.0f/s\n", sent, time, sent / time);
+}
+
+static bool in_namespace(void)
+{
+	struct stat own, first;
+
+	return !stat("/proc/self/ns/net", &own) && !stat("/proc/1/ns/net", &first) &&
+	       own.st_ino != first.st_ino;
+}
+
+/* A socket that sends by the device; `own` becomes the device's address. */
+static int open_device(const char *name, uint8_t *own)
+{
+	struct sockaddr_ll address = { .sll_family = AF_PACKET,
+				       .sll_ifindex = if_nametoindex(name) };
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_PACKET, SOCK_RAW, 0); /* protocol 0: it receives nothing */
+
+	if (!address.sll_ifindex || fd < 0 || bind(fd, (struct sockaddr *)&address, length) ||
+	    getsockname(fd, (struct sockaddr *)&address, &length))
+		die(name);
+	memcpy(own, address.sll_addr, ETH_ALEN);
+	return fd;
+}
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] "
+			"DEV MAC ADDRESS PORT\n");
+	exit(2);
+}
+
+static void read_options(struct flood *flood, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "ur:c:s:n:b:")) != -1) {
+		switch (option) {
+		case 'u':
+			flood->udp = true;
+			break;
+		case 'r':
+			flood->rate = strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			flood->count = strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			flood->source = parse_address(optarg, 0);
+			flood->has_source = true;
+			break;
+		case 'n':
+			flood->sources = strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			flood->bits = atoi(optarg);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (argc - optind != 4 || !flood->sources || flood->bits < 1 || flood->bits > 128)
+		usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct flood flood = { .count = 1000, .sources = 1, .bits = 64 };
+	uint8_t mac[ETH_ALEN], own[ETH_ALEN];
+	int port, fd;
+
+	read_options(&flood, argc, argv);
+	argv += optind;
+	if (!in_namespace()) {
+		fprintf(stderr, "flood: only inside of a network namespace\n");
+		return 2;
+	}
+	if (sscanf(argv[1], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+		   &mac[4], &mac[5]) != 6)
+		usage();
+	port = atoi(argv[3]);
+	flood.target = parse_address(argv[2], port);
+	random_state = (uint64_t)time(NULL) << 32 ^ (uint64_t)getpid() << 8 ^ 1;
+	fd = open_device(argv[0], own);
+	fill_template(&flood, mac, own, port);
+	send_all(&flood, fd);
+	return 0;
+}

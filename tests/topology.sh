@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# More hosts, networks and modes for the tests in tests/lab, on top of lib.sh. Network N is 10.N.0.0/24
+# and fd00:1N::/64, 0 being that of the lab.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly VIP_NETWORK=9 # of VIPs that are routed to the balancer, whose own they are not
+: "${MODES:=nat dsr ipip}"
+
+# The one that suits the machine: an emulated one is slow.
+scaled() # NORMAL SLOW
+{
+	[ -z "${SLOW-}" ] && echo "$1" || echo "$2"
+}
+
+# Address X of network N, in the family under test.
+at() # N X
+{
+	[ "$family" = 4 ] && echo "10.$1.0.$2" || echo "fd00:1$1::$2"
+}
+
+new_host() # NAME
+{
+	ip netns add "$prefix$1"
+	on "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 \
+		net.ipv6.conf.default.accept_dad=0
+	on "$1" ip link set dev lo up
+}
+
+make_router() # HOST
+{
+	on "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+		net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
+}
+
+new_switch() # NAME
+{
+	new_host "$1"
+	on "$1" ip link add br0 type bridge mcast_snooping 0
+	on "$1" ip link set dev br0 up
+}
+
+# Connects a host to a switch, as X of network N. The switch's port is named HOST-DEV.
+plug() # HOST DEV SWITCH N X
+{
+	on "$3" ip link add "$1-$2" type veth peer name "$2" netns "$prefix$1"
+	on "$3" ip link set dev "$1-$2" master br0 up
+	on "$1" ip link set dev "$2" up
+	on "$1" ip addr add "10.$4.0.$5/24" dev "$2"
+	on "$1" ip addr add "fd00:1$4::$5/64" dev "$2" nodad
+}
+
+# What a device by which XDP sends asks of its peer (see scripts/setup.sh).
+feed() # SWITCH PORT [SECTION]
+{
+	on "$1" ip link set dev "$2" xdpdrv obj "$top/stub.bpf.o" sec "${3:-xdp}"
+	on "$1" ethtool -K "$2" tx off >/dev/null
+}
+
+# Routes of both families: to network N by X of network M, with words as for `ip route`.
+reach() # HOST N M X [WORD...]
+{
+	on "$1" ip route replace "10.$2.0.0/24" via "10.$3.0.$4" "${@:5}"
+	on "$1" ip route replace "fd00:1$2::/64" via "fd00:1$3::$4" "${@:5}"
+}
+
+# The VIP of a mode: in mode nat it is the balancer's own, else it is routed there.
+use_mode() # MODE
+{
+	mode=$1
+	vip_address=$(at 0 10)
+	[ "$mode" = nat ] || vip_address=$(at $VIP_NETWORK 1)
+	vip=$vip_address
+	[ "$family" = 4 ] || vip="[$vip_address]"
+	url=http://$vip:8000
+}
+
+each_mode() # FUNCTION: in each of $MODES, within each_family
+{
+	local each
+
+	for each in $MODES; do
+		use_mode "$each"
+		note "mode $each"
+		"$@"
+	done
+}
+
+# Sets a backend up for the mode, or undoes that.
+backend_apply() # HOST DEV [OPTION of backend.sh...]
+{
+	"$top/scripts/backend.sh" -n "$prefix$1" apply "$mode" "$vip_address" "${@:2}" \
+		>"$TMP/backend.log" 2>&1 || fail "backend.sh: $(cat "$TMP/backend.log")"
+}
+
+backend_undo() # HOST DEV
+{
+	"$top/scripts/backend.sh" -n "$prefix$1" undo "$mode" "$vip_address" "$2" \
+		>"$TMP/backend.log" 2>&1 || fail "backend.sh: $(cat "$TMP/backend.log")"
+}
+
+# The sum of a counter of nstat over hosts.
+counted() # COUNTER HOST...
+{
+	local host
+
+	for host in "${@:2}"; do
+		on "$host" nstat -asz "$1"
+	done | awk '!/^#/ { sum += $2 } END { print sum + 0 }'
+}
+
+# No host has cut a packet in pieces, nor put one together.
+expect_no_fragments() # HOST...
+{
+	local counter
+
+	for counter in IpFragCreates IpReasmReqds Ip6FragCreates Ip6ReasmReqds; do
+		equal "$(counted $counter "$@")" 0 "$counter in $*"
+	done
+}

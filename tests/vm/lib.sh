@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# The virtual machine as the host sees it: start it, run commands in it. To be used in namespaces of
+# one's own (see run): what is started here ends with them.
+
+readonly BOOT_SECONDS=180
+readonly SILENCE_SECONDS=600 # a guest that prints nothing for so long is stuck
+
+die()
+{
+	echo "vm: $*" >&2
+	exit 1
+}
+
+# Four queues: two that the guest's two processors receive by, two that XDP sends by.
+start_guest() # KERNEL INITRAMFS TAP
+{
+	mkfifo port.in port.out
+	qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu max -smp 2 -m 3G \
+		-nodefaults -no-user-config -no-reboot -display none -vga none \
+		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
+		-append 'console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off' \
+		-serial file:console -device virtio-rng-pci \
+		-device virtio-serial-pci -chardev pipe,id=port,path=port \
+		-device virtserialport,chardev=port,name=xdp-lb \
+		-netdev "tap,id=net,ifname=$3,script=no,downscript=no,queues=4" \
+		-device virtio-net-pci,netdev=net,mq=on,vectors=10,mac=de:ad:be:ef:00:10 \
+		</dev/null &
+	qemu=$!
+	exec {to_guest}<>port.in {from_guest}<>port.out
+	guest_answer "$BOOT_SECONDS"
+}
+
+# Copies what the guest prints up to the line with its command's status, which becomes ours.
+guest_answer() # SECONDS
+{
+	local line waited=0
+
+	while [ "$waited" -lt "$1" ]; do
+		if ! IFS= read -r -t 1 -u "$from_guest" line; then
+			kill -0 "$qemu" 2>/dev/null || break
+			waited=$((waited + 1))
+		elif [[ $line =~ ^(.*)@@\ ([0-9]+)$ ]]; then
+			[ -z "${BASH_REMATCH[1]}" ] || printf '%s\n' "${BASH_REMATCH[1]}"
+			return "${BASH_REMATCH[2]}"
+		else
+			printf '%s\n' "$line"
+			waited=0
+		fi
+	done
+	tail -n 40 console >&2
+	die 'the guest is dead or stuck; the end of its console is above'
+}
+
+guest() # COMMAND, one line of shell
+{
+	printf '%s\n' "$*" >&"$to_guest"
+	guest_answer "$SILENCE_SECONDS"
+}
