@@ -15,13 +15,14 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 MULTIARCH := $(shell $(CC) -dumpmachine)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror $(INCLUDES) \
 	-D__$(shell uname -m)__ $(CPPFLAGS) -idirafter /usr/include/$(MULTIARCH) \
-	-MMD -MP -MF build/$@.d
+	-MMD -MP -MF build/$(@:build/%=%).d
 
 BPF_OBJECTS := $(patsubst %.c,%.o,$(wildcard *.bpf.c))
 HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*.c))
 HELPER_PARTS := $(filter-out build/maps/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
+LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
 PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
@@ -41,6 +42,10 @@ xdp-lb: $(HELPER_OBJECTS)
 %.bpf.o: %.bpf.c build/flags
 	$(call say,BPF) $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
+build/%.bpf.o: %.bpf.c build/flags
+	$(Q)mkdir -p $(@D)
+	$(call say,BPF) $(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
 build/%.o: %.c build/flags
 	$(Q)mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -51,7 +56,7 @@ build/flags: FORCE
 	$(Q)echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 		echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' >$@
 
-tests: $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS)
+tests: $(LAB_OBJECTS) $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS)
 
 $(TOOLS): %: %.o
 $(UNIT_TESTS): %: %.o $(HELPER_PARTS)

@@ -156,6 +156,7 @@ static __always_inline struct found find_flow(const struct config *config,
 {
 	struct flow_bucket *bucket = bucket_at(hash);
 	struct found found = {};
+	const struct tuple *own;
 	struct flow *flow;
 	__u32 where;
 
@@ -169,12 +170,13 @@ static __always_inline struct found find_flow(const struct config *config,
 	flow = flow_at(where >> FOUND_SHIFT);
 	if (!flow)
 		return found;
-	found.from_backend = where & FOUND_SERVER;
+	own = where & FOUND_SERVER ? &flow->server : &flow->client;
 	found.life = READ_ONCE(flow->life);
 	barrier();
-	if (found.life && same_tuple(found.from_backend ? &flow->server : &flow->client, tuple) &&
-	    is_alive(config, flow, now))
-		found.flow = flow;
+	if (!found.life || !same_tuple(own, tuple) || !is_alive(config, flow, now))
+		return found;
+	found.from_backend = where & FOUND_SERVER;
+	found.flow = flow;
 	return found;
 }
 

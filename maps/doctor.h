@@ -52,7 +52,7 @@ void report(struct patient *patient, const char *check, const struct shell *comm
 enum status examine_device(struct patient *patient);
 void check_program(struct patient *patient);
 void check_device(struct patient *patient);
-void check_stub(struct patient *patient, const struct port *peer, const char *device);
+void check_stub(struct patient *patient, const struct port *peer, const struct device *device);
 /* Finds the other end of a veth; to be closed by close_port(). */
 bool open_peer(const struct patient *patient, const struct device *device, struct port *peer);
 void close_port(struct port *port);

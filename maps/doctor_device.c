@@ -364,7 +364,7 @@ static void check_rx_vlan(struct patient *patient)
 	       "VLAN offload (rxvlan) of %s hides tags", port->device.name);
 }
 
-void check_stub(struct patient *patient, const struct port *peer, const char *device)
+void check_stub(struct patient *patient, const struct port *peer, const struct device *device)
 {
 	struct shell command;
 
@@ -431,7 +431,7 @@ static void check_peer(struct patient *patient)
 	if (!is_native(device))
 		check_veth_queues(patient);
 	if (!is_generic(device)) {
-		check_stub(patient, &patient->peer, device->name);
+		check_stub(patient, &patient->peer, device);
 		check_peer_offloads(patient);
 	}
 	check_peer_mtu(patient);

@@ -255,7 +255,7 @@ static void check_arms(struct patient *patient, const struct balancer *balancer,
 		if (nat)
 			check_arm(patient, balancer, device);
 		if (is_native(&patient->port.device) && open_peer(patient, device, &peer)) {
-			check_stub(patient, &peer, device->name);
+			check_stub(patient, &peer, device);
 			close_port(&peer);
 		}
 	}

@@ -14,15 +14,9 @@
 #define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
 #define NO_TABLE 0 /* under this number: the table of one empty slot that stands for none */
 
-/* Fills in the owners. */
-static int fill_owners(const struct conf_service *service, struct slot *slots)
+/* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */
+static void list_claims(const struct conf_service *service, struct claim *claims, __u16 *numbers)
 {
-	struct claim *claims = calloc(service->count + 1, sizeof(*claims));
-	__u16 *owner = malloc(service->slots * sizeof(*owner));
-	int result = -ENOMEM;
-
-	if (!claims || !owner)
-		goto cleanup;
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct conf_backend *backend = &service->backends[i];
 
@@ -30,12 +24,27 @@ static int fill_owners(const struct conf_service *service, struct slot *slots)
 		claims[i].port = backend->real.port;
 		claims[i].weight = backend->weight;
 		claims[i].healthy = is_healthy(backend);
+		numbers[i + 1] = backend->number;
 	}
+}
+
+/* Fills in the owners. */
+static int fill_owners(const struct conf_service *service, struct slot *slots)
+{
+	struct claim *claims = calloc(service->count + 1, sizeof(*claims));
+	__u16 *numbers = calloc(service->count + 1, sizeof(*numbers));
+	__u16 *owner = malloc(service->slots * sizeof(*owner));
+	int result = -ENOMEM;
+
+	if (!claims || !numbers || !owner)
+		goto cleanup;
+	list_claims(service, claims, numbers);
 	result = fill_table(owner, service->slots, claims, service->count);
 	for (__u32 i = 0; i < service->slots && !result; i++)
-		slots[i].owner = owner[i] ? service->backends[owner[i] - 1].number : 0;
+		slots[i].owner = numbers[owner[i]];
 cleanup:
 	free(claims);
+	free(numbers);
 	free(owner);
 	return result;
 }

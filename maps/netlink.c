@@ -120,7 +120,7 @@ static int ask(int netlink, struct request *request, receiver receive, void *arg
 
 	if (!buffer)
 		return -ENOMEM;
-	if (!(request->header.nlmsg_flags & NLM_F_DUMP))
+	if ((request->header.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->header.nlmsg_flags |= NLM_F_ACK;
 	if (send(netlink, request, request->header.nlmsg_len, 0) < 0)
 		result = -errno;

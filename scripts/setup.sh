@@ -60,12 +60,14 @@ host() # NAME DEV PORT NUMBER
 }
 
 # What native XDP on the balancer's veth asks of its peer: a program, without which nothing that is
-# sent by XDP_TX or a redirect arrives; and no checksum offload, since a packet sent on by XDP has
-# lost the state that says its checksum is still to be finished.
-balancer_port() # DEV
+# sent by XDP_TX or a redirect arrives; no checksum offload, since a packet sent on by XDP has lost
+# the state that says its checksum is still to be finished; and no VLAN offload, which has the tags
+# travel beside the frame, where XDP does not see them.
+balancer_port() # PORT HOST DEV
 {
 	cmd_in "$sw" ip -force link set dev "$1" xdpdrv obj "$stub" sec xdp
-	cmd_in "$sw" ethtool -K "$1" tx off >/dev/null
+	cmd_in "$sw" ethtool -K "$1" tx off txvlan off >/dev/null
+	cmd_in "$prefix$2" ethtool -K "$3" rxvlan off >/dev/null
 }
 
 need_root
@@ -83,4 +85,4 @@ host h1 veth0 veth1 1
 host h2 veth3 veth2 2
 host h3 veth5 veth4 3
 host lb veth6 veth7 10
-balancer_port veth7
+balancer_port veth7 lb veth6

@@ -118,3 +118,16 @@ expect_no_fragments() # HOST...
 		equal "$(counted $counter "$@")" 0 "$counter in $*"
 	done
 }
+
+# Both backends of the lab.
+backends_apply() # [OPTION of backend.sh...]
+{
+	backend_apply h2 veth3 "$@"
+	backend_apply h3 veth5 "$@"
+}
+
+backends_undo()
+{
+	backend_undo h2 veth3
+	backend_undo h3 veth5
+}

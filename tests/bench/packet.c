@@ -7,13 +7,11 @@
  * JSON for each kind of packet and number of flows: ns above the empty program; minimum, median and
  * maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
  */
-#define _GNU_SOURCE /* sched_setaffinity */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +20,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "calm.h"
 #include "kernel.h"
 #include "setup.h"
 
@@ -94,39 +93,29 @@ static double median(double *samples, int count)
 }
 
 /*
- * A virtual CPU, or one that shares its core, runs at half its speed whenever its neighbour has
- * work. So the time of the empty program is taken before and after each slice: where it is longer
- * than it can be, the slice is timed again, so often at most.
+ * One slice. If the CPU is not calm before and after, it is timed again, on another one; so often at
+ * most.
  */
-#define CALM_RUNS 4000
-#define CALM_PERCENT 110
-#define MAX_TRIES 200
-#define PAUSE 2000 /* microseconds */
+#define MAX_TRIES 100
+#define PAUSE 1000 /* microseconds */
 
-static double fastest; /* run of the empty program, for the kind in hand */
-
-static bool is_calm(void)
-{
-	double now = time_runs(empty, CALM_RUNS);
-
-	if (fastest == 0 || now < fastest)
-		fastest = now;
-	return now * 100 < fastest * CALM_PERCENT;
-}
-
-static double time_slice(int tested)
+static double time_slice(int tested, uint32_t warming)
 {
 	double ns = 0;
 
 	for (int try = 0; try < MAX_TRIES; try++) {
 		bool calm = is_calm();
 
-		ns = time_runs(tested, TIMED_RUNS);
-		if (calm && is_calm())
-			break;
+		if (calm) {
+			ns = time_runs(tested, TIMED_RUNS);
+			if (is_calm())
+				return ns;
+		}
+		change_cpu();
 		usleep(PAUSE);
+		run(front, tested, warming);
 	}
-	return ns;
+	return time_runs(tested, TIMED_RUNS);
 }
 
 /* Kinds of packets */
@@ -225,7 +214,7 @@ static double time_rival(enum rival rival, const struct kind *kind, uint32_t flo
 
 	run_all(rival_program(rival, flows), warming, action, rival_names[rival]);
 	for (int i = 0; i < SLICES; i++)
-		slices[i] = time_slice(rival_program(rival, flows));
+		slices[i] = time_slice(rival_program(rival, flows), warming);
 	return median(slices, SLICES);
 }
 
@@ -362,17 +351,6 @@ static void open_bench(uint32_t id, const char *pins)
 	bench = map_memory(open_map_of(front, "bench.bss"), sizeof(*bench));
 }
 
-/* Stays on one CPU, the last that is allowed: the first has the interrupts. */
-static void stay_on_cpu(void)
-{
-	cpu_set_t cpus;
-
-	sched_getaffinity(0, sizeof(cpus), &cpus);
-	for (int cpu = 0; CPU_COUNT(&cpus) > 1; cpu++)
-		CPU_CLR(cpu, &cpus);
-	sched_setaffinity(0, sizeof(cpus), &cpus);
-}
-
 static void parse(int argc, char **argv)
 {
 	if (argc < 11) {
@@ -395,7 +373,7 @@ static void parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	parse(argc, argv);
-	stay_on_cpu();
+	change_cpu();
 	open_bench(atoi(argv[1]), argv[3]);
 	make_setup(program, &setup);
 	if (setup.mode == MODE_NAT)

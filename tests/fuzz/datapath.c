@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The program, compiled for the host. Its maps are small, so that a fuzzer soon fills them: 16
+ * The program, compiled for the host. Its maps are small, so that a fuzzer soon fills them: two
  * buckets of 8 flows (the limits are on the command line, they must be the same everywhere).
  */
 #include "xdp_lb.bpf.c"
@@ -37,6 +37,8 @@ void standin_register(void)
 	REGISTER(11, xlb_be_stats, KIND_ARRAY);
 	standin_maps[12].definition = &xlb_trace;
 	REGISTER(13, xlb_scratch, KIND_ARRAY);
+	REGISTER(14, xlb_vip_cache, KIND_ARRAY);
+	REGISTER(15, xlb_svc_cache, KIND_ARRAY);
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);

@@ -67,9 +67,9 @@ int run_program(struct run *run)
 	frame->data = frame->meta + run->room;
 	frame->end = frame->meta + run->length;
 	frame->ingress = run->ingress;
-	__asan_poison_memory_region(start + run->length, BUFFER_SIZE - MAX_HEADROOM - run->length);
+	ASAN_POISON_MEMORY_REGION(start + run->length, BUFFER_SIZE - MAX_HEADROOM - run->length);
 	action = standin_run(run->program == PROGRAM_FRAGS);
-	__asan_unpoison_memory_region(frame->buffer, BUFFER_SIZE);
+	ASAN_UNPOISON_MEMORY_REGION(frame->buffer, BUFFER_SIZE);
 	run->out_length = frame->end - frame->meta;
 	memcpy(run->out, (void *)(uintptr_t)frame->meta, run->out_length);
 	return action;

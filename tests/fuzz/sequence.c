@@ -22,6 +22,13 @@
 
 unsigned long packets_played, packets_sent;
 
+struct packet {
+	uint8_t bytes[MAX_FRAME];
+	size_t length;
+};
+
+static struct packet last_sent; /* what answers and errors are about */
+
 /* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip. */
 
 static int services;
@@ -57,6 +64,7 @@ static void set_up_family(void)
 	in_transition(direct_dns);
 	in_transition(tunnel);
 	services = tunnel_dns;
+	deny(C2, family == 4 ? 32 : 128);
 }
 
 /* A tunnel to the other family. */
@@ -75,12 +83,15 @@ static void cross_tunnels(void)
 
 void set_up_world(void)
 {
+	last_sent.length = 0;
+	program = PROGRAM_XDP;
 	reset_balancer();
 	family = 4;
 	set_up_family();
 	family = 6;
 	set_up_family();
 	cross_tunnels();
+	config()->flags = 0;
 }
 
 /* Templates */
@@ -105,6 +116,8 @@ static const struct layer *const templates[] = {
 	P(ETH(C1, LB), IP(C1, VIP, .ttl = 1), UDP(40000, DNS), DATA(15)),
 	P(ETH(C1, LB), IP(C1, VIP3, .ttl = 1), UDP(40000, DNS), DATA(200)),
 	P(CLIENT(C1, VIP), UDP(40000, DNS), DATA(1500)),
+	P(CLIENT(C1, VIP2), TCP(40000, HTTP, ACK), DATA(1400)),
+	P(CLIENT(C1, VIP3), UDP(40000, 1234), DATA(1472)),
 	P(CLIENT(C1, VIP), UDP(40000, DNS), DATA(600), FRAGMENT(0, 256)),
 	P(CLIENT(C1, VIP), UDP(40000, DNS), DATA(600), FRAGMENT(256, 256)),
 	P(CLIENT(C1, VIP2), UDP(40000, DNS), DATA(600), FRAGMENT(0, 256)),
@@ -148,13 +161,6 @@ static int take_word(struct input *input)
 	return high << 8 | take_byte(input);
 }
 
-struct packet {
-	uint8_t bytes[MAX_FRAME];
-	size_t length;
-};
-
-static struct packet last_sent; /* what answers and errors are about */
-
 static void from_template(struct packet *packet, int which)
 {
 	family = which & 1 ? 6 : 4;
@@ -171,6 +177,20 @@ static void swap(uint8_t *a, uint8_t *b, size_t length)
 	}
 }
 
+/* The receiver acknowledges what it got: a SYN by a SYN-ACK, with numbers that match. */
+static void acknowledge(uint8_t *tcp)
+{
+	uint8_t ack[4];
+	int i = 3;
+
+	memcpy(ack, tcp + 8, 4);
+	memcpy(tcp + 8, tcp + 4, 4);
+	memcpy(tcp + 4, ack, 4);
+	while (i >= 0 && !++tcp[8 + i])
+		i--;
+	tcp[13] = tcp[13] == SYN ? SYN | ACK : ACK;
+}
+
 /* What the receiver of the last packet would answer. */
 static void answer_last(struct packet *packet)
 {
@@ -183,8 +203,11 @@ static void answer_last(struct packet *packet)
 		return;
 	swap(packet->bytes + view.l3 + (view.family == 4 ? 12 : 8),
 	     packet->bytes + view.l3 + (view.family == 4 ? 16 : 24), address_length(&view));
-	if (is_transport(&view))
-		swap(packet->bytes + view.l4, packet->bytes + view.l4 + 2, 2);
+	if (!is_transport(&view))
+		return;
+	swap(packet->bytes + view.l4, packet->bytes + view.l4 + 2, 2);
+	if (view.protocol == IPPROTO_TCP && view.l4 + 20 <= view.end)
+		acknowledge(packet->bytes + view.l4);
 }
 
 /* An ICMP error about the last packet, to its sender. */
@@ -283,16 +306,22 @@ static void turn_clock(int how)
 		age_slots(seconds[how & 7]);
 }
 
+static void change_flags(struct service *service)
+{
+	service->hash ^= HASH_SOURCE;
+	service->settle ^= 60;
+}
+
 static void change_world(int event, int value)
 {
 	int service = 1 + value % services;
 	struct slot *slot = &slots_of(service)[value >> 4 & 1];
 
 	family = service <= services / 2 ? 4 : 6;
-	switch (event & 7) {
+	switch (event & 15) {
 	case 0:
-		if (value < 16) /* the real table is large */
-			turn_clock(value);
+		if (value % 16 == 0) /* seldom: the real table is large */
+			turn_clock(value / 16);
 		break;
 	case 1:
 		backend_of(service, B1)->generation++;
@@ -308,15 +337,27 @@ static void change_world(int event, int value)
 		config()->flags ^= value & (CONFIG_DENY | CONFIG_TRACE);
 		break;
 	case 5:
-		limit_of(service)->pps = value & 1 ? 1000 : 0;
-		limit_of(service)->flows = value & 2 ? 100 : 0;
+		limit_of(service)->pps = value & 16 ? 1000 : 0;
+		limit_of(service)->flows = value & 32 ? 2 : 0;
 		break;
 	case 6:
-		backend_of(service, B1)->mtu[0] = value & 1 ? 1280 : 0;
-		slot->owner = value & 2 ? 0 : slot->owner;
+		backend_of(service, B1)->mtu[0] = value & 16 ? 600 : 0;
 		break;
 	case 7:
-		program = value & 1 ? PROGRAM_FRAGS : PROGRAM_XDP;
+		program = value & 16 ? PROGRAM_FRAGS : PROGRAM_XDP;
+		break;
+	case 8:
+		slot->owner = 0;
+		break;
+	case 9:
+		backend_of(service, B1)->hop[0].mac[0] ^= 2; /* 0: not resolved, but for the rest */
+		memset(backend_of(service, B1)->hop[0].mac + 1, 0, 5);
+		break;
+	case 10:
+		change_service(service, change_flags);
+		break;
+	case 11:
+		backend_of(service, B1)->flags ^= BACKEND_HOP;
 		break;
 	}
 }
@@ -382,9 +423,10 @@ static void try_dry(struct packet *packet)
 		       "a dry run changed the packet");
 }
 
-/* One step: bits 0 to 2 of the first byte are how many changes, bit 3 whether sums are made right. */
+/* One step: bits 0 to 2 of the first byte say how many changes, bit 3 whether sums are made right. */
 static void play_step(struct input *input)
 {
+	static const int changes[] = { 0, 0, 0, 1, 1, 2, 3, 7 };
 	static struct packet packet;
 	int how = take_byte(input);
 	int kind = how >> 4;
@@ -401,9 +443,9 @@ static void play_step(struct input *input)
 		error_about_last(&packet, take_byte(input));
 	else
 		from_input(&packet, input);
-	for (int i = 0; i < (how & 7); i++)
+	for (int i = 0; i < changes[how & 7]; i++)
 		change_packet(&packet, input);
-	if (how & 8 || kind == 8)
+	if (how & 8 || kind == 8 || kind == 9) /* an answer's sums, too: flags and numbers changed */
 		repair(packet.bytes, packet.length);
 	if (kind == 0)
 		try_dry(&packet);

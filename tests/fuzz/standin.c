@@ -138,7 +138,11 @@ __u64 bpf_ktime_get_coarse_ns(void)
 	return standin_clock;
 }
 
-/* The same after every start, so that what a fuzzer finds can be found again. */
+void standin_seed(uint32_t seed)
+{
+	random_state = seed;
+}
+
 __u32 bpf_get_prandom_u32(void)
 {
 	random_state = random_state * 1664525 + 1013904223;

@@ -28,11 +28,12 @@ bool standin_update(struct standin_map *map, const void *key, const void *value)
 void standin_clear(struct standin_map *map);
 
 /* The maps of the program, by enum map (kernel.h), and then those that only it uses. */
-#define STANDIN_MAPS 14
+#define STANDIN_MAPS 16
 extern struct standin_map standin_maps[STANDIN_MAPS];
 void standin_register(void);
 
 extern uint64_t standin_clock; /* ns */
+void standin_seed(uint32_t seed); /* of random numbers */
 
 /* Runs a program of the object. The frame is in low memory, as the kernel's struct xdp_md has it. */
 struct standin_frame {

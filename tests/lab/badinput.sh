@@ -5,6 +5,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 tried=0
+prefix_denied=203.0.113.0/24
 
 # Runs each line of standard input as arguments of xdp-lb; {VIP} and the like stand for addresses.
 expect() # STATUS
@@ -14,8 +15,9 @@ expect() # STATUS
 	while IFS= read -r line; do
 		line=${line//VIP/$vip}
 		line=${line//B2/$backend2}
-		line=${line//B3/$backend3}
+		line=${line//R2/${vip/$vip_address/$backend2}}
 		line=${line//NET/$net}
+		line=${line//PREFIX/$prefix_denied}
 		eval "words=($line)"
 		status=0
 		lb "${words[@]}" >"$TMP/out" 2>"$TMP/error" || status=$?
@@ -90,7 +92,7 @@ backend
 backend add
 backend add VIP:8000/tcp
 backend add VIP:8000/tcp nonsense
-backend add VIP:8000/tcp B2:0
+backend add VIP:8000/tcp R2:0
 backend add VIP:8000/tcp 0.0.0.0
 backend add VIP:8000/tcp 224.0.0.5
 backend add VIP:8000/tcp ::
@@ -173,7 +175,7 @@ backend down VIP:8000/tcp NET99
 backend up VIP:8000/tcp NET99
 flow flush VIP:81/tcp
 flow flush VIP:8000/tcp NET99
-deny del NET0/120
+deny del PREFIX
 apply /nonexistent
 -d veth77 service show
 -d lo service show

@@ -48,38 +48,38 @@ consistent()
 	lb apply "$TMP/now" >"$TMP/out" 2>"$TMP/error" || fail "apply of what was saved"
 	lb save | cmp -s "$TMP/now" - || fail "what was saved does not come back"
 	services=$(backends)
-	owners=$(owners_of_slots)
+	owners=$([ "$services" = 0 ] && echo 0 || owners_of_slots)
 	equal "$owners" "$services" "backends that own slots, and configured ones"
 }
 
 # How many backends the slots of VIP:9000 belong to, by bpftool alone.
 owners_of_slots()
 {
-	local table inner slots
+	local service table slots id
 
-	table=$(bpftool -j map dump pinned "$pins/xlb_services" | jq '.[] | .formatted // . |
-		select(.key.port == 10275) | .value.table')
-	slots=$(bpftool -j map dump pinned "$pins/xlb_services" | jq '.[] | .formatted // . |
-		select(.key.port == 10275) | .value.slots')
-	inner=$(bpftool -j map dump pinned "$pins/xlb_tables" | jq --argjson table "$table" '
-		.[] | select(.formatted.key // (.key | map(.[2:]) | reverse | join("")) == $table)')
-	bpftool -j map dump id "$inner" | jq "[.[:$slots][].value[0:2]] | unique | length"
+	service=$(bpftool -j map dump pinned "$pins/xlb_services" | jq -c '.[] | .formatted |
+		select((.key.port == 10275 or .key.port == 9000) and .value.slots == 1021) | .value')
+	table=$(jq .table <<<"$service")
+	slots=$(jq .slots <<<"$service")
+	id=$(bpftool -j map dump pinned "$pins/xlb_tables" | jq -r ".[$table].value |
+		reverse | map(.[2:]) | join(\"\")")
+	bpftool -j map dump id $((16#$id)) | jq "[.[:$slots][].value[:2]] | unique | length"
 }
 
 kill_at_random()
 {
-	local i address
+	local i verb address
 
 	for ((i = 0; i < 60; i++)); do
-		address=${net}9$((i % 20 + 10))
-		[ "$family" = 6 ] || address=10.2.0.$((i % 20 + 1))
-		{
-			lb backend add "$vip:9000/tcp" "$address" mac 02:00:00:00:00:02 ||
-				lb backend del "$vip:9000/tcp" "$address"
-		} >"$TMP/out" 2>&1 &
-		sleep "0.00$((RANDOM % 10))"
-		pkill -KILL -x xdp-lb || true
-		wait $! 2>/dev/null || true
+		address=${net}9$((i / 2 % 10 + 10))
+		[ "$family" = 6 ] || address=10.2.0.$((i / 2 % 10 + 1))
+		[ $((i % 2)) = 0 ] && verb='add' || verb='del'
+		# An `add` that was killed in time lets the `del` fail, and the reverse: as it should.
+		"$top/xdp-lb" -n "${prefix}lb" backend "$verb" "$vip:9000/tcp" "$address" \
+			$([ $verb = del ] || echo mac 02:00:00:00:00:02) >"$TMP/out" 2>&1 &
+		sleep "0.0$((RANDOM % 4))$((RANDOM % 10))"
+		kill -KILL $! 2>"$TMP/out" || true
+		wait $! 2>"$TMP/out" || true
 		[ $((i % 10)) != 9 ] || consistent
 	done
 }

@@ -83,7 +83,7 @@ void reset_balancer(void)
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
-	memset(limit_of(0), 0, sizeof(struct limit) * TEST_SERVICES);
+	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slot) * MAX_TEST_SLOTS);
 	while (next_event())
@@ -117,6 +117,17 @@ uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol)
 	};
 
 	return XXH32(&tuple, sizeof(tuple), 0);
+}
+
+/*
+ * After a change of VIPs or services: a new number, so that the program `xdp` forgets what it kept of
+ * them. `xdp.frags` runs without keeping any.
+ */
+static void forget_kept(void)
+{
+	static uint32_t generation;
+
+	config()->generation = program == PROGRAM_XDP ? ++generation : 0;
 }
 
 /* The VIP's number; the first use of an address gives it one. */
@@ -191,12 +202,14 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 	services[number].key = key;
 	services[number].value = service;
 	return number;
+	forget_kept();
 }
 
 void change_service(int service, void (*change)(struct service *))
 {
 	change(&services[service].value);
 	map_update(MAP_SERVICES, &services[service].key, &services[service].value);
+	forget_kept();
 }
 
 void deny(enum host host, int bits)

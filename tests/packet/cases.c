@@ -238,6 +238,18 @@ static void run_steps(const struct test_case *test)
 		test->check();
 }
 
+static bool is_slow(void)
+{
+	return getenv("SLOW");
+}
+
+int stride(void)
+{
+	if (is_slow())
+		return 257;
+	return program == PROGRAM_XDP ? 1 : 17;
+}
+
 static void run_case(const struct test_case *test, int in_family)
 {
 	family = in_family;
@@ -263,6 +275,10 @@ void run_cases(const struct test_case *cases, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (match && !strstr(cases[i].name, match))
 			continue;
+		if (cases[i].heavy && is_slow()) {
+			printf("SKIP %s: slow machine\n", cases[i].name);
+			continue;
+		}
 		if (cases[i].families != V6)
 			run_case(&cases[i], 4);
 		if (cases[i].families != V4)

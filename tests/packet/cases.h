@@ -41,6 +41,7 @@ struct test_case {
 	void (*setup)(void);
 	struct step steps[MAX_STEPS];
 	void (*check)(void); /* afterwards */
+	bool heavy; /* not on a machine that is slow: SLOW in the environment, as in tests/vm */
 };
 
 /* The ways of a packet in the cases: clients, balancer and backends on one wire. */
@@ -67,6 +68,9 @@ extern struct outcome last_outcome;
 extern int last_service; /* whose counters counted the last packet */
 
 extern bool frags_only; /* cases are for the program `xdp.frags` alone */
+
+/* How far to step in loops over many values: the second program runs the same code as the first. */
+int stride(void);
 
 /* Runs the cases of a table; MATCH in the environment picks those whose name contains it. */
 void run_cases(const struct test_case *cases, size_t count);

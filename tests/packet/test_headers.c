@@ -340,7 +340,7 @@ static void every_protocol(void)
 
 static void every_ethertype(void)
 {
-	for (int type = 1; type < 0x10000 && passed_so_far(); type += 3) {
+	for (int type = 1; type < 0x10000 && passed_so_far(); type += 3 * stride()) {
 		if (type == 0x0800 || type == 0x86dd || type == 0x8100 || type == 0x88a8)
 			continue;
 		take(&(struct step)KEPT(P(ETH_TYPE(C1, LB, type), FROM_C1, TCP(40000, HTTP, SYN)),

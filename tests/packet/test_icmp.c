@@ -406,7 +406,7 @@ static void every_udp_quote_length(void)
 
 static void every_checksum(void)
 {
-	for (int word = 0; word < 0x10000 && passed_so_far(); word += 3)
+	for (int word = 0; word < 0x10000 && passed_so_far(); word += 3 * stride())
 		take(&(struct step)SENT(P(ERROR_OF(B1), ICMP(UNREACHABLE), IP(VIP, B1),
 					  UDP(40000, 5353), DATA(4), WORD(word)),
 					P(ERROR_TO_CLIENT, ICMP(UNREACHABLE), IP(C1, VIP),

@@ -418,7 +418,7 @@ static enum host owner_by_hash(uint32_t hash)
 
 static void picks_by_flow(void)
 {
-	for (int port = 1024; port < 2048 && passed_so_far(); port++) {
+	for (int port = 1024; port < 2048 && passed_so_far(); port += stride()) {
 		enum host backend = owner_by_hash(flow_hash(C1, port, HTTP, IPPROTO_TCP));
 
 		take(&(struct step)TCP_TO(backend, port, SYN));
@@ -427,7 +427,7 @@ static void picks_by_flow(void)
 
 static void nat_picks_by_flow(void)
 {
-	for (int port = 1024; port < 2048 && passed_so_far(); port++) {
+	for (int port = 1024; port < 2048 && passed_so_far(); port += stride()) {
 		enum host backend = owner_by_hash(flow_hash(C1, port, HTTP, IPPROTO_TCP));
 
 		take(&(struct step)SENT(P(FROM(C1), TCP(port, HTTP, SYN)),

@@ -113,7 +113,7 @@ static bool receive_message(int fd, int size, int number, char first)
 	static char got[MAX_SIZE], wanted[MAX_SIZE];
 	ssize_t length = recv(fd, got, sizeof(got), 0);
 
-	if (length < 0 && errno == EAGAIN)
+	if (length < 0 && (errno == EAGAIN || errno == EMSGSIZE)) /* a router says: smaller */
 		return false;
 	if (length < 0)
 		die("recv");

@@ -36,8 +36,6 @@ not() # COMMAND...
 # Adds up what tests/run says in its last line.
 count_results() # FILE
 {
-
-
 	if [[ $(tail -n 1 "$1") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		passed=$((passed + BASH_REMATCH[1]))
 		failed=$((failed + BASH_REMATCH[2]))

@@ -34,19 +34,23 @@ start_guest() # KERNEL INITRAMFS TAP
 # Copies what the guest prints up to the line with its command's status, which becomes ours.
 guest_answer() # SECONDS
 {
-	local line waited=0
+	local text line='' waited=0
 
 	while [ "$waited" -lt "$1" ]; do
-		if ! IFS= read -r -t 1 -u "$from_guest" line; then
+		if ! IFS= read -r -t 1 -u "$from_guest" text; then
 			kill -0 "$qemu" 2>/dev/null || break
+			line+=$text # a time-out within a line
 			waited=$((waited + 1))
-		elif [[ $line =~ ^(.*)@@\ ([0-9]+)$ ]]; then
+			continue
+		fi
+		line+=$text
+		if [[ $line =~ ^(.*)@@\ ([0-9]+)$ ]]; then
 			[ -z "${BASH_REMATCH[1]}" ] || printf '%s\n' "${BASH_REMATCH[1]}"
 			return "${BASH_REMATCH[2]}"
-		else
-			printf '%s\n' "$line"
-			waited=0
 		fi
+		printf '%s\n' "$line"
+		line=''
+		waited=0
 	done
 	tail -n 40 console >&2
 	die 'the guest is dead or stuck; the end of its console is above'
