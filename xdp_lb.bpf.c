@@ -220,8 +220,8 @@ static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet
 		return is_later_fragment(pkt) ? VERDICT_FRAGMENT_EARLY : VERDICT_NO_SERVICE;
 	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return VERDICT_NO_SERVICE;
-	check_headers(ctx, pkt);
 	pkt->hash = hash_tuple(&pkt->tuple);
+	check_headers(ctx, pkt);
 	if (stateless)
 		return VERDICTS;
 	*found = find_flow(config, &pkt->tuple, pkt->hash, tick_now(pkt));

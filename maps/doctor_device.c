@@ -136,25 +136,34 @@ bool open_peer(const struct patient *patient, const struct device *device, struc
 	return found;
 }
 
-static __u32 largest_mtu(const struct patient *patient)
+/* The largest frame that the device may meet: a veth gets what its peer sends. */
+static __u32 mtu_of(const struct patient *patient, const struct device *device)
 {
-	__u32 mtu = patient->port.device.mtu;
+	bool is_patient = device->ifindex == patient->port.device.ifindex;
 
-	if (patient->has_peer && patient->peer.device.mtu > mtu)
-		mtu = patient->peer.device.mtu;
-	return mtu;
+	if (is_patient && patient->has_peer && patient->peer.device.mtu > device->mtu)
+		return patient->peer.device.mtu;
+	return device->mtu;
 }
 
-static bool needs_frags(const struct patient *patient)
+/* Whether frames of this size need a program in section xdp.frags. */
+static bool is_large(__u32 mtu)
 {
-	return largest_mtu(patient) >
-	       sysconf(_SC_PAGESIZE) - XDP_HEADROOM - SHARED_INFO - ETHERNET_HEADER;
+	return mtu > sysconf(_SC_PAGESIZE) - XDP_HEADROOM - SHARED_INFO - ETHERNET_HEADER;
 }
 
-static bool takes_native(const struct patient *patient)
+static const char *section_for(__u32 mtu)
 {
+	return is_large(mtu) ? "xdp.frags" : "xdp";
+}
+
+static bool takes_native(const struct patient *patient, const struct device *device)
+{
+	char driver[DRIVER_NAME];
+
+	ethtool_driver(patient->port.ethtool, device->name, driver);
 	for (unsigned int i = 0; i < sizeof(native_drivers) / sizeof(*native_drivers); i++) {
-		if (!strcmp(patient->driver, native_drivers[i]))
+		if (!strcmp(driver, native_drivers[i]))
 			return true;
 	}
 	return false;
@@ -163,12 +172,12 @@ static bool takes_native(const struct patient *patient)
 struct shell attach_command(const struct patient *patient, const struct device *device,
 			    const char *words)
 {
-	bool native = takes_native(patient);
+	bool native = takes_native(patient, device);
 
 	return run_in(&patient->port.netns, "ip %slink set dev %s %s obj %s sec %s", words,
 		      quoted(device->name).s, native ? "xdpdrv" : "xdpgeneric",
 		      path_of("xdp_lb.bpf.o").s,
-		      native && needs_frags(patient) ? "xdp.frags" : "xdp");
+		      native ? section_for(mtu_of(patient, device)) : "xdp");
 }
 
 static struct shell generic_off(const struct port *port)
@@ -268,8 +277,8 @@ static void check_mode(struct patient *patient)
 	bool generic = is_generic(device), too_large;
 	struct shell command;
 
-	too_large = needs_frags(patient) && is_one_page_program(patient);
-	if (!patient->is_ours || !takes_native(patient) || (!generic && !too_large))
+	too_large = is_one_page_program(patient) && is_large(mtu_of(patient, device));
+	if (!patient->is_ours || !takes_native(patient, device) || (!generic && !too_large))
 		return;
 	command = attach_command(patient, device, generic ? "" : "-force ");
 	if (generic)
@@ -279,7 +288,7 @@ static void check_mode(struct patient *patient)
 		       "native mode takes frames of one page in section xdp, and larger ones in "
 		       "section xdp.frags",
 		       "MTU %u is too large for the section xdp that %s runs%s",
-		       largest_mtu(patient), device->name, generic ? " in generic mode" : "");
+		       mtu_of(patient, device), device->name, generic ? " in generic mode" : "");
 	else
 		report(patient, "generic", &command,
 		       "slower than native mode, which this driver has; switching takes a moment "
@@ -366,17 +375,18 @@ static void check_rx_vlan(struct patient *patient)
 
 void check_stub(struct patient *patient, const struct port *peer, const struct device *device)
 {
+	__u32 mtu = device->mtu > peer->device.mtu ? device->mtu : peer->device.mtu;
 	struct shell command;
 
 	if (is_native(&peer->device))
 		return;
-	command = run_in(&peer->netns, "ip link set dev %s xdpdrv obj %s sec xdp",
-			 quoted(peer->device.name).s, path_of("stub.bpf.o").s);
+	command = run_in(&peer->netns, "ip link set dev %s xdpdrv obj %s sec %s",
+			 quoted(peer->device.name).s, path_of("stub.bpf.o").s, section_for(mtu));
 	if (is_generic(&peer->device))
 		command = both(generic_off(peer), command);
 	report(patient, "stub", &command,
 	       "a veth takes what is sent to it by XDP only if it runs a native program (the stub)",
-	       "no stub on %s, the peer of %s", peer->device.name, device);
+	       "no stub on %s, the peer of %s", peer->device.name, device->name);
 }
 
 static void check_peer_offloads(struct patient *patient)
@@ -404,7 +414,7 @@ static void check_peer_offloads(struct patient *patient)
 static void check_peer_mtu(struct patient *patient)
 {
 	const struct port *here = &patient->port, *peer = &patient->peer, *less;
-	__u32 mtu = largest_mtu(patient);
+	__u32 mtu = mtu_of(patient, &patient->port.device);
 	struct shell command;
 
 	if (here->device.mtu == peer->device.mtu)

@@ -131,3 +131,23 @@ backends_undo()
 	backend_undo h2 veth3
 	backend_undo h3 veth5
 }
+
+# A host beyond a router, as 2 of network N; the router is X of network 0, and known to those HOSTs.
+beyond_router() # HOST ROUTER N X HOST...
+{
+	local host
+
+	new_host "$1"
+	new_host "$2"
+	make_router "$2"
+	new_switch "sw$3"
+	plug "$2" eth0 sw 0 "$4"
+	plug "$2" eth1 "sw$3" "$3" 1
+	plug "$1" eth0 "sw$3" "$3" 2
+	on "$1" ip route add default via "10.$3.0.1"
+	on "$1" ip -6 route add default via "fd00:1$3::1"
+	reach "$2" $VIP_NETWORK 0 10
+	for host in "${@:5}"; do
+		reach "$host" "$3" 0 "$4"
+	done
+}

@@ -255,7 +255,6 @@ static void time_kind(const struct kind *kind, uint32_t flows)
 	start_kind(kind, flows);
 	if (!kind->foreign)
 		run_all(fill[are_many(flows)], flows, XDP_TX, "fill the yardstick");
-	fastest = 0;
 	for (int round = 0; round < rounds; round++) {
 		for (enum rival rival = 0; rival < RIVALS; rival++) {
 			if (!has_rival(kind, rival))

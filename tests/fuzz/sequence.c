@@ -423,6 +423,19 @@ static void try_dry(struct packet *packet)
 		       "a dry run changed the packet");
 }
 
+/* New flows, from one client port after the other. */
+static void flood(int which, int count)
+{
+	static struct packet packet;
+
+	for (int i = 0; i < count; i++) {
+		from_template(&packet, which);
+		change_field(&packet, 4, i * 8); /* source port */
+		repair(packet.bytes, packet.length);
+		try_packet(&packet);
+	}
+}
+
 /* One step: bits 0 to 2 of the first byte say how many changes, bit 3 whether sums are made right. */
 static void play_step(struct input *input)
 {
@@ -431,6 +444,10 @@ static void play_step(struct input *input)
 	int how = take_byte(input);
 	int kind = how >> 4;
 
+	if (kind >= 14 && (how & 15) == 15) {
+		flood(take_byte(input) & 31, 32);
+		return;
+	}
 	if (kind >= 14) {
 		change_world(how, take_byte(input));
 		return;

@@ -1,12 +1,274 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# `xdp-lb doctor`: silent when all is well; names each fault that is set up here, and the command that
+# it gives mends it.
+#
+#    h1 ---+--- sw ---(veth7, with the stub)--- veth6 lb ---+--- h2, h3 backends
 . "$(dirname "$(realpath "$0")")/../lib.sh"
+
+readonly PORT=8000
+
+healthy() # DEV
+{
+	local said
+
+	said=$(lb doctor "${1:-veth6}" 2>&1) || fail "doctor finds: $said"
+	equal "$said" "" "what doctor says when all is well"
+	equal "$(lb -j doctor "${1:-veth6}")" "[]" "doctor -j when all is well"
+}
+
+# Doctor finds CHECK, in words that hold WORD. Sets $line and $mend.
+finds() # CHECK WORD [DEV]
+{
+	local status=0 said
+
+	said=$(lb doctor "${3:-veth6}") || status=$?
+	equal $status 1 "exit status of doctor"
+	line=$(grep "^$1: " <<<"$said") || fail "doctor does not find '$1': $said"
+	[[ $line == *$2* ]] || fail "'$2' is not in: $line"
+	equal "$(wc -l <<<"$line")" 1 "lines of '$1': $line"
+	mend=${line##*; mend: }
+	note "$1"
+	said=$(lb -j doctor "${3:-veth6}") || true
+	jq -e --arg check "$1" --arg mend "$mend" \
+		'any(.[]; .check == $check and .command == $mend and .problem and .cause)' <<<"$said" \
+		>/dev/null || fail "not in doctor -j: $line"
+}
+
+# After the command that doctor gives, it finds nothing.
+mends()
+{
+	bash -ec "$mend" >"$TMP/mend" 2>&1 || fail "$mend: $(cat "$TMP/mend")"
+	healthy
+}
+
+stub()
+{
+	on sw ip link set dev veth7 xdpdrv off
+	finds stub veth7
+	mends
+	on sw ip link set dev veth7 xdpdrv off
+	on sw ip link set dev veth7 xdpgeneric obj "$top/stub.bpf.o" sec xdp
+	finds stub veth7
+	mends
+}
+
+offloads()
+{
+	on sw ethtool -K veth7 tx on >/dev/null
+	finds tx-checksum veth7
+	mends
+	on sw ethtool -K veth7 txvlan on >/dev/null
+	finds vlan veth7
+	mends
+	on lb ethtool -K veth6 rxvlan on >/dev/null
+	finds vlan veth6
+	mends
+}
+
+mode()
+{
+	on lb ip link set dev veth6 xdp off
+	on lb ip link set dev veth6 xdpgeneric obj "$top/xdp_lb.bpf.o" sec xdp
+	finds generic veth6
+	mends
+}
+
+# Both ends at 9000, which section xdp takes in generic mode only.
+mtu()
+{
+	on sw ip link set dev veth7 xdp off
+	on lb ip link set dev veth6 xdp off
+	on sw ip link set dev veth7 mtu 9000
+	on lb ip link set dev veth6 mtu 9000
+	on lb ip link set dev veth6 xdpgeneric obj "$top/xdp_lb.bpf.o" sec xdp
+	finds mtu 'MTU 9000 is too large'
+	bash -ec "$mend"
+	finds stub veth7
+	mends
+	on sw ip link set dev veth7 mtu 1500
+	finds mtu 'MTU 9000 of veth6, but 1500'
+	mends
+	for end in "sw veth7" "lb veth6"; do
+		read -r host dev <<<"$end"
+		on "$host" ip link set dev "$dev" mtu 1500
+	done
+	on sw ip -force link set dev veth7 xdpdrv obj "$top/stub.bpf.o" sec xdp
+	on lb ip -force link set dev veth6 xdpdrv obj "$top/xdp_lb.bpf.o" sec xdp
+	healthy
+}
+
+# A second device, whose peer sends by four queues.
+queues()
+{
+	on sw ip link add veth9 numtxqueues 4 numrxqueues 4 type veth \
+		peer name veth8 numtxqueues 1 numrxqueues 1 netns "${prefix}lb"
+	on sw ethtool -K veth9 tx off txvlan off >/dev/null
+	on lb ethtool -K veth8 rxvlan off >/dev/null
+	on sw ip link set dev veth9 up
+	on lb ip link set dev veth8 up
+	on sw ip link set dev veth9 xdpdrv obj "$top/stub.bpf.o" sec xdp
+	finds not-attached veth8 veth8
+	finds queues 'too few queues for XDP on veth8' veth8
+	bash -ec "$mend"
+	finds not-attached veth8 veth8
+	bash -ec "$mend" 2>/dev/null
+	healthy veth8
+	on lb ip link del dev veth8
+}
+
+links()
+{
+	on lb ip link set dev veth6 down
+	finds down veth6
+	mends
+	on sw ip link set dev veth7 down
+	finds down veth7
+	mends
+	on lb ip link set dev veth6 xdp off
+	finds not-attached veth6
+	mends
+}
+
+another_program()
+{
+	on lb ip -force link set dev veth6 xdpdrv obj "$top/stub.bpf.o" sec xdp
+	finds another-program stub
+	mends
+	on lb ip link set dev veth6 xdpdrv off
+	on lb ip link set dev veth6 xdpgeneric obj "$top/stub.bpf.o" sec xdp
+	finds another-program stub
+	mends
+}
+
+pins()
+{
+	local before
+
+	before=$(lb service show)
+	rm "$PINS/xlb_services"
+	finds pins '1 of'
+	mends
+	rm "$PINS"/xlb_*
+	finds pins 'pins gone'
+	mends
+	on lb ip -force link set dev veth6 xdp obj "$top/xdp_lb.bpf.o" sec xdp
+	equal "$(lb service show)" "$before" "services after a replacement by mended pins"
+	umount /sys/fs/bpf
+	finds bpffs 'bpffs is not mounted'
+	bash -ec "$mend"
+	finds pins 'pins gone'
+	mends
+}
+
+# An `ip` that prints its version as one without libbpf does.
+ip_without_libbpf()
+{
+	mkdir "$TMP/bin"
+	printf '#!/bin/sh\necho "ip utility, iproute2-6.1.0"\n' >"$TMP/bin/ip"
+	chmod +x "$TMP/bin/ip"
+	PATH=$TMP/bin:$PATH finds ip 'without libbpf'
+	healthy
+}
+
+not_owned()
+{
+	lb service add "$lone:$PORT/tcp"
+	finds vip 'does not own'
+	mends
+	lb service del "$lone:$PORT/tcp"
+}
+
+# A backend that has the VIP as its own, and says so to all who ask.
+taken()
+{
+	on h2 ip addr add "$vip_address/$length" dev "$1" ${nodad:+"$nodad"}
+	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=0
+	finds vip-taken "$backend2"
+	[ "$1" = lo ] || mend=${mend/dev lo/dev $1}
+	mends
+}
+
+backends()
+{
+	local mac
+
+	mac=$(on h2 cat /proc/self/net/dev_mcast >/dev/null && on h2 ip -j link show veth3 |
+		jq -r '.[0].address')
+	on h2 ip link set dev veth3 address 02:00:00:00:00:99
+	finds backend "$backend2"
+	mends
+	on h2 ip link set dev veth3 address "$mac"
+	lb refresh >/dev/null
+	healthy
+	on h3 ip link set dev veth5 down
+	finds backend 'does not resolve'
+	mends
+	on h3 ip link set dev veth5 up
+	[ "$family" = 4 ] || on h3 ip addr replace "$backend3/64" dev veth5 nodad
+	lb backend up "$vip:$PORT/tcp" "$backend3"
+	healthy
+}
+
+# A backend that does not answer through the balancer: here it drops what comes from the VIP.
+silent()
+{
+	local said
+
+	on h2 ip route add blackhole "$vip_address/$length"
+	on h3 ip route add blackhole "$vip_address/$length"
+	on h1 timeout 2 "$TOOLS/tcp" hold "$vip_address" "$PORT" 20 2>/dev/null || true
+	said=$(lb -j doctor veth6) || true
+	jq -e '[.[] | select(.check == "silent")] | length == 2' <<<"$said" >/dev/null ||
+		fail "doctor does not find silent backends: $said"
+	note silent
+	on h2 ip route del blackhole "$vip_address/$length"
+	on h3 ip route del blackhole "$vip_address/$length"
+	lb flow flush
+	healthy
+}
+
+# Without the stub: counters climb while packets are sent.
+climbing()
+{
+	on sw ip link set dev veth7 xdpdrv off
+	on h1 "$TOOLS/flood" -r 500 -c 2000 veth0 "$balancer_mac" "$vip_address" "$PORT" >/dev/null &
+	sleep 0.2
+	finds counters xdp_tx_errors
+	wait $!
+	finds stub veth7
+	mends
+	lb flow flush
+}
+
+for_family()
+{
+	lone=${net}99 length=32 nodad=''
+	[ "$family" = 4 ] || { lone=[${net}99] length=128 nodad=nodad; }
+	service_up $PORT/tcp
+	healthy
+	not_owned
+	taken "$([ "$family" = 4 ] && echo lo || echo veth3)"
+	backends
+	silent
+	climbing
+	lb service del "$vip:$PORT/tcp"
+}
+
+balancer_mac=de:ad:be:ef:00:10
 lab_up
-attach
+finds not-attached veth6
+mends
 use_family 4
-service_up 8000/tcp
-on lb ethtool -k veth6 | grep -i vlan
-on sw ethtool -k veth7 | grep -iE 'vlan|checksumm|segm'
-time lb doctor veth6 || echo status $?
-lb -j doctor veth6 | jq . || true
-on sw ip link set veth7 xdp off
-lb doctor veth6 || true
+service_up $PORT/tcp
+stub
+offloads
+mode
+mtu
+queues
+links
+another_program
+pins
+ip_without_libbpf
+lb service del "$vip:$PORT/tcp"
+each_family for_family

@@ -11,23 +11,6 @@
 size=$(scaled 10000000 500000)
 readonly NARROW='mtu lock 1280'
 
-beyond_router() # HOST ROUTER NETWORK X: the router being X of network 0
-{
-	new_host "$1"
-	new_host "$2"
-	make_router "$2"
-	new_switch "sw$3"
-	plug "$2" eth0 sw 0 "$4"
-	plug "$2" eth1 "sw$3" "$3" 1
-	plug "$1" eth0 "sw$3" "$3" 2
-	on "$1" ip route add default via "10.$3.0.1"
-	on "$1" ip -6 route add default via "fd00:1$3::1"
-	for host in h1 h2 lb; do
-		reach "$host" "$3" 0 "$4"
-	done
-	reach "$2" $VIP_NETWORK 0 10
-}
-
 # The router tells that a packet is too big: without that, nothing is proven.
 narrow_ways() # ROUTER NETWORK
 {
@@ -111,8 +94,8 @@ each_side()
 }
 
 lab_up
-beyond_router far r1 1 8
-beyond_router back r2 2 9
+beyond_router far r1 1 8 h1 h2 lb
+beyond_router back r2 2 9 h1 h2 lb
 narrow_ways r1 1
 narrow_ways r2 2
 reach h1 $VIP_NETWORK 0 10
