@@ -157,6 +157,11 @@ static int next_id(enum bpf_cmd command, __u32 *id)
 	return result;
 }
 
+int map_next_id(__u32 *id)
+{
+	return next_id(BPF_MAP_GET_NEXT_ID, id);
+}
+
 int program_next_id(__u32 *id)
 {
 	return next_id(BPF_PROG_GET_NEXT_ID, id);

@@ -7,6 +7,7 @@
 #include <linux/bpf.h>
 
 int map_open_id(__u32 id);
+int map_next_id(__u32 *id);
 int map_open_pin(const char *path);
 int map_create_array(const char *name, __u32 value_size, __u32 entries, __u32 flags);
 int map_info(int map, struct bpf_map_info *info);

@@ -13,7 +13,7 @@
 #include "commit.h"
 #include "counters.h"
 
-#define MUCH_GARBAGE 8 /* tables that are thrown out at once, and not by the next change */
+#define MUCH_GARBAGE 8 /* old tables that are thrown out at once; fewer are by later changes */
 
 struct commit {
 	struct balancer *balancer;
@@ -121,6 +121,17 @@ static int write_records(struct commit *commit)
 	return 0;
 }
 
+/* There is a number for each service that runs and for each that is to replace one. */
+static __u32 take_table(struct used *used)
+{
+	__u32 number = 1;
+
+	while (number < MAX_TABLES - 1 && used->table[number])
+		number++;
+	used->table[number] = true;
+	return number;
+}
+
 static int make_tables(struct commit *commit)
 {
 	commit->tables = calloc(commit->wanted->count + 1, sizeof(*commit->tables));
@@ -132,6 +143,7 @@ static int make_tables(struct commit *commit)
 
 		if (!is_changed(commit, service))
 			continue;
+		service->table = take_table(&commit->used);
 		map = make_table(commit->balancer, conf_find(commit->running, &service->vip),
 				 service);
 		if (map < 0)
@@ -177,33 +189,14 @@ static int write_service(struct balancer *balancer, const struct conf_service *s
 			map_update(balancer->map[MAP_SERVICES], &key, &entry, BPF_ANY);
 }
 
-/* Puts the new tables in place and commits their services. Nearly always that is one round: only
- * where there are more tables than numbers, those of the first have to make room. */
+/* Puts the new tables in place and commits their services. */
 static int commit_services(struct commit *commit)
 {
-	unsigned int done = 0;
+	int result = put_tables(commit->balancer, commit->tables, commit->count);
 
-	while (done < commit->count) {
-		int placed = put_tables(commit->balancer, commit->tables + done,
-					commit->count - done, &commit->used);
-
-		if (placed <= 0)
-			return placed ? placed : -ENOSPC;
-		for (int i = 0; i < placed; i++) {
-			struct conf_service *service = commit->tables[done + i].service;
-			const struct conf_service *running = conf_find(commit->running,
-								       &service->vip);
-			int result = write_service(commit->balancer, service);
-
-			if (result)
-				return result;
-			commit->used.table[service->table] = true;
-			if (running && running->table < MAX_TABLES)
-				commit->used.table[running->table] = false;
-		}
-		done += placed;
-	}
-	return 0;
+	for (unsigned int i = 0; i < commit->count && !result; i++)
+		result = write_service(commit->balancer, commit->tables[i].service);
+	return result;
 }
 
 /* Replaces the denies that differ. Both lists are sorted. */
@@ -277,6 +270,8 @@ static int execute(struct commit *commit)
  * of the old and of the new, and throws out old tables if there are many. */
 static void clean_up(struct commit *commit, bool failed)
 {
+	struct used before;
+
 	for (unsigned int i = 0; i < commit->count; i++)
 		close(commit->tables[i].map);
 	free(commit->tables);
@@ -289,11 +284,12 @@ static void clean_up(struct commit *commit, bool failed)
 		}
 		return;
 	}
+	before = commit->used;
 	mark_used(&commit->used, commit->wanted, NULL);
 	repair(commit->balancer, commit->wanted, &commit->used);
 	resume_caching(commit->balancer);
 	if (commit->count + commit->deleted > MUCH_GARBAGE)
-		put_tables(commit->balancer, NULL, 0, &commit->used);
+		drop_tables(commit->balancer, &before, &commit->used);
 }
 
 static int plan(struct commit *commit)

@@ -39,9 +39,9 @@ int make_table(struct balancer *balancer, const struct conf_service *running,
 	       struct conf_service *wanted);
 /* Only counts what would move. */
 int plan_table(const struct conf_service *running, struct conf_service *wanted);
-/* Puts the tables into xlb_tables, under numbers that are not used, and throws out those that are no
- * more. Returns how many of the tables found a number, or -errno. */
-int put_tables(struct balancer *balancer, struct new_table *tables, unsigned int count,
-	       struct used *used);
+/* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
+/* Throws out the tables that `before` used and `now` does not. */
+void drop_tables(struct balancer *balancer, const struct used *before, const struct used *now);
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include <linux/bpf.h>
+
 #include "balancer.h"
 #include "text.h"
 
@@ -92,5 +94,8 @@ enum status conf_commit(struct balancer *balancer, const struct conf *running, s
 void conf_repair(struct balancer *balancer, const struct conf *running, bool is_reader);
 
 bool service_differs(const struct conf_service *running, const struct conf_service *wanted);
+
+/* The name of a table as a map: it tells whose it is, and its number. */
+void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
 #endif

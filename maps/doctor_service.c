@@ -3,14 +3,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <linux/rtnetlink.h>
 
+#include "call.h"
 #include "doctor.h"
-#include "flow.h"
 #include "probe.h"
 #include "resolve.h"
-
-#define SILENT_TICKS TICKS_PER_SECOND /* a backend answers a SYN sooner */
 
 /* Where a VIP belongs, by this host's routes. */
 static __u8 place_of_vip(const struct patient *patient, const struct address *address)
@@ -83,31 +82,63 @@ static const struct conf_backend *backend_of_mac(const struct conf *conf, const 
 	return NULL;
 }
 
-/* Finds, among the namespaces of this machine, a host by its MAC. Its name is "" if it is ours. */
-static bool find_host(const __u8 *mac, struct netns *host)
+static bool has_mac(int netlink, const void *mac)
 {
-	struct netns *list;
-	int count = netns_list(&list);
+	struct device *devices = NULL;
+	int count = netlink_devices(netlink, &devices);
 	bool found = false;
 
-	for (int i = 0; i < count && !found; i++) {
-		int way_back = netns_enter(&list[i]), netlink, devices = 0;
-		struct device *device = NULL;
-
-		if (way_back < 0)
-			continue;
-		netlink = netlink_open();
-		netns_leave(way_back);
-		if (netlink >= 0)
-			devices = netlink_devices(netlink, &device);
-		for (int j = 0; j < devices; j++)
-			found |= !memcmp(device[j].mac, mac, sizeof(device[j].mac));
-		free(device);
-		if (found)
-			*host = list[i];
-	}
-	netns_free(list, count);
+	for (int i = 0; i < count; i++)
+		found |= !memcmp(devices[i].mac, mac, sizeof(devices[i].mac));
+	free(devices);
 	return found;
+}
+
+static bool has_address(int netlink, const void *address)
+{
+	struct route route;
+
+	return !netlink_route(netlink, address, &route) && route.type == RTN_LOCAL;
+}
+
+/* Asks something of a namespace. */
+static bool ask_netns(const struct netns *netns, bool (*has)(int netlink, const void *what),
+		      const void *what)
+{
+	int way_back = netns_enter(netns), netlink;
+	bool answer;
+
+	if (way_back < 0)
+		return false;
+	netlink = netlink_open();
+	netns_leave(way_back);
+	answer = netlink >= 0 && has(netlink, what);
+	if (netlink >= 0)
+		close(netlink);
+	return answer;
+}
+
+/* Finds, among the namespaces of this machine, the one host that has something; labs that stand side
+ * by side may have it several times. To be closed; its name is "" if there is none, or it is ours. */
+static void find_host(bool (*has)(int netlink, const void *what), const void *what,
+		      struct netns *host)
+{
+	struct netns *list;
+	int count = netns_list(&list), found = -1, times = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (!ask_netns(&list[i], has, what))
+			continue;
+		found = i;
+		times++;
+	}
+	*host = (struct netns){ .name = "", .fd = -1 };
+	if (times == 1) {
+		*host = list[found];
+		list[found].fd = -1;
+	}
+	if (count > 0)
+		netns_free(list, count);
 }
 
 static void report_owner(struct patient *patient, const struct conf *conf,
@@ -116,17 +147,18 @@ static void report_owner(struct patient *patient, const struct conf *conf,
 	const struct conf_backend *backend = backend_of_mac(conf, owner->mac);
 	struct text address = text_of_address(&owner->address), who = text_of_mac(owner->mac);
 	bool ipv4 = is_ipv4(&owner->address);
-	struct netns host = { .name = "" };
+	struct netns host;
 	struct shell command;
 
 	if (backend)
 		who = text_of_address(&backend->real.address);
-	find_host(owner->mac, &host);
+	find_host(has_mac, owner->mac, &host);
 	if (nat || !ipv4)
 		command = run_in(&host, "ip addr del %s/%d dev lo", address.s, ipv4 ? 32 : 128);
 	else
 		command = run_in(&host, "sysctl -w net.ipv4.conf.all.arp_ignore=1 "
 					"net.ipv4.conf.all.arp_announce=2");
+	netns_close(&host);
 	report(patient, "vip-taken", &command,
 	       "clients and answers go there, past the balancer; to be done there",
 	       "%s %s answers for the VIP %s on the link", backend ? "the backend" : "a host",
@@ -172,24 +204,67 @@ void check_vips(struct patient *patient, struct balancer *balancer, const struct
 	free(nat);
 }
 
+static struct shell drop_vip_command(const struct netns *host, const struct address *vip)
+{
+	return run_in(host, "ip addr del %s/%d dev lo", text_of_address(vip).s,
+		      is_ipv4(vip) ? 32 : 128);
+}
+
+static void report_silent(struct patient *patient, const struct conf_service *service,
+			  const struct conf_backend *backend)
+{
+	const struct address *vip = &service->vip.address;
+	struct shell command;
+	struct netns host;
+
+	find_host(has_address, &backend->real.address, &host);
+	if (*host.name && ask_netns(&host, has_address, vip))
+		command = drop_vip_command(&host, vip);
+	else
+		command = run_in(&host, "ip neigh flush to %s nud all", text_of_address(vip).s);
+	netns_close(&host);
+	report(patient, "silent", &command,
+	       "it drops what the VIP sends, or answers past the balancer: it has the VIP itself, "
+	       "or takes another host for it; to be done there",
+	       "the backend %s of %s does not answer to the VIP", text_of_real(&backend->real).s,
+	       text_of_vip(&service->vip).s);
+}
+
+/* Why, and what then, where it can be known. */
+static const char *explain_dead(const struct patient *patient, const struct conf_service *service,
+				const struct conf_backend *backend, struct shell *command)
+{
+	const struct address *vip = &service->vip.address;
+	struct netns host;
+	bool has_vip;
+
+	find_host(has_address, &backend->real.address, &host);
+	has_vip = *host.name && ask_netns(&host, has_address, vip);
+	*command = has_vip ? drop_vip_command(&host, vip) : helper(patient, "refresh");
+	netns_close(&host);
+	if (has_vip && service->mode == MODE_NAT)
+		return "it has the VIP itself, as for direct return, and takes this host for "
+		       "forged";
+	if (has_vip) {
+		*command = run_in(&host, "sysctl -w net.ipv4.conf.all.accept_local=1");
+		return "this host asks from the VIP, which the backend has too, and takes for "
+		       "forged";
+	}
+	if (!is_resolved(&backend->hop))
+		return "it gets no flow; once it answers, this brings it in";
+	*command = helper(patient, "backend down '%s' '%s'", text_of_vip(&service->vip).s,
+			  text_of_real(&backend->real).s);
+	return "it still gets flows, and loses them";
+}
+
 static void report_dead(struct patient *patient, const struct conf_service *service,
 			const struct conf_backend *backend, const char *why)
 {
-	struct text vip = text_of_vip(&service->vip), real = text_of_real(&backend->real);
 	struct shell command;
+	const char *cause = explain_dead(patient, service, backend, &command);
 
-	if (is_resolved(&backend->hop)) {
-		command = helper(patient, "backend down '%s' '%s'", vip.s, real.s);
-		report(patient, "backend", &command, "it still gets flows, and loses them",
-		       "the backend %s of %s does not resolve: %s", real.s, vip.s, why);
-		return;
-	}
-	command = helper(patient, "refresh");
-	report(patient, "backend", &command,
-	       "it gets no flow; once it answers, this brings it in (direct return: a backend "
-	       "takes "
-	       "ARP from its own VIP for forged, see accept_local)",
-	       "the backend %s of %s does not resolve: %s", real.s, vip.s, why);
+	report(patient, "backend", &command, cause, "the backend %s of %s does not resolve: %s",
+	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s, why);
 }
 
 /* What runs is not what the routes and neighbours say now. */
@@ -261,67 +336,65 @@ static void check_arms(struct patient *patient, const struct balancer *balancer,
 	}
 }
 
-/* What a backend's TCP flows say: did it ever answer. */
-struct hearing {
-	__u32 silent, answered;
+/* A call to a backend, if it can be made: of TCP, to a known port, from a VIP of this host. */
+static bool plan_call(const struct patient *patient, const struct conf_service *service,
+		      const struct conf_backend *backend, struct call *call)
+{
+	call->from = service->vip.address;
+	call->to = backend->real;
+	if (!call->to.port)
+		call->to.port = service->vip.port;
+	return service->mode == MODE_NAT && service->vip.protocol == IPPROTO_TCP && call->to.port &&
+	       is_healthy(backend) && place_of_vip(patient, &service->vip.address) == RTN_LOCAL;
+}
+
+/* What is called, in the order of the calls. */
+struct called {
+	const struct conf_service *service;
+	const struct conf_backend *backend;
 };
 
-static void hear_flows(const struct balancer *balancer, struct hearing *hearing)
+static unsigned int plan_calls(const struct patient *patient, const struct conf *conf,
+			       const struct ways *ways, struct call *calls, struct called *called)
 {
-	__u32 now = tick_now();
+	unsigned int count = 0;
+	const char *why;
 
-	for (__u32 i = 0; i < FLOW_BUCKETS * FLOW_WAYS; i++) {
-		const struct flow *flow = &balancer->flows[i / FLOW_WAYS].way[i % FLOW_WAYS];
-
-		if (!flow->life || flow->client.protocol != IPPROTO_TCP ||
-		    flow->backend > MAX_BACKENDS)
-			continue;
-		if (flow->state)
-			hearing[flow->backend].answered++;
-		else if (now - flow->seen > SILENT_TICKS)
-			hearing[flow->backend].silent++;
-	}
-}
-
-static void report_silent(struct patient *patient, const struct conf_service *service,
-			  const struct conf_backend *backend, __u32 flows)
-{
-	struct text vip = text_of_address(&service->vip.address);
-	struct netns host = { .name = "" };
-	struct shell command;
-
-	find_host(backend->hop.mac, &host);
-	command = run_in(&host, "ip route get %s", vip.s);
-	report(patient, "silent", &command,
-	       "it answers past the balancer, or not at all; this, on the backend, is to show a "
-	       "way "
-	       "to the balancer ('local': it has the VIP itself, as for mode dsr: take it away)",
-	       "the backend %s of %s has not answered any of %u connections",
-	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s, flows);
-}
-
-static void check_silence(struct patient *patient, struct balancer *balancer,
-			  const struct conf *conf)
-{
-	struct hearing *hearing = calloc(MAX_BACKENDS + 1, sizeof(*hearing));
-
-	if (!hearing || map_flows(balancer)) {
-		free(hearing);
-		return;
-	}
-	hear_flows(balancer, hearing);
 	for (unsigned int i = 0; i < conf->count; i++) {
 		const struct conf_service *service = &conf->services[i];
 
-		for (unsigned int j = 0; j < service->count && service->mode == MODE_NAT; j++) {
+		for (unsigned int j = 0; j < service->count; j++) {
 			const struct conf_backend *backend = &service->backends[j];
-			const struct hearing *heard = &hearing[backend->number];
+			const struct way *way = find_way(ways, backend);
 
-			if (heard->silent && !heard->answered)
-				report_silent(patient, service, backend, heard->silent);
+			if ((way && is_dead_way(way, &why)) ||
+			    !plan_call(patient, service, backend, &calls[count]))
+				continue;
+			called[count++] = (struct called){ service, backend };
 		}
 	}
-	free(hearing);
+	return count;
+}
+
+static void check_answers(struct patient *patient, const struct conf *conf, const struct ways *ways)
+{
+	struct call *calls = calloc(MAX_BACKENDS, sizeof(*calls));
+	struct called *called = calloc(MAX_BACKENDS, sizeof(*called));
+	int way_back = netns_enter(&patient->port.netns);
+	unsigned int count = 0;
+
+	if (way_back >= 0) {
+		if (calls && called)
+			count = plan_calls(patient, conf, ways, calls, called);
+		make_calls(calls, count);
+		netns_leave(way_back);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		if (calls[i].is_silent)
+			report_silent(patient, called[i].service, called[i].backend);
+	}
+	free(calls);
+	free(called);
 }
 
 static void check_backend(struct patient *patient, const struct conf_service *service,
@@ -368,7 +441,7 @@ void check_backends(struct patient *patient, struct balancer *balancer, const st
 				check_backend(patient, service, &service->backends[j], &ways);
 		}
 	}
+	check_answers(patient, conf, &ways);
 	free(ways.way);
 	check_arms(patient, balancer, conf);
-	check_silence(patient, balancer, conf);
 }

@@ -217,7 +217,7 @@ static enum status say_choices(const struct place *places, int count)
 		length += snprintf(text + length, sizeof(text) - length, "%s%s%s%s-d %s",
 				   i ? ", " : "", *places[i].netns ? "-n " : "", places[i].netns,
 				   *places[i].netns ? " " : "", places[i].device);
-	return fail(FAILED, "several balancers, choose one of: %s", length ? text : "-p PINDIR");
+	return fail(FAILED, "several balancers, choose one of: %s", text);
 }
 
 /* Takes the one balancer that the places have in common. */
@@ -266,7 +266,9 @@ static enum status open_only_one(struct balancer *balancer)
 	if (count == 1)
 		return open_by_program(programs[0], balancer);
 	count = find_places(NULL, &places);
-	status = count > 0 ? open_by_place(places, count, balancer) : say_choices(NULL, 0);
+	status = count > 0 ? open_by_place(places, count, balancer) :
+			     fail(FAILED, "several balancers are loaded and none is on a device "
+					  "seen from here: choose one by -p PINDIR");
 	free(places);
 	return status;
 }

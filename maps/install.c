@@ -12,7 +12,6 @@
 #include "table.h"
 
 #define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
-#define NO_TABLE 0 /* under this number: the table of one empty slot that stands for none */
 
 /* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */
 static void list_claims(const struct conf_service *service, struct claim *claims, __u16 *numbers)
@@ -110,10 +109,12 @@ int make_table(struct balancer *balancer, const struct conf_service *running,
 {
 	__u32 entries = wanted->slots + wanted->count;
 	size_t size = entries * sizeof(struct slot);
-	int map = map_create_array("xlb_table", sizeof(struct slot), entries, TABLE_FLAGS);
+	char name[BPF_OBJ_NAME_LEN];
 	struct slot *slots;
-	int result;
+	int result, map;
 
+	name_table(name, balancer, wanted->table);
+	map = map_create_array(name, sizeof(struct slot), entries, TABLE_FLAGS);
 	if (map < 0)
 		return map;
 	slots = map_memory(map, size);
@@ -155,64 +156,41 @@ static void add_entry(struct update *update, __u32 number, int map)
 	update->map[update->count++] = map;
 }
 
-/* The map that stands for "no table": it takes the place of tables that are used no more. */
-static int open_no_table(struct balancer *balancer, __u32 *id, struct update *update)
+static int write_update(struct balancer *balancer, struct update *update)
 {
-	struct bpf_map_info info;
-	__u32 number = NO_TABLE;
-	int map;
-
-	if (!map_lookup(balancer->map[MAP_TABLES], &number, id))
-		return map_open_id(*id);
-	map = map_create_array("xlb_no_table", sizeof(struct slot), 1, TABLE_FLAGS);
-	if (map < 0)
-		return map;
-	if (map_info(map, &info)) {
-		close(map);
-		return -EIO;
-	}
-	*id = info.id;
-	add_entry(update, number, map);
-	return map;
+	if (!update->count)
+		return 0;
+	return map_update_batch(balancer->map[MAP_TABLES], update->key, update->map,
+				&update->count);
 }
 
-static int fill_update(struct balancer *balancer, struct new_table *tables, unsigned int count,
-		       struct used *used, struct update *update)
-{
-	__u32 no_table_id, id;
-	unsigned int placed = 0;
-	int no_table = open_no_table(balancer, &no_table_id, update);
-
-	if (no_table < 0)
-		return no_table;
-	for (__u32 number = NO_TABLE + 1; number < MAX_TABLES; number++) {
-		if (used->table[number])
-			continue;
-		if (placed < count) {
-			tables[placed].service->table = number;
-			add_entry(update, number, tables[placed++].map);
-		} else if (!map_lookup(balancer->map[MAP_TABLES], &number, &id) &&
-			   id != no_table_id) {
-			add_entry(update, number, no_table);
-		}
-	}
-	if (update->count) {
-		int result = map_update_batch(balancer->map[MAP_TABLES], update->key, update->map,
-					      &update->count);
-
-		if (result)
-			placed = result;
-	}
-	close(no_table);
-	return placed;
-}
-
-int put_tables(struct balancer *balancer, struct new_table *tables, unsigned int count,
-	       struct used *used)
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count)
 {
 	struct update *update = calloc(1, sizeof(*update));
-	int result = update ? fill_update(balancer, tables, count, used, update) : -ENOMEM;
+	int result = -ENOMEM;
 
+	if (update) {
+		for (unsigned int i = 0; i < count; i++)
+			add_entry(update, tables[i].service->table, tables[i].map);
+		result = write_update(balancer, update);
+	}
 	free(update);
 	return result;
+}
+
+void drop_tables(struct balancer *balancer, const struct used *before, const struct used *now)
+{
+	struct update *update = calloc(1, sizeof(*update));
+	int map = map_create_array("xlb_no_table", sizeof(struct slot), 1, TABLE_FLAGS);
+
+	if (update && map >= 0) {
+		for (__u32 number = 1; number < MAX_TABLES; number++) {
+			if (before->table[number] && !now->table[number])
+				add_entry(update, number, map);
+		}
+		write_update(balancer, update);
+	}
+	if (map >= 0)
+		close(map);
+	free(update);
 }

@@ -2,6 +2,7 @@
 /* From the maps to the configuration in memory. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,14 +22,44 @@ static unsigned int member_room(const struct conf_service *service)
 	return service->mapped / sizeof(struct slot) - service->running_slots;
 }
 
+void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number)
+{
+	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
+}
+
+/*
+ * The ids of the balancer's tables, told by their names: a look into xlb_tables waits for a grace
+ * period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
+ */
+static void list_tables(const struct balancer *balancer, __u32 *tables)
+{
+	unsigned int owner, number;
+	struct bpf_map_info info;
+	__u32 id = 0;
+	char end;
+
+	while (!map_next_id(&id)) {
+		int map = map_open_id(id);
+
+		if (map < 0)
+			continue;
+		if (!map_info(map, &info) &&
+		    sscanf(info.name, "xt%x_%x%c", &owner, &number, &end) == 2 &&
+		    owner == balancer->id && number < MAX_TABLES)
+			tables[number] = id;
+		close(map);
+	}
+}
+
 /* Maps the service's table, if it has one. */
-static void map_table(const struct balancer *balancer, struct conf_service *service)
+static void map_table(const struct balancer *balancer, struct conf_service *service,
+		      const __u32 *tables)
 {
 	struct bpf_map_info info;
-	__u32 id;
+	__u32 id = service->table < MAX_TABLES ? tables[service->table] : 0;
 	int map;
 
-	if (map_lookup(balancer->map[MAP_TABLES], &service->table, &id))
+	if (!id && map_lookup(balancer->map[MAP_TABLES], &service->table, &id))
 		return;
 	map = map_open_id(id);
 	if (map < 0)
@@ -116,7 +147,7 @@ static void load_owners(const struct balancer *balancer, struct conf_service *se
 
 static bool load_service(const struct balancer *balancer, struct conf *conf,
 			 const struct service_key *key, const struct service *entry,
-			 const struct address *address)
+			 const struct address *address, const __u32 *tables)
 {
 	struct endpoint vip = { .address = *address, .port = key->port, .protocol = key->protocol };
 	struct conf_service *service;
@@ -135,7 +166,7 @@ static bool load_service(const struct balancer *balancer, struct conf *conf,
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
 	service->running_slots = entry->slots;
-	map_table(balancer, service);
+	map_table(balancer, service, tables);
 	service->slots = entry->slots < MAX_SLOTS ? entry->slots : MAX_SLOTS;
 	while (!is_prime(service->slots))
 		service->slots++;
@@ -161,7 +192,7 @@ static void load_vips(const struct balancer *balancer, struct address *vips)
 }
 
 static int load_services(const struct balancer *balancer, struct conf *conf,
-			 const struct address *vips)
+			 const struct address *vips, const __u32 *tables)
 {
 	struct service_key key, *previous = NULL;
 	struct service entry;
@@ -173,7 +204,7 @@ static int load_services(const struct balancer *balancer, struct conf *conf,
 			return result == -ENOENT ? 0 : result;
 		if (!map_lookup(balancer->map[MAP_SERVICES], &key, &entry) &&
 		    key.vip <= MAX_SERVICES &&
-		    !load_service(balancer, conf, &key, &entry, &vips[key.vip]))
+		    !load_service(balancer, conf, &key, &entry, &vips[key.vip], tables))
 			return -ENOMEM;
 		previous = &key;
 	}
@@ -202,6 +233,7 @@ static __u32 value_or(__u32 value, __u32 standard)
 enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies)
 {
 	struct address *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
+	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
 	const struct config *config = balancer->config;
 	int result = -ENOMEM;
 
@@ -209,13 +241,15 @@ enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_de
 	conf->tcp_timeout = value_or(config->tcp_timeout, DEFAULT_TCP_TIMEOUT);
 	conf->fin_timeout = value_or(config->fin_timeout, DEFAULT_FIN_TIMEOUT);
 	conf->udp_timeout = value_or(config->udp_timeout, DEFAULT_UDP_TIMEOUT);
-	if (vips) {
+	if (vips && tables) {
 		load_vips(balancer, vips);
-		result = load_services(balancer, conf, vips);
+		list_tables(balancer, tables);
+		result = load_services(balancer, conf, vips, tables);
 	}
 	if (!result && with_denies)
 		result = load_denies(balancer, conf);
 	free(vips);
+	free(tables);
 	if (!result)
 		return DONE;
 	conf_free(conf);

@@ -75,13 +75,14 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* So that no file that is opened later is taken for one of the standard ones. */
+/* So that no file that is opened later is taken for one of the standard ones. Writing to one that
+ * was closed still fails. */
 static bool open_standard_files(void)
 {
 	int file;
 
 	do {
-		file = open("/dev/null", O_RDWR);
+		file = open("/dev/null", O_RDONLY);
 	} while (file >= 0 && file <= STDERR_FILENO);
 	if (file >= 0)
 		close(file);
@@ -98,6 +99,8 @@ int main(int argc, char **argv)
 		return FAILED;
 	signal(SIGPIPE, SIG_IGN);
 	raise_file_limit();
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")))
+		argv[1] += 2;
 	first = parse_global_options(argc, argv);
 	if (!first)
 		return WRONG;

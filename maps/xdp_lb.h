@@ -42,7 +42,7 @@
 #define MAX_SOURCES 262144 /* rate-limited sources that are remembered */
 #endif
 
-#define MAX_TABLES (2 * MAX_SERVICES) /* the one in use, and the one being swapped in */
+#define MAX_TABLES (2 * MAX_SERVICES + 1) /* the one in use, and the one being swapped in */
 #define DEFAULT_SLOTS 65537
 #define MAX_SLOTS 655373 /* a prime; 100 slots for each of 6,500 backends */
 #define DEFAULT_WEIGHT 100

@@ -20,8 +20,8 @@ try() # MODE SECTION
 	why=$(in_netns "$ns" ip link set dev "$dev" "$1" obj "$object" sec "$2" 2>&1) && return
 	case $why in
 	*'parameter mismatch'*)
-		die "the maps pinned in /sys/fs/bpf are of a version with another layout; to go on:" \
-			"'xdp-lb save >FILE', detach all devices, attach, 'xdp-lb apply FILE'"
+		die "the maps pinned in /sys/fs/bpf are of a version with another layout;" \
+			"to go on: its own xdp-lb save >FILE, detach, attach, xdp-lb apply FILE"
 		;;
 	*'failed to load object'*)
 		[ "$1" = xdpoffload ] || fail
@@ -78,7 +78,8 @@ object=$(find_built xdp_lb.bpf.o)
 there=$(xdp_programs "$ns" "$dev")
 if [ -n "$there" ]; then
 	id=${there##* }
-	die "$dev has XDP program id $id ($(bpftool -j prog show id "$id" | jq -r .name)) already:" \
+	name=$(bpftool -j prog show id "$id" | jq -r .name)
+	die "$dev has XDP program id $id ($name) already:" \
 		"'make detach DEV=$dev${ns:+ NETNS=$ns}' removes it," \
 		"'ip -force link set dev $dev xdp obj $object sec xdp' replaces it"
 fi

@@ -132,8 +132,8 @@ protocol() # NAME
 	esac
 }
 
-[ $# -gt 0 ] && [ $(($# % 2)) = 0 ] || usage "$program TYPE VALUE [TYPE VALUE]..., types: ip, mac," \
-	"port, proto, u8, u16, u32, zero"
+[ $# -gt 0 ] && [ $(($# % 2)) = 0 ] ||
+	usage "$program TYPE VALUE [TYPE VALUE]..., types: ip, mac, port, proto, u8, u16, u32, zero"
 while [ $# -gt 0 ]; do
 	case $1 in
 	ip) address "$2" ;;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# demo.sh: the balancer's main job, in a lab of its own: attach, two backends with a web server each,
+# demo.sh: the balancer's main job, in a lab of its own: attach, two backends with web servers,
 # requests through the VIP, who answered. Runs in mount and pid namespaces of its own, so that
 # nothing stays behind, however it ends.
 set -euo pipefail
@@ -8,10 +8,8 @@ set -euo pipefail
 
 readonly REQUESTS=40
 
-if [ -z "${XDP_LB_DEMO-}" ]; then
-	need_root
-	exec env --default-signal XDP_LB_DEMO=yes setpriv --pdeathsig KILL \
-		unshare --mount --pid --fork --kill-child --mount-proc -- "$0" "$@"
+if [ "${XDP_LB_ISOLATED-}" != "$0" ]; then
+	exec "$here/isolated.sh" "$0" "$@"
 fi
 
 export LAB=demo
@@ -49,7 +47,8 @@ explain()
 	    scripts/setup.sh
 	    make attach DEV=veth6 NETNS=lb
 	    nsenter --net=/run/netns/h2 scripts/web.sh /tmp/h2 h2 &     (and h3)
-	    ./xdp-lb service add 10.0.0.10:8000/tcp; ./xdp-lb backend add 10.0.0.10:8000/tcp 10.0.0.2
+	    ./xdp-lb service add 10.0.0.10:8000/tcp
+	    ./xdp-lb backend add 10.0.0.10:8000/tcp 10.0.0.2
 	    nsenter --net=/run/netns/h1 curl -v http://10.0.0.10:8000/
 	    ./xdp-lb stats; nsenter --net=/run/netns/lb tcpdump -ni veth6
 	    scripts/teardown.sh
@@ -112,7 +111,6 @@ request() # ADDRESS
 	[ "$(sort -u "$tmp/answers" | wc -l)" = 2 ] || die "not both backends have answered"
 }
 
-mount -t tmpfs -o mode=755 tmpfs /run
 mkdir "$tmp"
 touch "$tmp/log"
 helper=$(find_built xdp-lb)
@@ -124,7 +122,6 @@ begin "setting up the lab: h1 client, h2 and h3 backends, lb balancer, sw switch
 "$here/setup.sh" >"$tmp/log" 2>&1
 echo "   $(ip netns | wc -l) network namespaces, nothing on the host"
 begin "attaching the balancer to veth6 in lb"
-mount -t bpf bpf /sys/fs/bpf
 "$here/attach.sh" -n demo-lb veth6 2>&1 | sed 's/^/   /'
 begin "starting a web server on each backend"
 start_server h2 10.0.0.2

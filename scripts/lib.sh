@@ -72,9 +72,9 @@ find_built() # NAME
 # "MODE ID" of the XDP program on a device, a line each; MODE is a word of `ip link set`.
 xdp_programs() # NS DEV
 {
-	in_netns "$1" ip -j -d link show dev "$2" | jq -r '.[0].xdp | select(.) | .attached // [.] |
-		.[] | "\({"1": "xdpdrv", "2": "xdpgeneric", "3": "xdpoffload"}[.mode | tostring] // "xdp") " +
-		"\(.prog.id)"'
+	in_netns "$1" ip -j -d link show dev "$2" | jq -r '
+		def word: ["xdp", "xdpdrv", "xdpgeneric", "xdpoffload"][.] // "xdp";
+		.[0].xdp | select(.) | .attached // [.] | .[] | "\(.mode | word) \(.prog.id)"'
 }
 
 # Where `ip` pins: the second is the first by a symbolic link, unless someone made a directory.

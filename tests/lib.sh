@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# For the tests in tests/lab: to be sourced first. A test runs in mount and pid namespaces of its
-# own, with a bpffs and a /run (where namespaces and locks are) of its own: whatever ends it, even
-# SIGKILL, nothing stays behind, and it can run beside others. Its lab:
+# For the tests in tests/lab: to be sourced first. A test runs in namespaces of its own, with a bpffs
+# and a /run of its own (scripts/isolated.sh): whatever ends it, nothing stays behind, and it can run
+# beside others. Its lab:
 #
 #    h1 10.0.0.1        h2 10.0.0.2        h3 10.0.0.3        lb 10.0.0.10
 #    fd00:10::1         fd00:10::2         fd00:10::3         fd00:10::10
@@ -15,11 +15,8 @@ set -euo pipefail
 readonly SKIP=4
 top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 
-if [ -z "${XDP_LB_INSIDE-}" ]; then
-	[ "$(id -u)" = 0 ] || { echo "must be root" >&2 && exit 1; }
-	# Signals at their defaults: a shell's background job ignores SIGINT, and could not trap it.
-	exec env --default-signal XDP_LB_INSIDE=yes setpriv --pdeathsig KILL \
-		unshare --mount --pid --fork --kill-child --mount-proc -- "$0" "$@"
+if [ "${XDP_LB_ISOLATED-}" != "$0" ]; then
+	exec "$top/scripts/isolated.sh" "$0" "$@"
 fi
 
 export LAB=${LAB-test}
@@ -27,14 +24,17 @@ readonly prefix=${LAB:+$LAB-}
 readonly TMP=/run/test
 readonly TOOLS=$top/build/tests/tools
 readonly ASK='silent\nshow-error\nfail\nmax-time = 10\nheader = "Connection: close"'
-SECONDS_SCALE=${SLOW:+10}
 
-mount -t tmpfs -o mode=755 tmpfs /run
-mount -t bpf bpf /sys/fs/bpf
 mkdir "$TMP"
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap finish EXIT
+
+# The one that suits the machine: an emulated one is slow.
+scaled() # NORMAL SLOW
+{
+	[ -z "${SLOW-}" ] && echo "$1" || echo "$2"
+}
 
 # What to look at, for a test that failed.
 finish()
@@ -82,7 +82,7 @@ within() # GOT LEAST MOST WHAT
 # Waits until a command succeeds.
 await() # SECONDS COMMAND...
 {
-	local end=$((SECONDS + $1 * ${SECONDS_SCALE:-1}))
+	local end=$((SECONDS + $1 * $(scaled 1 10)))
 
 	shift
 	until "$@" >/dev/null 2>&1; do
@@ -104,6 +104,7 @@ on() # HOST COMMAND...
 spawn() # HOST COMMAND...
 {
 	nsenter --net="/run/netns/$prefix$1" -- "${@:2}" &
+	# shellcheck disable=SC2034 # for the tests
 	pid=$!
 }
 
@@ -218,17 +219,32 @@ count_of() # NAME LINES: the number behind a name, 0 if it is not there
 	awk -v name="$1" '$1 == name { count = $2 } END { print count + 0 }' <<<"$2"
 }
 
+# All counts of such lines.
+sum_of() # LINES
+{
+	awk '{ sum += $2 } END { print sum + 0 }' <<<"$1"
+}
+
 random_file() # SIZE FILE
 {
 	head -c "$1" /dev/urandom >"$2"
 }
 
+# A file that both web servers have, for downloads of some seconds: curl's options make it so.
+serve_file()
+{
+	random_file "$(scaled 100000000 4000000)" "$TMP/file"
+	cp "$TMP/file" "$TMP/h2/files"
+	cp "$TMP/file" "$TMP/h3/files"
+}
+
 # Errors that a wrong packet leaves in the counters of any namespace.
-expect_no_errors()
+expect_no_errors() # [HOST...]
 {
 	local host errors
 
-	for host in h1 h2 h3 lb; do
+	[ $# -gt 0 ] || set -- h1 h2 h3 lb
+	for host in "$@"; do
 		errors=$(on "$host" nstat -asz | awk '/CsumErrors|InHdrErrors|InErrors/ && $2 != 0')
 		[ -z "$errors" ] || fail "errors counted in $host: $errors"
 	done

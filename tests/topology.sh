@@ -7,12 +7,6 @@
 readonly VIP_NETWORK=9 # of VIPs that are routed to the balancer, whose own they are not
 : "${MODES:=nat dsr ipip}"
 
-# The one that suits the machine: an emulated one is slow.
-scaled() # NORMAL SLOW
-{
-	[ -z "${SLOW-}" ] && echo "$1" || echo "$2"
-}
-
 # Address X of network N, in the family under test.
 at() # N X
 {
@@ -150,4 +144,53 @@ beyond_router() # HOST ROUTER N X HOST...
 	for host in "${@:5}"; do
 		reach "$host" "$3" 0 "$4"
 	done
+}
+
+# Long-lived connections with traffic that is checked (tools/steady.c), port 9. No port is used twice.
+declare -A talkers=()
+talk_port=20000
+
+start_listeners() # HOST...
+{
+	local host
+
+	for host in "$@"; do
+		on "$host" "$TOOLS/steady" serve 9 "$host" &
+		await 5 serves "$host" 9
+	done
+}
+
+begin_talk() # NAME CONNECTIONS [CLIENT]
+{
+	spawn "${3:-h1}" "$TOOLS/steady" talk "$vip_address" 9 "$2" $talk_port "$(scaled 200 1000)" \
+		>"$TMP/talk-$1" 2>"$TMP/talk-$1.log"
+	talkers[$1]=$pid
+	talk_port=$((talk_port + $2))
+	await 20 grep -q open "$TMP/talk-$1"
+}
+
+# Afterwards `broken NAME HOST` and the like know how it went.
+end_talk() # NAME
+{
+	kill -USR1 "${talkers[$1]}"
+	wait "${talkers[$1]}" || fail "talk $1: $(cat "$TMP/talk-$1.log")"
+}
+
+# Of the connections to a backend, or to all of them: how many there were, were broken, and the longest
+# that a message took, in ms.
+talked() # NAME connections|broken|worst [HOST]
+{
+	awk -v field="$2" -v host="${3-}" 'NF == 4 && (!host || $1 == host) {
+		sum["connections"] += $2
+		sum["broken"] += $3
+		if ($4 > sum["worst"]) sum["worst"] = $4
+	} END { print sum[field] + 0 }' "$TMP/talk-$1"
+}
+
+# No connection was reset, none stood still for longer than a second.
+expect_unbroken() # NAME
+{
+	equal "$(talked "$1" broken)" 0 "broken connections, see $(cat "$TMP/talk-$1.log")"
+	within "$(talked "$1" worst)" 0 "$(scaled 1000 20000)" "$(talked "$1" connections) connections \
+lived, with $(awk '/total/ { print $2 }' "$TMP/talk-$1") messages, the slowest in ms"
 }

@@ -69,9 +69,18 @@ static void make_service(int program, uint32_t number, const struct setup *setup
 	close(table);
 }
 
+/* As the helper leaves it: what a CPU has looked up it may keep. */
+static void allow_caching(int program)
+{
+	struct config *config = map_memory(open_map_of(program, "xlb_config"), sizeof(*config));
+
+	config->generation = 1;
+}
+
 void make_setup(int program, const struct setup *setup)
 {
 	make_backends(program, setup);
 	for (uint32_t i = 1; i <= setup->services; i++)
 		make_service(program, i, setup);
+	allow_caching(program);
 }

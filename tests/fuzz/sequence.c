@@ -19,6 +19,7 @@
 #define DNS 53
 #define MAX_PLAYED 2048 /* bytes of a frame */
 #define MAX_STEPS 64
+#define FLOOD 12 /* flows that begin at once: a bucket has 8 */
 
 unsigned long packets_played, packets_sent;
 
@@ -56,6 +57,7 @@ static void set_up_family(void)
 	int tunnel_dns = SERVICE(VIP3, ANY_PORT, IPPROTO_UDP, MODE_IPIP, B1, B2);
 
 	backend_of(dns, B1)->port = htons(5353);
+	backend_of(http, B1)->hop[1] = backend_of(http, B2)->hop[0];
 	backend_of(http, B2)->hop[0].ifindex = IFINDEX_LO + 1;
 	a_small_mtu(http);
 	a_small_mtu(direct);
@@ -337,8 +339,8 @@ static void change_world(int event, int value)
 		config()->flags ^= value & (CONFIG_DENY | CONFIG_TRACE);
 		break;
 	case 5:
-		limit_of(service)->pps = value & 16 ? 1000 : 0;
-		limit_of(service)->flows = value & 32 ? 2 : 0;
+		limit_of(service)->pps = value >= 192 ? 1000 : 0;
+		limit_of(service)->flows = value >= 224 ? 2 : 0;
 		break;
 	case 6:
 		backend_of(service, B1)->mtu[0] = value & 16 ? 600 : 0;
@@ -347,11 +349,10 @@ static void change_world(int event, int value)
 		program = value & 16 ? PROGRAM_FRAGS : PROGRAM_XDP;
 		break;
 	case 8:
-		slot->owner = 0;
+		slot->owner = value >= 192 ? 0 : backend_number(service, B1);
 		break;
 	case 9:
-		backend_of(service, B1)->hop[0].mac[0] ^= 2; /* 0: not resolved, but for the rest */
-		memset(backend_of(service, B1)->hop[0].mac + 1, 0, 5);
+		memcpy(backend_of(service, B1)->hop[0].mac, mac_of(value >= 192 ? NOBODY : B1), 6);
 		break;
 	case 10:
 		change_service(service, change_flags);
@@ -445,7 +446,7 @@ static void play_step(struct input *input)
 	int kind = how >> 4;
 
 	if (kind >= 14 && (how & 15) == 15) {
-		flood(take_byte(input) & 31, 32);
+		flood(take_byte(input) & 31, FLOOD);
 		return;
 	}
 	if (kind >= 14) {

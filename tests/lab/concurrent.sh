@@ -6,19 +6,20 @@
 #    h1 curl ---> lb VIP:8000 ---> h2, h3 nginx      changes: VIP:9000
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-readonly SHELLS=8 EACH=25
+readonly SHELLS=8
+each=$(scaled 25 3)
 
 backends()
 {
 	lb -j service show "$vip:9000/tcp" | jq '.[0].backends | length'
 }
 
-# A shell's work: VERB for EACH backends of its own.
+# A shell's work: VERB for some backends of its own.
 shell() # NUMBER VERB
 {
 	local i address failures=0
 
-	for ((i = 0; i < EACH; i++)); do
+	for ((i = 0; i < each; i++)); do
 		address=$net$(($1 + 2))$((i + 10))
 		[ "$family" = 6 ] || address=10.1.$1.$((i + 1))
 		lb backend "$2" "$vip:9000/tcp" "$address" "${@:3}" || failures=$((failures + 1))
@@ -57,8 +58,8 @@ owners_of_slots()
 {
 	local service table slots id
 
-	service=$(bpftool -j map dump pinned "$pins/xlb_services" | jq -c '.[] | .formatted |
-		select((.key.port == 10275 or .key.port == 9000) and .value.slots == 1021) | .value')
+	service=$(bpftool -j map dump pinned "$pins/xlb_services" | jq -c ".[] | .formatted |
+		select(.value.slots == 1021) | .value")
 	table=$(jq .table <<<"$service")
 	slots=$(jq .slots <<<"$service")
 	id=$(bpftool -j map dump pinned "$pins/xlb_tables" | jq -r ".[$table].value |
@@ -68,15 +69,18 @@ owners_of_slots()
 
 kill_at_random()
 {
-	local i verb address
+	local i words
 
 	for ((i = 0; i < 60; i++)); do
-		address=${net}9$((i / 2 % 10 + 10))
-		[ "$family" = 6 ] || address=10.2.0.$((i / 2 % 10 + 1))
-		[ $((i % 2)) = 0 ] && verb='add' || verb='del'
-		# An `add` that was killed in time lets the `del` fail, and the reverse: as it should.
-		"$top/xdp-lb" -n "${prefix}lb" backend "$verb" "$vip:9000/tcp" "$address" \
-			$([ $verb = del ] || echo mac 02:00:00:00:00:02) >"$TMP/out" 2>&1 &
+		words=("$vip:9000/tcp" "${net}9$((i / 2 % 10 + 10))")
+		[ "$family" = 6 ] || words[1]=10.2.0.$((i / 2 % 10 + 1))
+		# A killed `add` lets the `del` fail, and the reverse: as it should.
+		if [ $((i % 2)) = 0 ]; then
+			words=(add "${words[@]}" mac 02:00:00:00:00:02)
+		else
+			words=(del "${words[@]}")
+		fi
+		"$top/xdp-lb" -n "${prefix}lb" backend "${words[@]}" >"$TMP/out" 2>&1 &
 		sleep "0.0$((RANDOM % 4))$((RANDOM % 10))"
 		kill -KILL $! 2>"$TMP/out" || true
 		wait $! 2>"$TMP/out" || true
@@ -94,7 +98,7 @@ concurrent()
 	requests=$!
 
 	all_shells add mac 02:00:00:00:00:01
-	equal "$(backends)" $((SHELLS * EACH)) "backends after all additions"
+	equal "$(backends)" $((SHELLS * each)) "backends after all additions"
 	consistent
 	all_shells set weight 50
 	all_shells del
@@ -103,7 +107,7 @@ concurrent()
 	consistent
 
 	wait "$requests" || fail "requests of the other service failed"
-	equal "$(awk '{ all += $2 } END { print all }' "$TMP/shares")" 2000 "answers of the other service"
+	equal "$(sum_of "$(cat "$TMP/shares")")" 2000 "answers meanwhile"
 	lb apply - </dev/null >"$TMP/out"
 }
 

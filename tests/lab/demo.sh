@@ -7,6 +7,7 @@
 # Processes besides this script; namespaces and pins where the host's would be.
 leftovers()
 {
+	# shellcheck disable=SC2009 # pgrep does not show arguments so
 	ps -e -o pid=,args= | grep -v -e "^ *$$ " -e "^ *$BASHPID " -e ' ps -e' -e ' grep ' |
 		grep -v "/demo.sh$" || true
 	ip netns
@@ -27,7 +28,7 @@ interrupt() # SIGNAL SECONDS COMMAND...
 {
 	local pid
 
-	env --default-signal XDP_LB_INSIDE='' setsid "${@:3}" >"$TMP/out" 2>&1 &
+	env --default-signal setsid "${@:3}" >"$TMP/out" 2>&1 &
 	pid=$!
 	sleep "$2"
 	kill "-$1" -- "-$pid"

@@ -6,7 +6,7 @@
 #    h1 ---+--- sw ---(veth7, with the stub)--- veth6 lb ---+--- h2, h3 backends
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-readonly PORT=8000
+readonly PORT=8000 PINS=/sys/fs/bpf/tc/globals
 
 healthy() # DEV
 {
@@ -14,7 +14,6 @@ healthy() # DEV
 
 	said=$(lb doctor "${1:-veth6}" 2>&1) || fail "doctor finds: $said"
 	equal "$said" "" "what doctor says when all is well"
-	equal "$(lb -j doctor "${1:-veth6}")" "[]" "doctor -j when all is well"
 }
 
 # Doctor finds CHECK, in words that hold WORD. Sets $line and $mend.
@@ -29,10 +28,6 @@ finds() # CHECK WORD [DEV]
 	equal "$(wc -l <<<"$line")" 1 "lines of '$1': $line"
 	mend=${line##*; mend: }
 	note "$1"
-	said=$(lb -j doctor "${3:-veth6}") || true
-	jq -e --arg check "$1" --arg mend "$mend" \
-		'any(.[]; .check == $check and .command == $mend and .problem and .cause)' <<<"$said" \
-		>/dev/null || fail "not in doctor -j: $line"
 }
 
 # After the command that doctor gives, it finds nothing.
@@ -40,6 +35,20 @@ mends()
 {
 	bash -ec "$mend" >"$TMP/mend" 2>&1 || fail "$mend: $(cat "$TMP/mend")"
 	healthy
+}
+
+as_json()
+{
+	local said
+
+	equal "$(lb -j doctor veth6)" "[]" "doctor -j when all is well"
+	on sw ip link set dev veth7 xdpdrv off
+	finds stub veth7
+	said=$(lb -j doctor veth6) || true
+	jq -e --arg mend "$mend" '.[] | select(.check == "stub" and .command == $mend and
+		(.problem | contains("veth7")) and .cause)' <<<"$said" >/dev/null ||
+		fail "doctor -j: $said"
+	mends
 }
 
 stub()
@@ -121,6 +130,7 @@ links()
 {
 	on lb ip link set dev veth6 down
 	finds down veth6
+	mend+="; ip netns exec ${prefix}lb ip addr add fd00:10::10/64 dev veth6 nodad" # gone with the link
 	mends
 	on sw ip link set dev veth7 down
 	finds down veth7
@@ -179,14 +189,15 @@ not_owned()
 	lb service del "$lone:$PORT/tcp"
 }
 
-# A backend that has the VIP as its own, and says so to all who ask.
-taken()
+# A backend that has the VIP as its own, and says so to all who ask. Who has believed it is told anew.
+taken() # DEV
 {
 	on h2 ip addr add "$vip_address/$length" dev "$1" ${nodad:+"$nodad"}
 	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=0
 	finds vip-taken "$backend2"
-	[ "$1" = lo ] || mend=${mend/dev lo/dev $1}
-	mends
+	bash -ec "${mend/dev lo/dev $1}"
+	on h3 ip neigh flush to "$vip_address" nud all
+	healthy
 }
 
 backends()
@@ -205,27 +216,22 @@ backends()
 	finds backend 'does not resolve'
 	mends
 	on h3 ip link set dev veth5 up
-	[ "$family" = 4 ] || on h3 ip addr replace "$backend3/64" dev veth5 nodad
+	on h3 ip addr replace fd00:10::3/64 dev veth5 nodad # gone with the link
 	lb backend up "$vip:$PORT/tcp" "$backend3"
 	healthy
 }
 
-# A backend that does not answer through the balancer: here it drops what comes from the VIP.
+# Backends that answer past the balancer: one has the VIP itself, one takes another host for it.
 silent()
 {
-	local said
-
-	on h2 ip route add blackhole "$vip_address/$length"
-	on h3 ip route add blackhole "$vip_address/$length"
-	on h1 timeout 2 "$TOOLS/tcp" hold "$vip_address" "$PORT" 20 2>/dev/null || true
-	said=$(lb -j doctor veth6) || true
-	jq -e '[.[] | select(.check == "silent")] | length == 2' <<<"$said" >/dev/null ||
-		fail "doctor does not find silent backends: $said"
-	note silent
-	on h2 ip route del blackhole "$vip_address/$length"
-	on h3 ip route del blackhole "$vip_address/$length"
-	lb flow flush
-	healthy
+	on h2 ip addr add "$vip_address/$length" dev lo
+	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=1
+	finds "$([ "$family" = 4 ] && echo backend || echo silent)" "$backend2"
+	mends
+	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=0
+	on h3 ip neigh replace "$vip_address" lladdr 02:00:00:00:00:77 dev veth5 nud permanent
+	finds silent "$backend3"
+	mends
 }
 
 # Without the stub: counters climb while packets are sent.
@@ -237,8 +243,8 @@ climbing()
 	finds counters xdp_tx_errors
 	wait $!
 	finds stub veth7
-	mends
-	lb flow flush
+	bash -ec "$mend"
+	healthy
 }
 
 for_family()
@@ -261,6 +267,7 @@ finds not-attached veth6
 mends
 use_family 4
 service_up $PORT/tcp
+as_json
 stub
 offloads
 mode

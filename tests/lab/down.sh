@@ -8,7 +8,7 @@
 
 verdict_packets() # REASON
 {
-	lb -j stats | jq --arg reason "$1" '[.verdicts[] | select(.reason == $reason) | .packets] | add'
+	lb -j stats | jq "[.verdicts[] | select(.reason == \"$1\") | .packets] | add"
 }
 
 # Starts a slow download, takes its backend out by VERB, and sees it end.
@@ -17,7 +17,7 @@ end_flow() # VERB
 	local download gone other
 
 	rm -f "$TMP/got"
-	spawn h1 curl -s --limit-rate 1M -D "$TMP/headers" -o "$TMP/got" "$url/file"
+	spawn h1 curl -s --limit-rate "$(scaled 1M 20k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
 	download=$pid
 	await 5 test -s "$TMP/got"
 	gone=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')
@@ -58,8 +58,6 @@ down()
 lab_up
 attach
 start_web
-random_file 100000000 "$TMP/file"
-cp "$TMP/file" "$TMP/h2/files"
-cp "$TMP/file" "$TMP/h3/files"
+serve_file
 each_family down
 expect_no_errors

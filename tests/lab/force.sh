@@ -11,7 +11,7 @@ replace_during_download()
 
 	service_up 8000/tcp
 	saved=$(lb save)
-	spawn h1 curl -sS --fail --limit-rate 12M -o "$TMP/got" "$url/file"
+	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 80k)" -o "$TMP/got" "$url/file"
 	download=$pid
 	await 5 test -s "$TMP/got"
 	flows=$(lb -j flow count | jq .flows)
@@ -33,8 +33,6 @@ replace_during_download()
 lab_up
 attach
 start_web
-random_file 100000000 "$TMP/file"
-cp "$TMP/file" "$TMP/h2/files"
-cp "$TMP/file" "$TMP/h3/files"
+serve_file
 each_family replace_during_download
 expect_no_errors

@@ -17,9 +17,9 @@ host_traffic()
 		"what the balancer itself gets of a backend"
 	on h1 ping -q -c 3 -i 0.2 -W 2 "$vip_address" || fail "ping of the VIP"
 	on h1 ping -q -c 3 -i 0.2 -W 2 "$backend2" || fail "ping past the balancer"
-	on h1 curl -s --max-time 5 "http://$vip:8001/" || equal $? 7 "curl's status on a closed port"
+	on h1 curl -s --max-time 5 "http://$vip:8001/" || equal $? 7 "status on a closed port"
 	wait
-	equal "$(awk '{ all += $2 } END { print all }' "$TMP/shares")" 50 "answers through the VIP"
+	equal "$(sum_of "$(cat "$TMP/shares")")" 50 "answers through the VIP"
 }
 
 lab_up

@@ -5,21 +5,25 @@
 #    h1 curl, wrk ---> lb 10.0.0.10:8000 ---> h2, h3 nginx
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
+requests=$(scaled 1000 100)
+
 fair_shares()
 {
 	local shares
 
-	shares=$(ask 1000)
-	within "$(count_of h2 "$shares")" 450 550 "of 1000 requests, h2 answered"
-	within "$(count_of h3 "$shares")" 450 550 "of 1000 requests, h3 answered"
-	equal $(($(count_of h2 "$shares") + $(count_of h3 "$shares"))) 1000 "answers in all"
+	shares=$(ask "$requests")
+	within "$(count_of h2 "$shares")" "$(scaled 450 35)" "$(scaled 550 65)" \
+		"of $requests requests, h2 answered"
+	within "$(count_of h3 "$shares")" "$(scaled 450 35)" "$(scaled 550 65)" \
+		"of $requests requests, h3 answered"
+	equal "$(sum_of "$shares")" "$requests" "answers in all"
 }
 
 keep_alive_load()
 {
 	local report
 
-	report=$(on h1 wrk -t 2 -c 50 -d 3s "$url/")
+	report=$(on h1 wrk -t 2 -c "$(scaled 50 10)" -d 3s "$url/")
 	! grep -E 'Socket errors|Non-2xx' <<<"$report" || fail "wrk: $report"
 	note "$(grep Requests/sec <<<"$report")"
 }
@@ -50,7 +54,7 @@ http()
 	service_up 8000/tcp
 	fair_shares
 	keep_alive_load
-	for size in 1 2 3 1459 1460 1461 100000000; do
+	for size in 1 2 3 1459 1460 1461 "$(scaled 100000000 4000000)"; do
 		file "$size"
 	done
 	expect_no_errors

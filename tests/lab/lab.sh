@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# scripts/setup.sh and teardown.sh: as in the contract, twice, rolled back on failure, without a rest.
+# scripts/setup.sh and teardown.sh: as in the contract, twice, rolled back on failure, nothing left.
 #
 #    two labs side by side: a-h1 ... a-sw, b-h1 ... b-sw
 . "$(dirname "$(realpath "$0")")/../lib.sh"
@@ -21,7 +21,8 @@ everyone_answers() # LAB
 
 	for host in h1 h2 h3 lb; do
 		for address in 10.0.0.{1,2,3,10} fd00:10::{1,2,3,10}; do
-			nsenter --net="/run/netns/$1-$host" ping -q -c 1 -W 2 "$address" >"$TMP/out" ||
+			nsenter --net="/run/netns/$1-$host" \
+				ping -q -c 1 -W 2 "$address" >"$TMP/out" ||
 				fail "$host does not reach $address"
 		done
 	done

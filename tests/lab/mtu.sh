@@ -108,5 +108,5 @@ random_file "$size" "$TMP/file"
 cp "$TMP/file" "$TMP/h2/files"
 cp "$TMP/file" "$TMP/back/files"
 each_family each_side
-expect_no_errors
+expect_no_errors far h1 h2 back lb r1 r2
 expect_no_fragments far h1 h2 back lb r1 r2

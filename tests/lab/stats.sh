@@ -5,14 +5,23 @@
 #    h1 curl, udp ---> lb VIP:8000, VIP:5300 ---> h2, h3
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
+readonly FORWARDED='[.verdicts[] | select(.reason == "forwarded") | .packets] | add'
+readonly ALL='[.verdicts[].packets] | add // 0'
+
 number() # FILTER: over the last statistics
 {
 	jq "$1" "$TMP/stats"
 }
 
+of_service() # PORT/PROTO FILTER
+{
+	number "first(.services[] | select(.vip == \"$vip:$1\")) | $2"
+}
+
 received()
 {
-	on lb ethtool -S veth6 | awk '$1 ~ /^rx_queue_[0-9]*_xdp_packets:$/ { sum += $2 } END { print sum }'
+	on lb ethtool -S veth6 | awk '$1 ~ /^rx_queue_[0-9]*_xdp_packets:$/ { sum += $2 }
+		END { print sum }'
 }
 
 # The statistics, at a moment when nothing arrives between them and the device's own counter.
@@ -30,49 +39,44 @@ sample()
 
 add_up()
 {
-	local before
+	local before shares what host forwarded
 
 	sample
-	before=$(number '[.verdicts[].packets] | add')
-	before=$((device - before))
-
+	before=$((device - $(number "$ALL")))
 	service_up 8000/tcp
 	service_up 5300/udp
-	ask 100 >"$TMP/shares"
+	shares=$(ask 100)
 	on h1 "$TOOLS/udp" ask "$vip_address" 5300 checksum 1 2 3
 	on h1 ping -q -c 3 -i 0.2 "$vip_address" >"$TMP/out"
-
 	sample
 
 	equal "$(number '.services | length')" 2 "services"
-	equal "$(number "first(.services[] | select(.vip == \"$vip:8000/tcp\")) | .flows")" 100 "TCP flows"
-	equal "$(number "first(.services[] | select(.vip == \"$vip:5300/udp\")) | .flows")" 1 "UDP flows"
-	equal "$(number "first(.services[] | select(.vip == \"$vip:5300/udp\")) | .packets")" 6 "UDP packets"
+	equal "$(of_service 8000/tcp .flows)" 100 "TCP flows"
+	equal "$(of_service 5300/udp .flows)" 1 "UDP flows"
+	equal "$(of_service 5300/udp .packets)" 6 "UDP packets"
 	for what in packets bytes flows; do
-		equal "$(number "[.services[] | .$what == ([.backends[].$what] | add)] | all")" true \
-			"$what of the backends add up to their service's"
+		equal "$(number "[.services[] | .$what == ([.backends[].$what] | add)] | all")" \
+			true "$what of the backends add up to their service's"
 	done
-	equal "$(number '[.services[].packets] | add')" \
-		"$(number '[.verdicts[] | select(.reason == "forwarded") | .packets] | add')" \
+	equal "$(number '[.services[].packets] | add')" "$(number "$FORWARDED")" \
 		"packets of services, and forwarded ones"
 	for host in h2 h3; do
-		equal "$(number "first(.services[] | select(.vip == \"$vip:8000/tcp\")) | .backends[] |
-			select(.address == \"$net${host#h}\") | .flows")" \
-			"$(count_of "$host" "$(cat "$TMP/shares")")" "flows of $host, and its answers"
+		what=".backends[] | select(.address == \"$net${host#h}\") | .flows"
+		equal "$(of_service 8000/tcp "$what")" "$(count_of "$host" "$shares")" \
+			"flows of $host, and its answers"
 	done
-	equal $((device - before)) "$(number '[.verdicts[].packets] | add')" \
-		"packets that the device received, and verdicts"
+	equal $((device - before)) "$(number "$ALL")" "packets that the device received, and verdicts"
 
 	# A deleted service's packets stay in the totals; zero is zero.
 	lb service del "$vip:8000/tcp"
 	lb service del "$vip:5300/udp"
-	forwarded=$(number '[.verdicts[] | select(.reason == "forwarded") | .packets] | add')
+	forwarded=$(number "$FORWARDED")
 	sample
-	within "$(number '[.verdicts[] | select(.reason == "forwarded") | .packets] | add')" \
-		"$forwarded" $((forwarded + 10)) "forwarded after the services are deleted"
+	within "$(number "$FORWARDED")" "$forwarded" $((forwarded + 10)) \
+		"forwarded after the services are deleted"
 	lb stats zero
 	sample
-	within "$(number '[.verdicts[].packets] | add // 0')" 0 20 "packets after zero"
+	within "$(number "$ALL")" 0 20 "packets after zero"
 }
 
 lab_up

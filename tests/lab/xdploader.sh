@@ -8,7 +8,7 @@
 requests()
 {
 	service_up 8000/tcp
-	equal "$(ask 100 | awk '{ all += $2 } END { print all }')" 100 "answers"
+	equal "$(sum_of "$(ask 100)")" 100 "answers"
 	equal "$(lb -j service show "$vip:8000/tcp" | jq '.[0].backends | length')" 2 "backends"
 }
 

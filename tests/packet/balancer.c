@@ -277,17 +277,21 @@ void age_slots(int seconds)
 			slots_of(service)[i].seen -= seconds * TICKS_PER_SECOND;
 }
 
+/* An update moves an entry, so that it may come up again: the keys are taken first. */
 void age_fragments(int seconds)
 {
-	struct fragment_key key;
+	static struct fragment_key keys[MAX_FRAGMENTED];
 	struct fragment fragment;
+	int count = 0;
 
-	for (bool more = map_next(MAP_FRAGMENTS, NULL, &key); more;
-	     more = map_next(MAP_FRAGMENTS, &key, &key)) {
-		if (!map_lookup(MAP_FRAGMENTS, &key, &fragment))
+	while (count < MAX_FRAGMENTED &&
+	       map_next(MAP_FRAGMENTS, count ? &keys[count - 1] : NULL, &keys[count]))
+		count++;
+	while (count--) {
+		if (!map_lookup(MAP_FRAGMENTS, &keys[count], &fragment))
 			continue;
 		fragment.seen -= seconds * TICKS_PER_SECOND;
-		map_update(MAP_FRAGMENTS, &key, &fragment);
+		map_update(MAP_FRAGMENTS, &keys[count], &fragment);
 	}
 }
 

@@ -78,9 +78,12 @@ void broken(const char *format, ...)
 	exit(1);
 }
 
-static long bpf(int command, union bpf_attr *attr)
+/* Of a union only the member that is named is sure to be zeroed: the kernel is shown no more than that. */
+#define UP_TO(field) (offsetof(union bpf_attr, field) + sizeof(((union bpf_attr *)NULL)->field))
+
+static long bpf(int command, union bpf_attr *attr, size_t size)
 {
-	return syscall(SYS_bpf, command, attr, sizeof(*attr));
+	return syscall(SYS_bpf, command, attr, size);
 }
 
 /* Loading */
@@ -165,7 +168,7 @@ static int open_pin(const char *directory, const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = bpf(BPF_OBJ_GET, &attr);
+	fd = bpf(BPF_OBJ_GET, &attr, UP_TO(bpf_fd));
 	if (fd < 0)
 		broken("open %s", path);
 	return fd;
@@ -200,7 +203,7 @@ static void open_ring(void)
 	};
 	size_t page = sysconf(_SC_PAGESIZE);
 
-	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr))
+	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, UP_TO(info)))
 		broken("info of xlb_trace");
 	ring.size = info.max_entries;
 	ring.consumed = map_of(maps[MAP_TRACE], page);
@@ -221,7 +224,7 @@ static void make_tables(void)
 	};
 
 	for (uint32_t i = 1; i <= TEST_TABLES; i++) {
-		int fd = bpf(BPF_MAP_CREATE, &attr);
+		int fd = bpf(BPF_MAP_CREATE, &attr, UP_TO(map_flags));
 
 		if (fd < 0)
 			broken("create a table");
@@ -268,7 +271,7 @@ struct cost program_cost(enum program which)
 		.info.info = (uintptr_t)&info,
 	};
 
-	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr))
+	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, UP_TO(info)))
 		broken("info of program %s", program_names[which]);
 	return (struct cost){ info.verified_insns, info.jited_prog_len };
 }
@@ -281,7 +284,7 @@ bool map_lookup(enum map map, const void *key, void *value)
 		.map_fd = maps[map], .key = (uintptr_t)key, .value = (uintptr_t)value,
 	};
 
-	return bpf(BPF_MAP_LOOKUP_ELEM, &attr) == 0;
+	return bpf(BPF_MAP_LOOKUP_ELEM, &attr, UP_TO(flags)) == 0;
 }
 
 void map_update(enum map map, const void *key, const void *value)
@@ -290,7 +293,7 @@ void map_update(enum map map, const void *key, const void *value)
 		.map_fd = maps[map], .key = (uintptr_t)key, .value = (uintptr_t)value,
 	};
 
-	if (bpf(BPF_MAP_UPDATE_ELEM, &attr))
+	if (bpf(BPF_MAP_UPDATE_ELEM, &attr, UP_TO(flags)))
 		broken("update %s", map_kinds[map].name);
 }
 
@@ -300,7 +303,7 @@ bool map_next(enum map map, const void *key, void *next)
 		.map_fd = maps[map], .key = (uintptr_t)key, .next_key = (uintptr_t)next,
 	};
 
-	return bpf(BPF_MAP_GET_NEXT_KEY, &attr) == 0;
+	return bpf(BPF_MAP_GET_NEXT_KEY, &attr, UP_TO(next_key)) == 0;
 }
 
 int map_count(enum map map)
@@ -319,7 +322,7 @@ void map_clear(enum map map)
 	union bpf_attr attr = { .map_fd = maps[map], .key = (uintptr_t)key };
 
 	while (map_next(map, NULL, key))
-		if (bpf(BPF_MAP_DELETE_ELEM, &attr) && errno != ENOENT)
+		if (bpf(BPF_MAP_DELETE_ELEM, &attr, UP_TO(key)) && errno != ENOENT)
 			broken("clear %s", map_kinds[map].name);
 }
 
@@ -377,7 +380,7 @@ int run_program(struct run *run)
 		.ctx_in = (uintptr_t)&context, .ctx_size_in = sizeof(context),
 	} };
 
-	if (bpf(BPF_PROG_TEST_RUN, &attr))
+	if (bpf(BPF_PROG_TEST_RUN, &attr, UP_TO(test.batch_size)))
 		broken("BPF_PROG_TEST_RUN with %zu bytes", run->length);
 	run->out_length = attr.test.data_size_out;
 	return attr.test.retval;

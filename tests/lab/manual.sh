@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Neither man page nor completion lags behind: their commands, with all words, are those of `xdp-lb
+# help`; the man page's verdicts and findings are those of the sources. And what completion offers.
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+readonly MANUAL=$top/maps/xdp-lb.8 COMPLETION=$top/maps/xdp-lb.bash
+
+# Tags of a section of the man page, as plain text.
+tags() # SECTION
+{
+	awk -v section="$1" '
+		/^\.SH/ { inside = $0 == ".SH " section }
+		inside && is_tag { sub(/^\.[BI]+ /, ""); print }
+		{ is_tag = /^\.TP/ }' "$MANUAL" | sed -E 's/\\f.//g; s/\\-/-/g'
+}
+
+# Lines "object verb" or "object" and, behind a colon, all words of the command, each once.
+normal_form()
+{
+	local line object verb
+
+	while read -r line; do
+		read -r object verb _ <<<"$line"
+		[[ $verb =~ ^[a-z]+$ ]] || verb=''
+		echo "$object${verb:+ $verb}: $(tr -s '[]| ' '\n' <<<"$line" | sort -u | xargs)"
+	done | sort
+}
+
+# The commands of `xdp-lb help`: their words end where two blanks or the line do.
+commands_of_help()
+{
+	"$top/xdp-lb" help | sed -En '/^VIP is/,$ { /^  [a-z]/ { s/^  //; s/  .*//; p } }' |
+		sed -E 's/^(backend (add|set) .* \[mac MAC\]) .*/\1/'
+}
+
+same() # GOT WANTED WHAT
+{
+	local difference
+
+	[ -n "$2" ] || fail "$3: nothing to compare with"
+	difference=$(diff <(echo "$2") <(echo "$1")) || fail "$3:"$'\n'"$difference"
+}
+
+commands()
+{
+	local wanted
+
+	wanted=$(commands_of_help | normal_form)
+	note "$(wc -l <<<"$wanted") commands"
+	same "$(tags COMMANDS | normal_form)" "$wanted" "commands of the man page"
+	# shellcheck source=../../maps/xdp-lb.bash disable=SC2154
+	same "$(. "$COMPLETION" && normal_form <<<"$_xdp_lb_commands")" "$wanted" \
+		"commands of the completion"
+}
+
+# "REASON (ACTION, ACTION)" becomes a line for each action.
+split_actions()
+{
+	sed 's/[(),]//g' | while read -r reason actions; do
+		for action in $actions; do
+			echo "$action $reason"
+		done
+	done
+}
+
+verdicts()
+{
+	same "$(tags VERDICTS | split_actions | sort)" \
+		"$(sed -En 's/^\tX\([A-Z_]+, ([A-Z]+), "([^"]+)"\).*/\L\1 \2/p' "$top/maps/xdp_lb.h" |
+			sort)" "verdicts of the man page"
+}
+
+findings()
+{
+	same "$(tags DOCTOR | tr -d , | tr ' ' '\n' | sort -u)" \
+		"$(cat "$top"/maps/doctor*.c | grep -o 'report(patient, "[^"]*' | cut -d '"' -f 2 |
+			sort -u)" "findings of doctor in the man page"
+}
+
+formatted()
+{
+	command -v man >/dev/null || return 0
+	equal "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$MANUAL" 2>&1 >/dev/null)" '' \
+		"warnings of man"
+}
+
+# What is offered for the last word of a line, on one line, sorted.
+offers() # LINE
+{
+	# shellcheck disable=SC2030,SC2031 # one line each
+	(
+		set +eu
+		. "$COMPLETION"
+		COMP_LINE=$1 COMP_POINT=${#1}
+		_xdp_lb
+		printf '%s\n' "${COMPREPLY[@]}" | sort | xargs -r -d '\n'
+	)
+}
+
+offered() # LINE EXPECTED
+{
+	equal "$(offers "$1")" "$2" "offered for '$1'"
+}
+
+words()
+{
+	offered 'xdp-lb ba' 'backend'
+	offered 'xdp-lb -j -n lb s' 'save service stats'
+	offered 'xdp-lb -' '-d -j -n -p'
+	offered 'xdp-lb backend d' 'del down drain'
+	offered 'xdp-lb service add 10.0.0.10:80/tcp ' 'hash mode settle table'
+	offered 'xdp-lb service add 10.0.0.10:80/tcp mode dsr ' 'hash settle table'
+	offered 'xdp-lb service add 10.0.0.10:80/tcp mode ' 'dsr ipip nat'
+	offered 'xdp-lb service add 10.0.0.10:80/tcp table ' ''
+	offered 'xdp-lb timeout set ' 'fin tcp udp'
+	offered 'xdp-lb apply file ' 'dry-run'
+	offered 'xdp-lb no-such ' ''
+}
+
+# What runs. Bash replaces what is behind the last colon.
+running()
+{
+	local lb="$top/xdp-lb -n ${prefix}lb"
+
+	offered "$lb service show 10" '10.0.0.10:8000/tcp 10.0.0.10:\*/udp'
+	offered "$lb service show 10.0.0.10:8" '8000/tcp'
+	offered "$lb service show " '10.0.0.10:8000/tcp 10.0.0.10:\*/udp \[fd00:10::10\]:53/udp'
+	offered "$lb service del \\[fd00:10" '10::10\]:53/udp'
+	offered "$lb service add 10" ''
+	offered "$lb backend drain 10.0.0.10:8000/tcp " '10.0.0.2 10.0.0.3:81'
+	offered "$lb flow flush [fd00:10::10]:53/udp " 'fd00:10::2 \[fd00:10::3\]:54'
+	offered "$lb stats " '10.0.0.10:8000/tcp 10.0.0.10:\*/udp \[fd00:10::10\]:53/udp interval zero'
+	offered "$lb doctor ve" 'veth6'
+	offered "$top/xdp-lb -n ${prefix}l" "${prefix}lb"
+}
+
+commands
+verdicts
+findings
+formatted
+words
+
+lab_up
+attach
+lb service add 10.0.0.10:8000/tcp
+lb service add '10.0.0.10:*/udp'
+lb service add '[fd00:10::10]:53/udp'
+lb backend add 10.0.0.10:8000/tcp 10.0.0.2
+lb backend add 10.0.0.10:8000/tcp 10.0.0.3:81
+lb backend add '[fd00:10::10]:53/udp' fd00:10::2
+lb backend add '[fd00:10::10]:53/udp' '[fd00:10::3]:54'
+running
