@@ -20,42 +20,45 @@ static __u64 pointer(const void *at)
 	return (unsigned long)at;
 }
 
+/* All bytes zero: an initializer of one member would leave the rest of a union as it is. */
+static const union bpf_attr no_attr;
+
 int map_open_id(__u32 id)
 {
-	union bpf_attr attr = { .map_id = id };
+	union bpf_attr attr = no_attr;
 
+	attr.map_id = id;
 	return call(BPF_MAP_GET_FD_BY_ID, &attr);
 }
 
 int map_open_pin(const char *path)
 {
-	union bpf_attr attr = { .pathname = pointer(path) };
+	union bpf_attr attr = no_attr;
 
+	attr.pathname = pointer(path);
 	return call(BPF_OBJ_GET, &attr);
 }
 
 int map_create_array(const char *name, __u32 value_size, __u32 entries, __u32 flags)
 {
-	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = sizeof(__u32),
-		.value_size = value_size,
-		.max_entries = entries,
-		.map_flags = flags,
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.map_type = BPF_MAP_TYPE_ARRAY;
+	attr.key_size = sizeof(__u32);
+	attr.value_size = value_size;
+	attr.max_entries = entries;
+	attr.map_flags = flags;
 	strncpy(attr.map_name, name, sizeof(attr.map_name) - 1);
 	return call(BPF_MAP_CREATE, &attr);
 }
 
 static int get_info(int object, void *info, __u32 size)
 {
-	union bpf_attr attr = {
-		.info.bpf_fd = object,
-		.info.info_len = size,
-		.info.info = pointer(info),
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.info.bpf_fd = object;
+	attr.info.info_len = size;
+	attr.info.info = pointer(info);
 	return call(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
 
@@ -67,58 +70,54 @@ int map_info(int map, struct bpf_map_info *info)
 
 int map_lookup(int map, const void *key, void *value)
 {
-	union bpf_attr attr = {
-		.map_fd = map,
-		.key = pointer(key),
-		.value = pointer(value),
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.map_fd = map;
+	attr.key = pointer(key);
+	attr.value = pointer(value);
 	return call(BPF_MAP_LOOKUP_ELEM, &attr);
 }
 
 int map_update(int map, const void *key, const void *value, __u64 flags)
 {
-	union bpf_attr attr = {
-		.map_fd = map,
-		.key = pointer(key),
-		.value = pointer(value),
-		.flags = flags,
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.map_fd = map;
+	attr.key = pointer(key);
+	attr.value = pointer(value);
+	attr.flags = flags;
 	return call(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
 int map_delete(int map, const void *key)
 {
-	union bpf_attr attr = {
-		.map_fd = map,
-		.key = pointer(key),
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.map_fd = map;
+	attr.key = pointer(key);
 	return call(BPF_MAP_DELETE_ELEM, &attr);
 }
 
 int map_next_key(int map, const void *key, void *next)
 {
-	union bpf_attr attr = {
-		.map_fd = map,
-		.key = pointer(key),
-		.next_key = pointer(next),
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.map_fd = map;
+	attr.key = pointer(key);
+	attr.next_key = pointer(next);
 	return call(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
 static int batch(enum bpf_cmd command, int map, const void *keys, const void *values, __u32 *count)
 {
-	union bpf_attr attr = {
-		.batch.map_fd = map,
-		.batch.keys = pointer(keys),
-		.batch.values = pointer(values),
-		.batch.count = *count,
-	};
-	int result = call(command, &attr);
+	union bpf_attr attr = no_attr;
+	int result;
 
+	attr.batch.map_fd = map;
+	attr.batch.keys = pointer(keys);
+	attr.batch.values = pointer(values);
+	attr.batch.count = *count;
+	result = call(command, &attr);
 	*count = attr.batch.count;
 	return result;
 }
@@ -142,16 +141,19 @@ void *map_memory(int map, size_t size)
 
 int program_open_id(__u32 id)
 {
-	union bpf_attr attr = { .prog_id = id };
+	union bpf_attr attr = no_attr;
 
+	attr.prog_id = id;
 	return call(BPF_PROG_GET_FD_BY_ID, &attr);
 }
 
 static int next_id(enum bpf_cmd command, __u32 *id)
 {
-	union bpf_attr attr = { .start_id = *id };
-	int result = call(command, &attr);
+	union bpf_attr attr = no_attr;
+	int result;
 
+	attr.start_id = *id;
+	result = call(command, &attr);
 	if (!result)
 		*id = attr.next_id;
 	return result;
@@ -183,24 +185,24 @@ int program_info(int program, struct bpf_prog_info *info, __u32 *map_ids, __u32 
 int program_test_run(int program, const void *in, __u32 in_size, void *out, __u32 out_size,
 		     const void *context, __u32 context_size)
 {
-	union bpf_attr attr = {
-		.test.prog_fd = program,
-		.test.data_in = pointer(in),
-		.test.data_size_in = in_size,
-		.test.data_out = pointer(out),
-		.test.data_size_out = out_size,
-		.test.ctx_in = pointer(context),
-		.test.ctx_size_in = context_size,
-		.test.repeat = 1,
-	};
+	union bpf_attr attr = no_attr;
 
+	attr.test.prog_fd = program;
+	attr.test.data_in = pointer(in);
+	attr.test.data_size_in = in_size;
+	attr.test.data_out = pointer(out);
+	attr.test.data_size_out = out_size;
+	attr.test.ctx_in = pointer(context);
+	attr.test.ctx_size_in = context_size;
+	attr.test.repeat = 1;
 	return call(BPF_PROG_TEST_RUN, &attr);
 }
 
 int link_open_id(__u32 id)
 {
-	union bpf_attr attr = { .link_id = id };
+	union bpf_attr attr = no_attr;
 
+	attr.link_id = id;
 	return call(BPF_LINK_GET_FD_BY_ID, &attr);
 }
 

@@ -37,8 +37,8 @@ help
 version'
 
 # The functions below share the variables of _xdp_lb: `words` are all before the current one, the
-# program and its options cut off and kept in `run`; `args` those behind the verb; `found` is what may
-# come.
+# program and its options cut off and kept in `run`; `args` those behind the verb; `found` is what
+# may come.
 
 # The running configuration; nothing if there is no balancer, or it may not be read.
 _xdp_lb_show() # [VIP]
@@ -128,7 +128,8 @@ _xdp_lb_offer_next() # WORD...
 		return
 	fi
 	[ "$place" -ge ${#places[@]} ] || _xdp_lb_offer_value "${places[place]}"
-	[ "$place" -lt ${#places[@]} ] && [ -z "${optional[place]}" ] || _xdp_lb_offer "${!keywords[@]}"
+	[ "$place" -lt ${#places[@]} ] && [ -z "${optional[place]}" ] ||
+		_xdp_lb_offer "${!keywords[@]}"
 }
 
 # What may come in the place of the current word.
@@ -157,8 +158,8 @@ _xdp_lb_offer_words()
 	done <<<"$_xdp_lb_commands"
 }
 
-# Moves the program and its options from `words` to `run`. Returns the last option if its argument is
-# the current word.
+# Moves the program and its options from `words` to `run`. `option` is the last one if the current
+# word is its argument.
 _xdp_lb_take_options()
 {
 	run=("${words[0]/#\~/$HOME}")
@@ -167,7 +168,8 @@ _xdp_lb_take_options()
 	while [[ ${words[0]-} == -* ]]; do
 		run+=("${words[0]}")
 		if [[ ${words[0]} =~ ^-j*([ndp])(.*)$ ]]; then
-			[ ${#words[@]} -gt 1 ] || [ -n "${BASH_REMATCH[2]}" ] || option=${BASH_REMATCH[1]}
+			[ ${#words[@]} -gt 1 ] || [ -n "${BASH_REMATCH[2]}" ] ||
+				option=${BASH_REMATCH[1]}
 			if [ -z "${BASH_REMATCH[2]}" ]; then
 				words=("${words[@]:1}")
 				[ ${#words[@]} = 0 ] || run+=("${words[0]}")
@@ -178,8 +180,8 @@ _xdp_lb_take_options()
 	done
 }
 
-# bash cuts words at colons, which ours have: so the line is cut here, at blanks, and of what is found
-# the part before the last colon is left out.
+# bash cuts words at colons, which ours have: so the line is cut here, at blanks, and of what is
+# found the part before the last colon is left out.
 _xdp_lb()
 {
 	local line=${COMP_LINE:0:COMP_POINT} raw current option netns='' word rest
@@ -204,7 +206,8 @@ _xdp_lb()
 		[[ $word == "$current"* ]] || continue
 		rest=$word
 		[[ $current != *:* || $COMP_WORDBREAKS != *:* ]] || rest=${word#"${current%:*}:"}
-		[[ $raw == [\"\']* ]] || rest=${rest//\*/\\*} rest=${rest//[/\\[} rest=${rest//]/\\]}
+		[[ $raw == [\"\']* ]] ||
+			rest=${rest//\*/\\*} rest=${rest//[/\\[} rest=${rest//]/\\]}
 		COMPREPLY+=("$rest")
 	done
 }

@@ -141,11 +141,11 @@ use_family() # 4 or 6
 
 each_family() # FUNCTION: runs it for IPv4 and IPv6, or what FAMILIES says
 {
-	local each
+	local this_family
 
-	for each in ${FAMILIES:-4 6}; do
-		use_family "$each"
-		echo "IPv$each"
+	for this_family in ${FAMILIES:-4 6}; do
+		use_family "$this_family"
+		echo "IPv$this_family"
 		"$@"
 	done
 }

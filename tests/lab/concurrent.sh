@@ -7,19 +7,19 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly SHELLS=8
-each=$(scaled 25 3)
+rounds=$(scaled 25 3)
 
 backends()
 {
 	lb -j service show "$vip:9000/tcp" | jq '.[0].backends | length'
 }
 
-# A shell's work: VERB for some backends of its own.
+# A shell's work: VERB for $rounds backends of its own.
 shell() # NUMBER VERB
 {
 	local i address failures=0
 
-	for ((i = 0; i < each; i++)); do
+	for ((i = 0; i < rounds; i++)); do
 		address=$net$(($1 + 2))$((i + 10))
 		[ "$family" = 6 ] || address=10.1.$1.$((i + 1))
 		lb backend "$2" "$vip:9000/tcp" "$address" "${@:3}" || failures=$((failures + 1))
@@ -98,7 +98,7 @@ concurrent()
 	requests=$!
 
 	all_shells add mac 02:00:00:00:00:01
-	equal "$(backends)" $((SHELLS * each)) "backends after all additions"
+	equal "$(backends)" $((SHELLS * rounds)) "backends after all additions"
 	consistent
 	all_shells set weight 50
 	all_shells del

@@ -6,7 +6,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PROCESSES=4
-each=$(scaled 12500 500)
+connections=$(scaled 12500 500)
 
 fifty_thousand()
 {
@@ -15,14 +15,14 @@ fifty_thousand()
 	add_addresses 16
 	service_up 7000/tcp
 	for ((i = 0; i < PROCESSES; i++)); do
-		spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 "$each" "$more" 16 >"$TMP/hold$i"
+		spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 "$connections" "$more" 16 >"$TMP/hold$i"
 		holders+=("$pid")
 	done
 	for ((i = 0; i < PROCESSES; i++)); do
 		await 60 grep -q open "$TMP/hold$i"
 	done
-	equal "$(lb -j flow count | jq .flows)" $((PROCESSES * each)) "flows"
-	note "$((PROCESSES * each)) connections are open"
+	equal "$(lb -j flow count | jq .flows)" $((PROCESSES * connections)) "flows"
+	note "$((PROCESSES * connections)) connections are open"
 
 	for i in "${holders[@]}"; do
 		kill -USR1 "$i"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck source-path=SCRIPTDIR disable=SC1090,SC2154 # the completion sets its variables
 # Neither man page nor completion lags behind: their commands, with all words, are those of `xdp-lb
 # help`; the man page's verdicts and findings are those of the sources. And what completion offers.
 . "$(dirname "$(realpath "$0")")/../lib.sh"
@@ -44,13 +45,12 @@ same() # GOT WANTED WHAT
 
 commands()
 {
-	local wanted
+	local helped
 
-	wanted=$(commands_of_help | normal_form)
-	note "$(wc -l <<<"$wanted") commands"
-	same "$(tags COMMANDS | normal_form)" "$wanted" "commands of the man page"
-	# shellcheck source=../../maps/xdp-lb.bash disable=SC2154
-	same "$(. "$COMPLETION" && normal_form <<<"$_xdp_lb_commands")" "$wanted" \
+	helped=$(commands_of_help | normal_form)
+	note "$(wc -l <<<"$helped") commands"
+	same "$(tags COMMANDS | normal_form)" "$helped" "commands of the man page"
+	same "$(. "$COMPLETION" && normal_form <<<"$_xdp_lb_commands")" "$helped" \
 		"commands of the completion"
 }
 
@@ -66,9 +66,11 @@ split_actions()
 
 verdicts()
 {
+	local line='^\tX\([A-Z_]+, ([A-Z]+), "([^"]+)"\).*'
+
 	same "$(tags VERDICTS | split_actions | sort)" \
-		"$(sed -En 's/^\tX\([A-Z_]+, ([A-Z]+), "([^"]+)"\).*/\L\1 \2/p' "$top/maps/xdp_lb.h" |
-			sort)" "verdicts of the man page"
+		"$(sed -En "s/$line/\L\1 \2/p" "$top/maps/xdp_lb.h" | sort)" \
+		"verdicts of the man page"
 }
 
 findings()
@@ -88,13 +90,12 @@ formatted()
 # What is offered for the last word of a line, on one line, sorted.
 offers() # LINE
 {
-	# shellcheck disable=SC2030,SC2031 # one line each
 	(
 		set +eu
 		. "$COMPLETION"
 		COMP_LINE=$1 COMP_POINT=${#1}
 		_xdp_lb
-		printf '%s\n' "${COMPREPLY[@]}" | sort | xargs -r -d '\n'
+		printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort -u | xargs -r -d "\n"
 	)
 }
 
@@ -129,8 +130,9 @@ running()
 	offered "$lb service del \\[fd00:10" '10::10\]:53/udp'
 	offered "$lb service add 10" ''
 	offered "$lb backend drain 10.0.0.10:8000/tcp " '10.0.0.2 10.0.0.3:81'
-	offered "$lb flow flush [fd00:10::10]:53/udp " 'fd00:10::2 \[fd00:10::3\]:54'
-	offered "$lb stats " '10.0.0.10:8000/tcp 10.0.0.10:\*/udp \[fd00:10::10\]:53/udp interval zero'
+	offered "$lb flow flush [fd00:10::10]:53/udp " '\[fd00:10::3\]:54 fd00:10::2'
+	offered "$lb stats " \
+		'10.0.0.10:8000/tcp 10.0.0.10:\*/udp \[fd00:10::10\]:53/udp interval zero'
 	offered "$lb doctor ve" 'veth6'
 	offered "$top/xdp-lb -n ${prefix}l" "${prefix}lb"
 }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cases from recorded traffic: cases/NAME.pcap, with the set-up in cases/NAME.conf; how to record
- * one is in README.md here. Packets to the balancer's MAC go in; one that follows from its MAC is
- * what must come out. Where none follows, the packet must not be sent, and must stay as it was.
+ * Cases from recorded traffic: cases/NAME.pcap, with the set-up in cases/NAME.conf; record.sh makes
+ * both. Frames to the MAC that the first one is for go in. What is sent must be what the recording has
+ * from that MAC, byte for byte and in that order; what is not sent must stay as it was.
  */
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,6 +15,8 @@
 #include "cases.h"
 
 #define MAC_LENGTH 6
+#define MIN_FRAME 14
+#define MAX_RECORDED 1000 /* frames */
 #define PCAP_MAGIC 0xa1b2c3d4 /* microseconds */
 #define PCAP_MAGIC_NS 0xa1b23c4d
 #define LINK_ETHERNET 1
@@ -32,12 +31,15 @@ struct pcap_record {
 	uint32_t seconds, fraction, length, length_on_wire;
 };
 
+struct recorded {
+	uint8_t *bytes;
+	size_t length;
+};
+
 struct recording {
-	FILE *file;
-	uint8_t own_mac[MAC_LENGTH];
-	uint8_t frame[MAX_FRAME]; /* the next one */
-	size_t length; /* 0: there is none */
-	int number;
+	struct recorded frame[MAX_RECORDED];
+	int count;
+	int next_out; /* the next frame that must come out, or count */
 };
 
 /* Set-up */
@@ -152,77 +154,97 @@ static void set_up(const char *path)
 
 /* Recordings */
 
-static void read_frame(struct recording *recording)
+/* Whether it came from the balancer: its MAC is the destination of the first frame. */
+static bool is_output(const struct recording *recording, int number)
 {
+	return !memcmp(recording->frame[number].bytes + MAC_LENGTH, recording->frame[0].bytes,
+		       MAC_LENGTH);
+}
+
+static bool is_input(const struct recording *recording, int number)
+{
+	return !memcmp(recording->frame[number].bytes, recording->frame[0].bytes, MAC_LENGTH);
+}
+
+static bool read_frame(struct recording *recording, FILE *file)
+{
+	struct recorded *frame = &recording->frame[recording->count];
 	struct pcap_record record;
 
-	recording->length = 0;
-	if (fread(&record, sizeof(record), 1, recording->file) != 1)
-		return;
-	if (record.length > sizeof(recording->frame) || record.length < 14 ||
-	    fread(recording->frame, record.length, 1, recording->file) != 1)
-		return;
-	recording->length = record.length;
-	recording->number++;
+	if (recording->count == MAX_RECORDED || fread(&record, sizeof(record), 1, file) != 1 ||
+	    record.length > MAX_FRAME || record.length < MIN_FRAME)
+		return false;
+	frame->length = record.length;
+	frame->bytes = malloc(record.length);
+	if (!frame->bytes)
+		broken("memory");
+	if (fread(frame->bytes, record.length, 1, file) != 1) {
+		free(frame->bytes);
+		return false;
+	}
+	recording->count++;
+	return true;
 }
 
-static bool is_output(const struct recording *recording)
+static void read_recording(struct recording *recording, const char *path)
 {
-	return !memcmp(recording->frame + MAC_LENGTH, recording->own_mac, MAC_LENGTH);
-}
-
-static bool open_recording(struct recording *recording, const char *path)
-{
+	FILE *file = fopen(path, "r");
 	struct pcap_header header;
 
-	memset(recording, 0, sizeof(*recording));
-	recording->file = fopen(path, "r");
-	if (!recording->file)
+	if (!file)
 		broken("open %s", path);
-	check(fread(&header, sizeof(header), 1, recording->file) == 1 &&
+	recording->count = 0;
+	check(fread(&header, sizeof(header), 1, file) == 1 &&
 	      (header.magic == PCAP_MAGIC || header.magic == PCAP_MAGIC_NS) &&
 	      header.link == LINK_ETHERNET, "not a pcap file of Ethernet, in this byte order");
-	if (!passed_so_far())
-		return false;
-	read_frame(recording);
-	memcpy(recording->own_mac, recording->frame, MAC_LENGTH);
-	check(recording->length, "no packet in it");
-	return passed_so_far();
+	while (passed_so_far() && read_frame(recording, file))
+		;
+	check(recording->count, "no packet in it");
+	fclose(file);
 }
 
-/* Takes the next packet in, and the one after it if that is what must come out. */
-static void play_frame(struct recording *recording)
+static void find_next_out(struct recording *recording)
 {
-	static struct outcome outcome;
-	static uint8_t in[MAX_FRAME];
-	size_t length = recording->length;
-	int number = recording->number;
-	bool sent;
+	while (recording->next_out < recording->count &&
+	       !is_output(recording, recording->next_out))
+		recording->next_out++;
+}
 
-	memcpy(in, recording->frame, length);
-	run_packet(in, length, &outcome);
-	sent = outcome.action == XDP_TX || outcome.action == XDP_REDIRECT;
-	read_frame(recording);
-	if (!recording->length || !is_output(recording)) {
-		check(!sent, "packet %d was sent, and is not in the recording", number);
-		check(outcome.length == length && !memcmp(outcome.frame, in, length),
-		      "packet %d was changed", number);
+/* What is sent must be what the recording has next; what is not must stay as it was. */
+static void play_frame(struct recording *recording, int number)
+{
+	const struct recorded *in = &recording->frame[number], *out;
+	static struct outcome outcome;
+
+	run_packet(in->bytes, in->length, &outcome);
+	if (outcome.action != XDP_TX && outcome.action != XDP_REDIRECT) {
+		check_bytes(outcome.frame, outcome.length, in->bytes, in->length);
 		return;
 	}
-	check(sent, "packet %d was not sent (action %d)", number, outcome.action);
-	check_bytes(outcome.frame, outcome.length, recording->frame, recording->length);
-	check(passed_so_far(), "packet %d", number);
-	read_frame(recording);
+	find_next_out(recording);
+	check(recording->next_out < recording->count, "frame %d is sent, more than recorded",
+	      number + 1);
+	if (!passed_so_far())
+		return;
+	out = &recording->frame[recording->next_out++];
+	check_bytes(outcome.frame, outcome.length, out->bytes, out->length);
+	check(passed_so_far(), "frame %d in, %d out", number + 1, recording->next_out);
 }
 
 static void play(const char *path)
 {
-	struct recording recording;
+	static struct recording recording;
 
-	if (open_recording(&recording, path))
-		while (recording.length && passed_so_far())
-			play_frame(&recording);
-	fclose(recording.file);
+	recording.next_out = 0;
+	read_recording(&recording, path);
+	for (int i = 0; i < recording.count && passed_so_far(); i++)
+		if (is_input(&recording, i))
+			play_frame(&recording, i);
+	find_next_out(&recording);
+	check(recording.next_out >= recording.count, "frame %d was not sent",
+	      recording.next_out + 1);
+	while (recording.count)
+		free(recording.frame[--recording.count].bytes);
 }
 
 /* All there are */

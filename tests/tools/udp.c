@@ -2,14 +2,16 @@
 /*
  * UDP requests and answers.
  *
- *   udp serve PORT
+ *   udp serve PORT [NAME]
  *       echoes, on both families; an answer to an IPv4 datagram that begins with 'n' has no
- *       checksum.
+ *       checksum. With NAME that is the answer instead.
  *   udp ask ADDRESS PORT checksum|none SIZE...
  *       sends a datagram of each size, from one port, and fails if its echo does not come back
  *       equal. With `none` neither it nor the answer has a checksum (IPv4).
  *   udp hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT
  *       the same from SOURCES consecutive addresses, all from SOURCE_PORT, all at the same time.
+ *   udp names ADDRESS PORT COUNT
+ *       for each line of input, prints who answers on each of COUNT sockets, and "end".
  */
 #define _GNU_SOURCE /* struct in6_pktinfo */
 #include <errno.h>
@@ -46,7 +48,7 @@ static void answer(int fd, struct msghdr *message, ssize_t length)
 	sendmsg(fd, message, 0);
 }
 
-static _Noreturn void serve(int port)
+static _Noreturn void serve(int port, const char *name)
 {
 	struct sockaddr_in6 peer, any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0), no = 0, yes = 1;
@@ -72,6 +74,8 @@ static _Noreturn void serve(int port)
 		if (length < 0)
 			continue;
 		set_checksum(fd, length == 0 || buffer[0] != 'n');
+		if (name)
+			data.iov_base = (char *)name, length = strlen(name);
 		answer(fd, &message, length);
 	}
 }
@@ -161,18 +165,57 @@ static int hold(const union address *target, const union address *source, int so
 	return 0;
 }
 
+/* The name of the server that answers on this socket; "-" if none does. */
+static const char *hear_name(int fd)
+{
+	static char name[64];
+
+	for (int tries = 0; tries < TRIES; tries++) {
+		ssize_t length;
+
+		send_message(fd, 1, 0, 'c');
+		length = recv(fd, name, sizeof(name) - 1, 0);
+		if (length < 0)
+			continue;
+		name[length] = 0;
+		return name;
+	}
+	return "-";
+}
+
+static int names(const union address *target, int count)
+{
+	int fds[MAX_SOURCES];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 0; i < count && i < MAX_SOURCES; i++)
+		fds[i] = open_socket(target, NULL);
+	for (int byte = getchar(); byte != EOF; byte = getchar()) {
+		if (byte != '\n')
+			continue;
+		for (int i = 0; i < count; i++)
+			puts(hear_name(fds[i]));
+		puts("end");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	union address target;
 
-	if (argc == 3 && strcmp(argv[1], "serve") == 0)
-		serve(atoi(argv[2]));
-	if (argc < 6) {
-		fprintf(stderr, "usage: udp serve PORT | ask ADDRESS PORT checksum|none SIZE... | "
-				"hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT\n");
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "serve") == 0)
+		serve(atoi(argv[2]), argv[3]);
+	if (argc < 5 || (argc == 5 && strcmp(argv[1], "names"))) {
+		fprintf(stderr, "usage: udp serve PORT [NAME] | ask ADDRESS PORT checksum|none "
+				"SIZE... | "
+				"hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT | names ADDRESS PORT "
+				"COUNT\n");
 		return 2;
 	}
 	target = parse_address(argv[2], atoi(argv[3]));
+	if (argc == 5)
+		return names(&target, atoi(argv[4]));
 	if (strcmp(argv[1], "hold") == 0 && argc == 7) {
 		union address source = parse_address(argv[4], atoi(argv[6]));
 
