@@ -4,6 +4,9 @@
  * both. Frames to the MAC that the first one is for go in. What is sent must be what the recording has
  * from that MAC, byte for byte and in that order; what is not sent must stay as it was.
  */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <stdio.h>
