@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For a backend of a service in mode ipip that has no tunnel device: takes packets out of the tunnel
- * (IPv4 or IPv6 in IPv4 or IPv6; VLAN tags stay) and passes them to the host's stack. All else passes
- * as it came, and so does what has an outer header that is not as the balancer writes it: fragments,
- * options, extension headers, lengths or a checksum that are wrong.
+ * For a backend of a service in mode ipip that has no tunnel device: takes packets out of the
+ * tunnel (IPv4 or IPv6 in IPv4 or IPv6; VLAN tags stay) and passes them to the host's stack. All
+ * else passes as it came, and so does what has an outer header that is not as the balancer writes
+ * it: fragments, options, extension headers, lengths or a checksum that are wrong.
  *
  * What it takes out looks as if its inner source had sent it. So only the balancers may be able to
- * send this host tunnelled packets (IP protocols 4 and 41): whoever else can may speak in any name,
- * and past any filter that goes by addresses. A router on the way has to see to that. Nor is it asked
- * whom the outer packet is for: a host that forwards the tunnels of others is no place for this.
+ * send this host tunnelled packets (IP protocols 4 and 41): whoever else can, speaks in any name,
+ * and past any filter that goes by addresses. A router on the way has to see to that. Nor is it
+ * asked whom the outer packet is for: a host that forwards tunnels of others is no place for this.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -54,7 +54,7 @@ static __always_inline __u32 fold_sum(__u32 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* Steps over Ethernet header and VLAN tags. Returns the EtherType behind them; 0: not for this host. */
+/* Steps over Ethernet header and VLAN tags. Returns the EtherType behind; 0: not for this host. */
 static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct tunnel *tunnel)
 {
 	struct ethhdr *eth = frame_at(ctx, 0, sizeof(*eth));
@@ -114,7 +114,7 @@ static __always_inline bool parse_outer_ipv6(struct xdp_md *ctx, struct tunnel *
 	return tunnel->room <= length - tunnel->inner;
 }
 
-/* Whether the inner packet is of the family that it should be, and the outer one has room for it. */
+/* Whether the inner packet is of the family that it should be, and has room in the outer one. */
 static __always_inline bool has_inner(struct xdp_md *ctx, const struct tunnel *tunnel)
 {
 	struct iphdr *ip4 = frame_at(ctx, tunnel->inner, sizeof(*ip4));
@@ -128,8 +128,8 @@ static __always_inline bool has_inner(struct xdp_md *ctx, const struct tunnel *t
 }
 
 /*
- * Congestion that was met in the tunnel is the inner packet's (RFC 6040, section 4.2). Returns false if
- * that cannot carry the mark: then it must be dropped.
+ * Congestion that was met in the tunnel is the inner packet's (RFC 6040, section 4.2). Returns
+ * false if that cannot carry the mark: then it must be dropped.
  */
 static __always_inline bool hand_congestion_on(struct xdp_md *ctx, const struct tunnel *tunnel)
 {
@@ -150,8 +150,8 @@ static __always_inline bool hand_congestion_on(struct xdp_md *ctx, const struct 
 }
 
 /*
- * Moves the L2 headers up to the inner packet and drops what is before them. They move from their end
- * to their start, as they may overlap with what they were.
+ * Moves the L2 headers up to the inner packet and drops what is before them. They move from their
+ * end to their start, as they may overlap with what they were.
  */
 static __always_inline bool drop_outer(struct xdp_md *ctx, const struct tunnel *tunnel)
 {

@@ -50,8 +50,8 @@ static enum status check_real(const struct conf_service *service, const struct e
 			    name.s, is_ipv4(&service->vip.address) ? '4' : '6',
 			    mode_name(service->mode));
 	if (service->mode != MODE_NAT && real->port)
-		return fail(WRONG, "'%s': in mode %s the port cannot differ, so none is given", name.s,
-			    mode_name(service->mode));
+		return fail(WRONG, "'%s': in mode %s the port cannot differ, so none is given",
+			    name.s, mode_name(service->mode));
 	return DONE;
 }
 

@@ -15,8 +15,7 @@ static enum status say_dead(struct balancer *balancer, const struct conf_service
 
 	if (service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
 	    is_local(balancer, &service->vip.address))
-		hint = "; it may drop ARP that comes from the VIP: set accept_local=1 there, or give "
-		       "its mac";
+		hint = "; it may take ARP from the VIP for forged: accept_local=1 there, or its mac";
 	return fail(FAILED, "'%s': %s%s", text_of_real(&backend->real).s, why, hint);
 }
 
@@ -40,8 +39,8 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 	if (!change->is_lenient)
 		return say_dead(balancer, service, backend, why);
 	if (!way->is_said)
-		warn("'%s': %s; %s", text_of_address(&way->to).s, why,
-		     is_resolved(&backend->hop) ? "kept as it was" : "kept out until xdp-lb refresh");
+		warn("'%s': %s; kept %s", text_of_address(&way->to).s, why,
+		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");
 	way->is_said = true;
 	return DONE;
 }

@@ -13,8 +13,6 @@
 #include "commit.h"
 #include "counters.h"
 
-#define MUCH_GARBAGE 8 /* old tables that are thrown out at once; fewer are by later changes */
-
 struct commit {
 	struct balancer *balancer;
 	const struct conf *running;
@@ -22,7 +20,6 @@ struct commit {
 	struct used used;
 	struct new_table *tables;
 	unsigned int count; /* of these */
-	unsigned int deleted; /* services */
 };
 
 static bool is_changed(const struct commit *commit, const struct conf_service *service)
@@ -43,8 +40,9 @@ static void set_generations(struct commit *commit)
 			struct conf_backend *backend = &service->backends[j];
 			const struct conf_backend *before = backend_find(running, &backend->real);
 
-			if (before && (running->mode != service->mode ||
-				       (backend->state == STATE_DOWN && before->state != STATE_DOWN)))
+			if (before &&
+			    (running->mode != service->mode ||
+			     (backend->state == STATE_DOWN && before->state != STATE_DOWN)))
 				backend->generation = before->generation + 1;
 		}
 	}
@@ -62,6 +60,7 @@ static void service_key(const struct conf_service *service, struct service_key *
 static int delete_services(struct commit *commit)
 {
 	struct service_key key;
+	bool is_any = false;
 
 	for (unsigned int i = 0; i < commit->running->count; i++) {
 		const struct conf_service *service = &commit->running->services[i];
@@ -74,9 +73,9 @@ static int delete_services(struct commit *commit)
 		result = map_delete(commit->balancer->map[MAP_SERVICES], &key);
 		if (result && result != -ENOENT)
 			return result;
-		commit->deleted++;
+		is_any = true;
 	}
-	if (commit->deleted) {
+	if (is_any) {
 		struct used used;
 
 		mark_used(&used, commit->running, commit->wanted);
@@ -135,6 +134,7 @@ static __u32 take_table(struct used *used)
 static int make_tables(struct commit *commit)
 {
 	commit->tables = calloc(commit->wanted->count + 1, sizeof(*commit->tables));
+	commit->count = 0;
 	if (!commit->tables)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < commit->wanted->count; i++) {
@@ -185,8 +185,7 @@ static int write_service(struct balancer *balancer, const struct conf_service *s
 	stop_caching(balancer);
 	service_key(service, &key);
 	result = write_vip(balancer, service);
-	return result ? result :
-			map_update(balancer->map[MAP_SERVICES], &key, &entry, BPF_ANY);
+	return result ? result : map_update(balancer->map[MAP_SERVICES], &key, &entry, BPF_ANY);
 }
 
 /* Puts the new tables in place and commits their services. */
@@ -211,10 +210,7 @@ static int write_denies(struct commit *commit)
 	int result = gone && added && values ? 0 : -ENOMEM;
 
 	while (!result && (i < running->deny_count || j < wanted->deny_count)) {
-		int order = i == running->deny_count ? 1 :
-			    j == wanted->deny_count  ? -1 :
-						       compare_denies(&running->denies[i].key,
-								      &wanted->denies[j].key);
+		int order = compare_listed(running, i, wanted, j);
 
 		if (order < 0) {
 			gone[deletions++] = running->denies[i].key;
@@ -270,8 +266,6 @@ static int execute(struct commit *commit)
  * of the old and of the new, and throws out old tables if there are many. */
 static void clean_up(struct commit *commit, bool failed)
 {
-	struct used before;
-
 	for (unsigned int i = 0; i < commit->count; i++)
 		close(commit->tables[i].map);
 	free(commit->tables);
@@ -284,12 +278,10 @@ static void clean_up(struct commit *commit, bool failed)
 		}
 		return;
 	}
-	before = commit->used;
 	mark_used(&commit->used, commit->wanted, NULL);
 	repair(commit->balancer, commit->wanted, &commit->used);
 	resume_caching(commit->balancer);
-	if (commit->count + commit->deleted > MUCH_GARBAGE)
-		drop_tables(commit->balancer, &before, &commit->used);
+	drop_tables(commit->balancer, commit->running->has_table, &commit->used);
 }
 
 static int plan(struct commit *commit)

@@ -41,7 +41,7 @@ int make_table(struct balancer *balancer, const struct conf_service *running,
 int plan_table(const struct conf_service *running, struct conf_service *wanted);
 /* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
 int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
-/* Throws out the tables that `before` used and `now` does not. */
-void drop_tables(struct balancer *balancer, const struct used *before, const struct used *now);
+/* Throws out the tables that are there, by number, and not used, if there are many. */
+void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used);
 
 #endif

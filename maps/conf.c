@@ -26,6 +26,7 @@ void conf_free(struct conf *conf)
 		free_service(&conf->services[i]);
 	free(conf->services);
 	free(conf->denies);
+	free(conf->has_table);
 	conf_init(conf);
 }
 
@@ -52,6 +53,7 @@ static bool copy_service(struct conf_service *to, const struct conf_service *fro
 bool conf_copy(struct conf *to, const struct conf *from)
 {
 	*to = *from;
+	to->has_table = NULL;
 	to->count = 0;
 	to->room = from->count;
 	to->deny_room = from->deny_count;
@@ -171,8 +173,8 @@ void conf_remove(struct conf *conf, struct conf_service *service)
 struct conf_backend *backend_find(const struct conf_service *service, const struct endpoint *real)
 {
 	bool found;
-	unsigned int at = position_of(service->backends, service->count,
-				      sizeof(*service->backends), real, &found);
+	unsigned int at = position_of(service->backends, service->count, sizeof(*service->backends),
+				      real, &found);
 
 	return found ? &service->backends[at] : NULL;
 }
@@ -237,6 +239,15 @@ int compare_denies(const struct deny_key *a, const struct deny_key *b)
 	int order = memcmp(&a->prefix, &b->prefix, sizeof(a->prefix));
 
 	return order ? order : (int)a->length - (int)b->length;
+}
+
+int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, unsigned int j)
+{
+	if (i == a->deny_count)
+		return 1;
+	if (j == b->deny_count)
+		return -1;
+	return compare_denies(&a->denies[i].key, &b->denies[j].key);
 }
 
 static int compare_lines(const void *a, const void *b)

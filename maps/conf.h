@@ -61,6 +61,7 @@ struct conf {
 	bool has_denies; /* `denies` was loaded, or comes from a file */
 	struct conf_deny *denies; /* sorted */
 	unsigned int deny_count, deny_room;
+	bool *has_table; /* as loaded, by number: a table is there, be it used or not */
 };
 
 void conf_init(struct conf *conf);
@@ -86,6 +87,8 @@ bool is_resolved(const struct hop *hop);
 bool conf_deny(struct conf *conf, const struct deny_key *key, unsigned int line);
 void conf_sort_denies(struct conf *conf);
 int compare_denies(const struct deny_key *a, const struct deny_key *b);
+/* The same for two lists that are walked together, where each may be at its end. */
+int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, unsigned int j);
 
 /* Makes `wanted` run. With `dry` it only finds out what would move. */
 enum status conf_commit(struct balancer *balancer, const struct conf *running, struct conf *wanted,

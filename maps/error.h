@@ -11,8 +11,7 @@ enum status {
 
 /* Prints the line "xdp-lb: ..." and returns `status`. Control characters are printed as \xNN, so
  * that any word can be named. */
-enum status fail(enum status status, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for what is worth saying and no error. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

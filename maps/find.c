@@ -393,8 +393,7 @@ enum status open_balancer(const struct selection *selection, struct balancer *ba
 		status = open_only_one(balancer);
 	else if (!open_pins(selection->pins, balancer))
 		status = fail(FAILED, "'%.100s': no maps of a balancer are pinned there%s",
-			      selection->pins,
-			      geteuid() ? " (xdp-lb must be run as root)" : "");
+			      selection->pins, geteuid() ? " (xdp-lb must be run as root)" : "");
 	if (!status)
 		status = check_layout(balancer);
 	if (!status)

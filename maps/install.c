@@ -12,6 +12,7 @@
 #include "table.h"
 
 #define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
+#define MUCH_GARBAGE 8 /* old tables that are thrown out; fewer wait for their numbers to be used */
 
 /* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */
 static void list_claims(const struct conf_service *service, struct claim *claims, __u16 *numbers)
@@ -118,7 +119,7 @@ int make_table(struct balancer *balancer, const struct conf_service *running,
 	if (map < 0)
 		return map;
 	slots = map_memory(map, size);
-	result = slots ? fill_owners(wanted, slots) : -errno;
+	result = slots ? fill_owners(wanted, slots) : -ENOMEM;
 	if (!result) {
 		fill_members(wanted, (struct member *)(slots + wanted->slots));
 		if (needs_transitions(balancer, running, wanted))
@@ -178,19 +179,27 @@ int put_tables(struct balancer *balancer, const struct new_table *tables, unsign
 	return result;
 }
 
-void drop_tables(struct balancer *balancer, const struct used *before, const struct used *now)
+static void drop_listed(struct balancer *balancer, struct update *update)
 {
-	struct update *update = calloc(1, sizeof(*update));
 	int map = map_create_array("xlb_no_table", sizeof(struct slot), 1, TABLE_FLAGS);
 
-	if (update && map >= 0) {
-		for (__u32 number = 1; number < MAX_TABLES; number++) {
-			if (before->table[number] && !now->table[number])
-				add_entry(update, number, map);
-		}
-		write_update(balancer, update);
+	if (map < 0)
+		return;
+	for (__u32 i = 0; i < update->count; i++)
+		update->map[i] = map;
+	write_update(balancer, update);
+	close(map);
+}
+
+void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used)
+{
+	struct update *update = calloc(1, sizeof(*update));
+
+	for (__u32 number = 1; number < MAX_TABLES && update; number++) {
+		if (has_table[number] && !used->table[number])
+			add_entry(update, number, -1);
 	}
-	if (map >= 0)
-		close(map);
+	if (update && update->count > MUCH_GARBAGE)
+		drop_listed(balancer, update);
 	free(update);
 }

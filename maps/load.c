@@ -31,7 +31,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
  * The ids of the balancer's tables, told by their names: a look into xlb_tables waits for a grace
  * period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
  */
-static void list_tables(const struct balancer *balancer, __u32 *tables)
+static void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
 {
 	unsigned int owner, number;
 	struct bpf_map_info info;
@@ -45,8 +45,10 @@ static void list_tables(const struct balancer *balancer, __u32 *tables)
 			continue;
 		if (!map_info(map, &info) &&
 		    sscanf(info.name, "xt%x_%x%c", &owner, &number, &end) == 2 &&
-		    owner == balancer->id && number < MAX_TABLES)
+		    owner == balancer->id && number < MAX_TABLES) {
 			tables[number] = id;
+			has_table[number] = true;
+		}
 		close(map);
 	}
 }
@@ -241,9 +243,10 @@ enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_de
 	conf->tcp_timeout = value_or(config->tcp_timeout, DEFAULT_TCP_TIMEOUT);
 	conf->fin_timeout = value_or(config->fin_timeout, DEFAULT_FIN_TIMEOUT);
 	conf->udp_timeout = value_or(config->udp_timeout, DEFAULT_UDP_TIMEOUT);
-	if (vips && tables) {
+	conf->has_table = calloc(MAX_TABLES, sizeof(*conf->has_table));
+	if (vips && tables && conf->has_table) {
 		load_vips(balancer, vips);
-		list_tables(balancer, tables);
+		list_tables(balancer, tables, conf->has_table);
 		result = load_services(balancer, conf, vips, tables);
 	}
 	if (!result && with_denies)

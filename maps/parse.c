@@ -104,7 +104,8 @@ static bool split_endpoint(char *text, struct address *address, char **port)
 }
 
 /* An endpoint with or without port. `any` is what may stand for port 0, or NULL. */
-static bool is_endpoint(const char *word, const char *any, struct endpoint *endpoint, bool *has_port)
+static bool is_endpoint(const char *word, const char *any, struct endpoint *endpoint,
+			bool *has_port)
 {
 	char text[MAX_WORD];
 	char *port;
@@ -144,7 +145,8 @@ bool parse_vip(const char *word, struct endpoint *vip)
 	if (strlen(word) >= sizeof(text))
 		return wrong(word, expected);
 	strcpy(text, word);
-	if (!split_protocol(text, &protocol) || !is_endpoint(text, "*", vip, &has_port) || !has_port)
+	if (!split_protocol(text, &protocol) || !is_endpoint(text, "*", vip, &has_port) ||
+	    !has_port)
 		return wrong(word, expected);
 	vip->protocol = protocol;
 	return true;
@@ -152,10 +154,10 @@ bool parse_vip(const char *word, struct endpoint *vip)
 
 bool parse_real(const char *word, struct endpoint *real)
 {
+	static const char expected[] = "a backend as 10.0.0.2, 10.0.0.2:80 or [fd00::2]:80";
 	bool has_port;
 
-	return is_endpoint(word, NULL, real, &has_port) ||
-	       wrong(word, "a backend as 10.0.0.2, 10.0.0.2:80, fd00::2 or [fd00::2]:80");
+	return is_endpoint(word, NULL, real, &has_port) || wrong(word, expected);
 }
 
 bool parse_client(const char *word, struct endpoint *client)
@@ -193,7 +195,7 @@ static bool covers_ipv4(const struct deny_key *key)
 
 bool parse_prefix(const char *word, struct deny_key *key)
 {
-	static const char expected[] = "a prefix as 192.0.2.0/24 or 2001:db8::/32, no bit behind it,";
+	static const char expected[] = "a prefix (no bit behind it) as 192.0.2.0/24 or fd00::/8";
 	char text[MAX_WORD];
 	bool ipv4;
 	char *slash;

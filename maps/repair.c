@@ -42,8 +42,7 @@ static unsigned int take_number(bool *is_used, unsigned int last)
 }
 
 /* Services of one address have one VIP number; they are neighbours, as they are sorted. */
-static void assign_vip(struct conf *wanted, unsigned int first, unsigned int end,
-		       struct used *used)
+static void assign_vip(struct conf *wanted, unsigned int first, unsigned int end, struct used *used)
 {
 	__u16 number = 0;
 
@@ -170,7 +169,8 @@ static void free_records(struct balancer *balancer, const struct used *used)
 	for (unsigned int i = 1; i <= MAX_BACKENDS; i++) {
 		struct backend *record = &balancer->backends[i];
 
-		if (!used->backend[i] && (record->service || !same_address(&record->address, &zero)))
+		if (!used->backend[i] &&
+		    (record->service || !same_address(&record->address, &zero)))
 			free_record(record);
 	}
 }

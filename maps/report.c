@@ -53,8 +53,7 @@ static void say_changed_backend(const struct conf_service *service,
 	if (before->weight != now->weight)
 		say("%s weight %u", line_of_verb("set", service, now).s, now->weight);
 	if (mac_differs || (now->mac_given && !before->mac_given))
-		say("%s mac %s", line_of_verb("set", service, now).s,
-		    text_of_mac(now->hop.mac).s);
+		say("%s mac %s", line_of_verb("set", service, now).s, text_of_mac(now->hop.mac).s);
 	else if (before->mac_given && !now->mac_given)
 		say("# %s: its mac is resolved, no more given", text_of_real(&now->real).s);
 	if (before->state != now->state)
@@ -79,8 +78,8 @@ static void say_changed_backends(const struct conf_service *before, const struct
 
 static void say_changed_service(const struct conf_service *before, const struct conf_service *now)
 {
-	if (before->mode != now->mode || before->hash != now->hash ||
-	    before->slots != now->slots || before->settle != now->settle)
+	if (before->mode != now->mode || before->hash != now->hash || before->slots != now->slots ||
+	    before->settle != now->settle)
 		say("# %s: now as by %s", text_of_vip(&now->vip).s, line_of_service(now).s);
 	say_changed_backends(before, now);
 	if (has_limit(before) && !has_limit(now))
@@ -114,10 +113,7 @@ static void say_denies(const struct conf *running, const struct conf *wanted)
 	unsigned int i = 0, j = 0;
 
 	while (i < running->deny_count || j < wanted->deny_count) {
-		int order = i == running->deny_count ? 1 :
-			    j == wanted->deny_count  ? -1 :
-						       compare_denies(&running->denies[i].key,
-								      &wanted->denies[j].key);
+		int order = compare_listed(running, i, wanted, j);
 
 		if (order < 0)
 			say("%s", line_of_deny("del", &running->denies[i].key).s);

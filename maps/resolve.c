@@ -210,11 +210,14 @@ bool is_dead_way(const struct way *way, const char **why)
 {
 	if (!way->needs_mac)
 		return false;
-	*why = way->type != RTN_UNICAST ? "no route to it" :
-	       !way->is_ethernet	? "its route leaves by a device that is not Ethernet" :
-	       memcmp(&way->to, &way->next, sizeof(way->to)) ?
-					  "the gateway to it does not answer" :
-					  "it does not answer";
+	if (way->type != RTN_UNICAST)
+		*why = "no route to it";
+	else if (!way->is_ethernet)
+		*why = "its route leaves by a device that is not Ethernet";
+	else if (!same_address(&way->to, &way->next))
+		*why = "the gateway to it does not answer";
+	else
+		*why = "it does not answer";
 	return !is_resolved(&way->hop);
 }
 

@@ -280,8 +280,7 @@ bool transition_is_over(const struct slot *slot, __u32 now, __u32 limit)
 }
 
 /* The former owner that a slot is to have: see begin_transitions. */
-static void follow(struct slot *after, const struct slot *before,
-		   const struct aftermath *aftermath)
+static void follow(struct slot *after, const struct slot *before, const struct aftermath *aftermath)
 {
 	bool owner_lives = before->owner && aftermath->is_live[before->owner];
 	bool is_moved = after->owner != before->owner;

@@ -88,8 +88,7 @@ static struct text time_of_day(__u64 time)
 
 	localtime_r(&seconds, &parts);
 	length = strftime(text.s, sizeof(text.s), "%H:%M:%S", &parts);
-	snprintf(text.s + length, sizeof(text.s) - length, ".%06llu",
-		 time % 1000000000ULL / 1000);
+	snprintf(text.s + length, sizeof(text.s) - length, ".%06llu", time % 1000000000ULL / 1000);
 	return text;
 }
 

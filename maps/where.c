@@ -159,7 +159,7 @@ static enum status dry_run(const struct stage *stage, const struct request *requ
 		return fail(FAILED, "cannot run the balancer's program: %s", strerror(-result));
 	memcpy(decision, out, sizeof(*decision));
 	if (decision->verdict == UNANSWERED)
-		return fail(FAILED, "the program on the device did not decide: is it the balancer's?");
+		return fail(FAILED, "the program on the device is not the balancer's: no answer");
 	return DONE;
 }
 

@@ -1,21 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# backend.sh [-n NETNS] [apply|undo] MODE VIP DEV [OPTION]...: what a backend must set for a service of
-# MODE (nat, dsr, ipip) at VIP, DEV being its device towards the balancer. Prints it; `apply` does it
-# (and what it did before for this VIP, it undoes first); `undo` puts all back as it was. Options:
+# backend.sh [-n NETNS] [apply|undo] MODE VIP DEV [OPTION]...: what a backend must set for a
+# service of MODE (nat, dsr, ipip) at VIP, DEV being its device towards the balancer. Prints it;
+# `apply` does it (and undoes first what it did before for this VIP); `undo` puts all back as it was.
 #
-#    via ROUTER           answers leave by ROUTER; nat: ROUTER is the balancer, where VIP is not on-link
-#    outer ipv4|ipv6      ipip: the family of the tunnel, that of the backend's address; or VIP's
-#    tunnel kernel|xdp    ipip: taken out by the kernel's device or by decap.bpf.o on DEV; or kernel's
-#                         if there is one
+#    via ROUTER           answers leave by ROUTER; in mode nat: ROUTER is the balancer, VIP off-link
+#    outer ipv4|ipv6      ipip: the family of the tunnel and of the backend's address; default: of VIP
+#    tunnel kernel|xdp    ipip: taken out by the kernel's device, or by decap.bpf.o on DEV; default:
+#                         the kernel's if it has one
 #    mtu N                ipip: the MTU of the way from the balancer, if it is less than DEV's
-#    accept-local         the balancer sends ARP from VIP, as it does if VIP is DEV's only address there
+#    accept-local         the balancer sends ARP from VIP, for want of another address there
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 readonly WORDS="$program [-n NETNS] [apply|undo] nat|dsr|ipip VIP DEV [via ROUTER]
        [outer ipv4|ipv6] [tunnel kernel|xdp] [mtu N] [accept-local]"
-readonly STATE=/run/xdp-lb-backend # /NAMESPACE/VIP: commands that undo; /NAMESPACE/host: when all are gone
+# Files NAMESPACE/VIP have the commands that undo; NAMESPACE/host those for when the last VIP goes.
+readonly STATE=/run/xdp-lb-backend
 readonly TUNNEL_SOURCES=172.16.0.0/16 # where the balancer's tunnels come from: datapath/tunnel.h
 readonly MAX_LINEAR_MTU=3498 # that a program in section xdp takes
 
@@ -46,7 +47,8 @@ set_sysctl() # KEY VALUE
 	local old
 
 	old=$(in_netns "$ns" sysctl -n "$1" 2>/dev/null) || old=0
-	[ "$verb" = apply ] && [ "$old" = "$2" ] || step host "sysctl -qw $1=$old" sysctl -qw "$1=$2"
+	[ "$verb" = apply ] && [ "$old" = "$2" ] ||
+		step host "sysctl -qw $1=$old" sysctl -qw "$1=$2"
 }
 
 is_up() # DEV
@@ -68,8 +70,8 @@ loosen() # DEV
 hold_vip()
 {
 	if [ "$family" = 6 ]; then
-		explain "the VIP on loopback, never the source of the host's own connections; who asks on" \
-			"$dev for its neighbour gets no answer"
+		explain "the VIP on loopback, never the source of the host's own connections;" \
+			"neighbour discovery on $dev finds it not"
 		step vip "ip addr del $vip/128 dev lo" \
 			ip addr replace "$vip/128" dev lo nodad preferred_lft 0
 		return
@@ -117,8 +119,8 @@ limit_mss()
 
 	[ "$family" = 4 ] || headers=60
 	[ "$outer" = ipv4 ] || overhead=40
-	explain "TCP tells clients an MSS of $size - $overhead (tunnel) - $headers, on routes for the VIP" \
-		"alone: copies of the host's"
+	explain "TCP tells clients an MSS of $size - $overhead (tunnel) - $headers, by routes for" \
+		"the VIP alone: copies of the host's"
 	answer_by advmss $((size - overhead - headers))
 }
 
@@ -132,12 +134,18 @@ tunnel_device()
 	esac
 }
 
+# Whether there is a device. `ip link show` would make the kernel load it.
+is_device() # DEV
+{
+	in_netns "$ns" grep -qs "^ *$1:" /proc/net/dev
+}
+
 kernel_has_tunnel()
 {
 	local device module
 
 	read -r device module < <(tunnel_device)
-	in_netns "$ns" ip link show dev "$device" >/dev/null 2>&1 ||
+	is_device "$device" ||
 		modprobe -q -n "$module" 2>/dev/null
 }
 
@@ -160,11 +168,12 @@ kernel_tunnel()
 	local device module
 
 	read -r device module < <(tunnel_device)
-	explain "the kernel's device for tunnels from anywhere: a filter must let only the balancers send" \
-		"IP protocols 4 and 41"
-	in_netns "$ns" ip link show dev "$device" >/dev/null 2>&1 || step host '' modprobe "$module"
+	explain "the kernel's device for tunnels from anywhere: a filter must let only the" \
+		"balancers send IP protocols 4 and 41"
+	is_device "$device" || step host '' modprobe "$module"
 	[ "$device" != ip6tnl0 ] ||
-		step host 'ip -6 tunnel change ip6tnl0 mode ip6ip6' ip -6 tunnel change ip6tnl0 mode any
+		step host 'ip -6 tunnel change ip6tnl0 mode ip6ip6' \
+			ip -6 tunnel change ip6tnl0 mode any
 	[ "$verb" = apply ] && is_up "$device" ||
 		step host "ip link set dev $device down" ip link set dev "$device" up
 	[ "$outer" = ipv6 ] || admit_tunnel_source
@@ -178,12 +187,15 @@ xdp_tunnel()
 	object=$(find_built decap.bpf.o)
 	[ "$dev_mtu" -le $MAX_LINEAR_MTU ] || section=xdp.frags
 	there=$(in_netns "$ns" ip -j -d link show dev "$dev" | jq -r '.[0].xdp.prog.name // ""')
-	explain "decap.bpf.o on $dev takes packets out of any tunnel: a router must let only the balancers" \
-		"send IP protocols 4 and 41"
+	explain "decap.bpf.o on $dev takes packets out of any tunnel: a router must let only the" \
+		"balancers send IP protocols 4 and 41"
 	case $verb-$there in
 	apply-xdp_decap*) ;;
 	apply-?*) die "$dev has an XDP program already: $there" ;;
-	*) step host "ip link set dev $dev xdp off" ip link set dev "$dev" xdp obj "$object" sec $section ;;
+	*)
+		step host "ip link set dev $dev xdp off" \
+			ip link set dev "$dev" xdp obj "$object" sec $section
+		;;
 	esac
 	[ "$family" = 6 ] || loosen "$dev"
 }
@@ -192,7 +204,7 @@ set_up()
 {
 	case $mode in
 	nat)
-		explain "mode nat asks nothing of a backend but that its way to the VIP leads to the balancer"
+		explain "mode nat asks only that the way from here to the VIP leads to the balancer"
 		[ -z "$router" ] || step vip "ip -$family route del $vip via $router dev $dev" \
 			ip "-$family" route replace "$vip" via "$router" dev "$dev"
 		;;
@@ -266,7 +278,8 @@ usage_error()
 
 address() # TEXT
 {
-	"$here/bytes.sh" ip "$1" >/dev/null 2>&1 || usage_error "bad address '$1': no port, no prefix"
+	"$here/bytes.sh" ip "$1" >/dev/null 2>&1 ||
+		usage_error "bad address '$1': no port, no prefix"
 	echo "$1"
 }
 

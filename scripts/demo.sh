@@ -8,7 +8,7 @@ set -euo pipefail
 
 readonly REQUESTS=40
 
-if [ "${XDP_LB_ISOLATED-}" != "$0" ]; then
+if [ "${XDP_LB_ISOLATED-}" != "$(realpath "$0")" ]; then
 	exec "$here/isolated.sh" "$0" "$@"
 fi
 

@@ -14,7 +14,7 @@ fi
 
 [ "$(id -u)" = 0 ] || { echo "${1##*/}: must be root" >&2 && exit 1; }
 # Signals at their defaults: what runs in a shell's background ignores SIGINT, and cannot trap it.
-env --default-signal XDP_LB_ISOLATED="$1" setpriv --pdeathsig KILL \
+env --default-signal XDP_LB_ISOLATED="$(realpath "$1")" setpriv --pdeathsig KILL \
 	unshare --mount --pid --fork --kill-child --mount-proc -- "$0" --inside "$@" <&0 &
 child=$!
 trap 'kill -KILL $child; exit 130' INT

@@ -15,7 +15,7 @@ set -euo pipefail
 readonly SKIP=4
 top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
 
-if [ "${XDP_LB_ISOLATED-}" != "$0" ]; then
+if [ "${XDP_LB_ISOLATED-}" != "$(realpath "$0")" ]; then
 	exec "$top/scripts/isolated.sh" "$0" "$@"
 fi
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# More hosts, networks and modes for the tests in tests/lab, on top of lib.sh. Network N is 10.N.0.0/24
-# and fd00:1N::/64, 0 being that of the lab.
+# More hosts, networks and modes for the tests in tests/lab, on top of lib.sh. Network N is
+# 10.N.0.0/24 and fd00:1N::/64, 0 being that of the lab.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly VIP_NETWORK=9 # of VIPs that are routed to the balancer, whose own they are not
@@ -114,10 +114,10 @@ expect_no_fragments() # HOST...
 }
 
 # Both backends of the lab.
-backends_apply() # [OPTION of backend.sh...]
+backends_apply()
 {
-	backend_apply h2 veth3 "$@"
-	backend_apply h3 veth5 "$@"
+	backend_apply h2 veth3
+	backend_apply h3 veth5
 }
 
 backends_undo()
@@ -146,7 +146,7 @@ beyond_router() # HOST ROUTER N X HOST...
 	done
 }
 
-# Long-lived connections with traffic that is checked (tools/steady.c), port 9. No port is used twice.
+# Long-lived connections with traffic that is checked (tools/steady.c). No port is used twice.
 declare -A talkers=()
 talk_port=20000
 
@@ -162,8 +162,8 @@ start_listeners() # HOST...
 
 begin_talk() # NAME CONNECTIONS [CLIENT]
 {
-	spawn "${3:-h1}" "$TOOLS/steady" talk "$vip_address" 9 "$2" $talk_port "$(scaled 200 1000)" \
-		>"$TMP/talk-$1" 2>"$TMP/talk-$1.log"
+	spawn "${3:-h1}" "$TOOLS/steady" talk "$vip_address" 9 "$2" $talk_port \
+		"$(scaled 200 1000)" >"$TMP/talk-$1" 2>"$TMP/talk-$1.log"
 	talkers[$1]=$pid
 	talk_port=$((talk_port + $2))
 	await 20 grep -q open "$TMP/talk-$1"
@@ -176,8 +176,8 @@ end_talk() # NAME
 	wait "${talkers[$1]}" || fail "talk $1: $(cat "$TMP/talk-$1.log")"
 }
 
-# Of the connections to a backend, or to all of them: how many there were, were broken, and the longest
-# that a message took, in ms.
+# Of the connections to a backend, or to all: how many there were, how many broke, and how long a
+# message took at most, in ms.
 talked() # NAME connections|broken|worst [HOST]
 {
 	awk -v field="$2" -v host="${3-}" 'NF == 4 && (!host || $1 == host) {
@@ -191,6 +191,6 @@ talked() # NAME connections|broken|worst [HOST]
 expect_unbroken() # NAME
 {
 	equal "$(talked "$1" broken)" 0 "broken connections, see $(cat "$TMP/talk-$1.log")"
-	within "$(talked "$1" worst)" 0 "$(scaled 1000 20000)" "$(talked "$1" connections) connections \
-lived, with $(awk '/total/ { print $2 }' "$TMP/talk-$1") messages, the slowest in ms"
+	within "$(talked "$1" worst)" 0 "$(scaled 1000 20000)" "ms for the slowest of \
+$(awk '/total/ { print $2 }' "$TMP/talk-$1") messages on $(talked "$1" connections) connections"
 }

@@ -17,6 +17,9 @@
 #define BENCH_FEW 131072 /* flows that the yardstick's small map holds */
 #define BENCH_MANY 1250000
 
+#define BENCH_TESTED 0 /* slots of the programs behind the one in front */
+#define BENCH_EMPTY 1
+
 #define BENCH_CLIENT_PREFIX 0xfd000080 /* first word of IPv6 addresses */
 #define BENCH_VIP_PREFIX 0xfd000010
 #define BENCH_BACKEND_PREFIX 0xfd000001

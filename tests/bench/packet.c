@@ -2,7 +2,7 @@
 /*
  * packet PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES BACKENDS ROUNDS FLOWS...
  *
- * Times one packet in the attached program (id PROGRAM), set up with SERVICES of BACKENDS each, by
+ * Times one packet in the attached program (id PROGRAM), which balances SERVICES of BACKENDS each, by
  * BPF_PROG_TEST_RUN through the programs of bench.bpf.o, which are pinned in PINS. Prints a line of
  * JSON for each kind of packet and number of flows: ns above the empty program; minimum, median and
  * maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
@@ -26,7 +26,7 @@
 
 #define MAX_ROUNDS 99
 #define MAX_COUNTS 8
-#define TIMED_RUNS 20000 /* of one slice: about a millisecond */
+#define TIMED_RUNS 20000 /* of one slice, and of the empty program before and after it */
 #define SLICES 5 /* in a round, which counts with their median */
 #define MIN_WARMING 1000 /* runs before the first slice: each flow once, within these bounds */
 #define MAX_WARMING 110000
@@ -43,7 +43,7 @@ static uint32_t flow_counts[MAX_COUNTS];
 static int counts;
 
 static struct bench *bench;
-static int program, front, opener, timed, empty, lowest;
+static int program, front, front_empty, opener, timed, empty, lowest;
 static int yard[2], fill[2], clear[2]; /* of few flows, of many */
 
 /* Running */
@@ -52,14 +52,14 @@ static int yard[2], fill[2], clear[2]; /* of few flows, of many */
 static void choose(int tested)
 {
 	static int chosen = -1;
-	uint32_t zero = 0;
+	uint32_t slot = BENCH_TESTED;
 
 	if (tested != chosen)
-		map_update(timed, &zero, &tested);
+		map_update(timed, &slot, &tested);
 	chosen = tested;
 }
 
-static uint32_t run(int in_front, int tested, uint32_t times)
+static uint32_t run(int in_front, uint32_t times)
 {
 	static uint8_t frame[BENCH_FRAME];
 	struct test_run test = {
@@ -67,7 +67,6 @@ static uint32_t run(int in_front, int tested, uint32_t times)
 		.length = sizeof(frame), .times = times,
 	};
 
-	choose(tested);
 	return test_run(&test);
 }
 
@@ -81,14 +80,22 @@ static double cpu_ns(void)
 }
 
 /* ns per packet. */
-static double time_runs(int tested, uint32_t times)
+static double time_runs(int in_front, uint32_t times)
 {
-	double before;
+	double before = cpu_ns();
 
-	choose(tested);
-	before = cpu_ns();
-	run(front, tested, times);
+	run(in_front, times);
 	return (cpu_ns() - before) / times;
+}
+
+/* The same of the empty program, in the bargain of what a call takes; the next flow stays. */
+static double time_empty(void)
+{
+	uint32_t next = bench->next;
+	double ns = time_runs(front_empty, TIMED_RUNS);
+
+	bench->next = next;
+	return ns;
 }
 
 static int compare(const void *a, const void *b)
@@ -105,29 +112,33 @@ static double median(double *samples, int count)
 }
 
 /*
- * One slice. If the CPU is not calm before and after, it is timed again, on another one; so often at
- * most.
+ * A slice counts if the CPU was calm and the empty program took the same before and after; if not, it
+ * is timed again, on another CPU; so often at most. Returns ns above the empty program.
  */
 #define MAX_TRIES 100
 #define PAUSE 1000 /* microseconds */
+#define SAME_PERCENT 5
 
-static double time_slice(int tested, uint32_t warming)
+static double time_slice(int in_front, uint32_t warming)
 {
 	double ns = 0;
 
 	for (int try = 0; try < MAX_TRIES; try++) {
+		double before, after;
 		bool calm = is_calm();
 
-		if (calm) {
-			ns = time_runs(tested, TIMED_RUNS);
-			if (is_calm())
-				return ns;
-		}
+		before = time_empty();
+		ns = time_runs(in_front, TIMED_RUNS);
+		after = time_empty();
+		ns -= (before + after) / 2;
+		if (calm && is_calm() && before < after * (100 + SAME_PERCENT) / 100 &&
+		    after < before * (100 + SAME_PERCENT) / 100)
+			break;
 		change_cpu();
 		usleep(PAUSE);
-		run(front, tested, warming);
+		run(in_front, warming);
 	}
-	return time_runs(tested, TIMED_RUNS);
+	return ns;
 }
 
 /* Kinds of packets */
@@ -184,7 +195,7 @@ static void start_kind(const struct kind *kind, uint32_t flows)
 
 static bool has_rival(const struct kind *kind, enum rival rival)
 {
-	return !kind->foreign || rival == EMPTY || rival == PROGRAM;
+	return !kind->foreign || rival == PROGRAM;
 }
 
 static bool are_many(uint32_t flows)
@@ -209,8 +220,10 @@ static int rival_program(enum rival rival, uint32_t flows)
 /* Runs a program on one packet of each flow. */
 static void run_all(int tested, uint32_t flows, enum xdp_action expected, const char *what)
 {
-	uint32_t action = run(front, tested, flows);
+	uint32_t action;
 
+	choose(tested);
+	action = run(front, flows);
 	errno = 0;
 	if (action != expected)
 		die("%s: action %u instead of %u", what, action, expected);
@@ -218,15 +231,14 @@ static void run_all(int tested, uint32_t flows, enum xdp_action expected, const 
 
 static double time_rival(enum rival rival, const struct kind *kind, uint32_t flows)
 {
-	enum xdp_action action = rival == EMPTY ? XDP_PASS :
-				 rival == PROGRAM ? kind->action : XDP_TX;
 	uint32_t warming = flows < MIN_WARMING ? MIN_WARMING :
 			   flows > MAX_WARMING ? MAX_WARMING : flows;
 	double slices[SLICES];
 
-	run_all(rival_program(rival, flows), warming, action, rival_names[rival]);
+	run_all(rival_program(rival, flows), warming, rival == PROGRAM ? kind->action : XDP_TX,
+		rival_names[rival]);
 	for (int i = 0; i < SLICES; i++)
-		slices[i] = time_slice(rival_program(rival, flows), warming);
+		slices[i] = time_slice(front, warming);
 	return median(slices, SLICES);
 }
 
@@ -242,7 +254,7 @@ static void print_result(const struct kind *kind, uint32_t flows,
 	       modes[setup.mode], setup.ipv6 ? 6 : 4,
 	       setup.protocol == IPPROTO_TCP ? "tcp" : "udp", kind->name, flows, setup.services,
 	       setup.backends);
-	for (enum rival rival = 0; rival < RIVALS; rival++) {
+	for (enum rival rival = FLOOR; rival < RIVALS; rival++) {
 		double middle = median(samples[rival], rounds);
 
 		if (has_rival(kind, rival))
@@ -251,12 +263,6 @@ static void print_result(const struct kind *kind, uint32_t flows,
 	}
 	printf("}\n");
 	fflush(stdout);
-}
-
-static void subtract_empty(double samples[RIVALS][MAX_ROUNDS], int round)
-{
-	for (enum rival rival = FLOOR; rival < RIVALS; rival++)
-		samples[rival][round] -= samples[EMPTY][round];
 }
 
 static void time_kind(const struct kind *kind, uint32_t flows)
@@ -268,14 +274,13 @@ static void time_kind(const struct kind *kind, uint32_t flows)
 	if (!kind->foreign)
 		run_all(fill[are_many(flows)], flows, XDP_TX, "fill the yardstick");
 	for (int round = 0; round < rounds; round++) {
-		for (enum rival rival = 0; rival < RIVALS; rival++) {
+		for (enum rival rival = FLOOR; rival < RIVALS; rival++) {
 			if (!has_rival(kind, rival))
 				continue;
 			bench->next = next[rival];
 			samples[rival][round] = time_rival(rival, kind, flows);
 			next[rival] = bench->next;
 		}
-		subtract_empty(samples, round);
 	}
 	bench->next = 0;
 	if (!kind->foreign)
@@ -288,7 +293,8 @@ static void time_kind(const struct kind *kind, uint32_t flows)
 static void open_flows(uint32_t flows)
 {
 	start_kind(&kinds[0], flows);
-	run(opener, program, flows * (bench->udp ? 2 : 3));
+	choose(program);
+	run(opener, flows * (bench->udp ? 2 : 3));
 	errno = 0;
 	if (bench->failures > flows / 1000)
 		die("%u of %u flows could not be opened", bench->failures, flows);
@@ -309,14 +315,13 @@ static void time_new(uint32_t flows)
 	struct flow_bucket *buckets = flow_buckets();
 	double samples[RIVALS][MAX_ROUNDS];
 
+	choose(program);
 	for (int round = 0; round < rounds; round++) {
 		for (uint32_t i = 0; i < FLOW_BUCKETS * FLOW_WAYS; i++)
 			buckets[i / FLOW_WAYS].way[i % FLOW_WAYS].life = 0;
 		start_kind(&new_flow, flows);
-		samples[EMPTY][round] = time_runs(empty, flows);
-		bench->next = 0;
-		samples[PROGRAM][round] = time_runs(program, flows);
-		subtract_empty(samples, round);
+		samples[PROGRAM][round] = -time_empty();
+		samples[PROGRAM][round] += time_runs(front, flows);
 	}
 	print_result(&new_flow, flows, samples);
 }
@@ -346,9 +351,11 @@ static void check_verdicts(void)
 static void open_bench(uint32_t id, const char *pins)
 {
 	static const char *const lowest_names[] = { "lowest", "lowest_grown", "lowest_grown6" };
+	uint32_t slot = BENCH_EMPTY;
 
 	program = open_program(id);
 	front = open_pin(pins, "front");
+	front_empty = open_pin(pins, "front_empty");
 	opener = open_pin(pins, "opener");
 	empty = open_pin(pins, "empty");
 	lowest = open_pin(pins, lowest_names[grows ? 1 + setup.ipv6 : 0]);
@@ -360,6 +367,7 @@ static void open_bench(uint32_t id, const char *pins)
 	clear[1] = open_pin(pins, "clear_many");
 	timed = open_map_of(front, "timed");
 	bench = map_memory(open_map_of(front, "bench.bss"), sizeof(*bench));
+	map_update(timed, &slot, &empty);
 }
 
 static void parse(int argc, char **argv)

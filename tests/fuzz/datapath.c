@@ -12,7 +12,8 @@ struct standin_map standin_maps[STANDIN_MAPS];
 
 /* The places in the list are those of enum map in kernel.h, which cannot be included here. */
 #define REGISTER(place, name, how)                                                                 \
-	standin_maps[place] = (struct standin_map){                                                \
+	standin_maps[place] = (struct standin_map)                                                 \
+	{                                                                                          \
 		.definition = &name, .kind = how, .key_size = sizeof(*name.key),                   \
 		.value_size = sizeof(*name.value),                                                 \
 		.entries = sizeof(*name.max_entries) / sizeof(**name.max_entries),                 \
@@ -24,8 +25,11 @@ void standin_register(void)
 	REGISTER(1, xlb_vips, KIND_HASH);
 	REGISTER(2, xlb_services, KIND_HASH);
 	standin_maps[3] = (struct standin_map){
-		.definition = &xlb_tables, .kind = KIND_TABLES, .key_size = sizeof(*xlb_tables.key),
-		.value_size = sizeof(void *), .entries = MAX_TABLES,
+		.definition = &xlb_tables,
+		.kind = KIND_TABLES,
+		.key_size = sizeof(*xlb_tables.key),
+		.value_size = sizeof(void *),
+		.entries = MAX_TABLES,
 	};
 	REGISTER(4, xlb_backends, KIND_ARRAY);
 	REGISTER(5, xlb_flows, KIND_ARRAY);
@@ -42,14 +46,15 @@ void standin_register(void)
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);
-
 }
 
 int standin_run(bool frags)
 {
 	struct xdp_md ctx = {
-		.data_meta = standin_frame.meta, .data = standin_frame.data,
-		.data_end = standin_frame.end, .ingress_ifindex = standin_frame.ingress,
+		.data_meta = standin_frame.meta,
+		.data = standin_frame.data,
+		.data_end = standin_frame.end,
+		.ingress_ifindex = standin_frame.ingress,
 	};
 	int action = frags ? xdp_lb_frags(&ctx) : xdp_lb(&ctx);
 

@@ -123,7 +123,7 @@ static void try_value(const char *word, parser parse)
 
 static void try_word(int which, const char *word)
 {
-	static const parser parsers[] = { parse_weight, parse_mode, parse_hash, parse_slots,
+	static const parser parsers[] = { parse_weight,	 parse_mode, parse_hash, parse_slots,
 					  parse_seconds, parse_rate, parse_count };
 
 	switch (which % 12) {

@@ -33,8 +33,11 @@ static void make_tables(void)
 		void *inner = &tables[i];
 
 		tables[i] = (struct standin_map){
-			.definition = inner, .kind = KIND_ARRAY, .key_size = sizeof(uint32_t),
-			.value_size = sizeof(struct slot), .entries = MAX_TEST_SLOTS,
+			.definition = inner,
+			.kind = KIND_ARRAY,
+			.key_size = sizeof(uint32_t),
+			.value_size = sizeof(struct slot),
+			.entries = MAX_TEST_SLOTS,
 		};
 		standin_make(&tables[i]);
 		map_update(MAP_TABLES, &i, &inner);

@@ -108,12 +108,12 @@ static const char *check_quote_sums(const struct trial *trial, const struct view
 	if (!in.family)
 		return NULL;
 	BROKEN(!out.family, "the quoted packet is none any more");
-	BROKEN(ip_sum_right(trial->in, &in) != ip_sum_right(trial->out, &out),
-	       "the quoted IPv4 header's checksum");
+	BROKEN(ip_sum_right(trial->in, &in) != ip_sum_right(trial->out, &out), "the quoted IPv4 "
+									       "header's checksum");
 	if (in.end > view->end)
 		return NULL;
-	BROKEN(transport_sum(trial->in, &in) != transport_sum(trial->out, &out),
-	       "the quoted L4 checksum");
+	BROKEN(transport_sum(trial->in, &in) != transport_sum(trial->out, &out), "the quoted L4 "
+										 "checksum");
 	return NULL;
 }
 
@@ -134,12 +134,13 @@ static const char *check_nat(const struct trial *trial, const struct view *in,
 	else
 		BROKEN(!in->later, "neither TCP, UDP, an ICMP error nor a fragment was sent");
 	for (size_t i = 0; i < trial->in_length; i++)
-		BROKEN(trial->in[i] != trial->out[i] && !permit.byte[i],
-		       "a byte differs that may not");
+		BROKEN(trial->in[i] != trial->out[i] && !permit.byte[i], "a byte differs that may "
+									 "not");
 	BROKEN(hops_of(trial->in, in) < 2, "sent on, but its hops were used up");
 	BROKEN(hops_of(trial->out, out) != hops_of(trial->in, in) - 1, "not one hop less");
 	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
-		      address_length(in)), "not from the VIP");
+		      address_length(in)),
+	       "not from the VIP");
 	return is_icmp_error(trial->in, in) ? check_quote_sums(trial, in) : NULL;
 }
 
@@ -151,8 +152,7 @@ static const char *check_tunnel(const struct trial *trial, const struct view *in
 	size_t length = trial->in_length - in->l3;
 	uint8_t copy[MAX_LENGTH];
 
-	BROKEN(memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS - 2),
-	       "VLAN tags differ");
+	BROKEN(memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS - 2), "VLAN tags differ");
 	BROKEN(in->l3 != out->l3, "more or fewer VLAN tags");
 	BROKEN(out->protocol != (in->family == 4 ? 4 : 41), "the tunnel's protocol");
 	BROKEN(!ip_sum_right(trial->out, out), "the tunnel's IPv4 header checksum");
@@ -197,7 +197,8 @@ static const char *check_answer(const struct trial *trial, const struct view *in
 	BROKEN(in->l3 != out->l3 || memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS),
 	       "the answer's VLAN tags");
 	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
-		      address_length(in)), "the answer is not from the VIP");
+		      address_length(in)),
+	       "the answer is not from the VIP");
 	return NULL;
 }
 
@@ -238,8 +239,10 @@ const char *broken_invariant(const struct trial *trial)
 
 	BROKEN(trial->action == XDP_ABORTED, "aborted");
 	BROKEN(trial->action > XDP_REDIRECT, "no action that there is");
-	BROKEN(!is_to_vip(trial->in, trial->in_length) && trial->action != XDP_PASS,
-	       "not to a VIP, and does not pass");
+	BROKEN(!is_to_vip(trial->in, trial->in_length) && trial->action != XDP_PASS, "not to a "
+										     "VIP, and "
+										     "does not "
+										     "pass");
 	if (sent)
 		return check_sent(trial, &in);
 	BROKEN(trial->in_length != trial->out_length ||

@@ -223,9 +223,9 @@ static void error_about_last(struct packet *packet, int message)
 		return;
 	}
 	family = view.family;
-	packet->length = build(P(ETH(ROUTER, LB), IP(ROUTER, VIP),
-				 ICMP(message % 4, .value = 1280),
-				 BYTES(last_sent.bytes + view.l3, quoted)), packet->bytes, NULL, 0);
+	packet->length = build(P(ETH(ROUTER, LB), IP(ROUTER, VIP), ICMP(message % 4, .value = 1280),
+				 BYTES(last_sent.bytes + view.l3, quoted)),
+			       packet->bytes, NULL, 0);
 	memcpy(packet->bytes + 14 + (family == 4 ? 16 : 24), source_of(last_sent.bytes, &view),
 	       address_length(&view));
 }
@@ -463,7 +463,8 @@ static void play_step(struct input *input)
 		from_input(&packet, input);
 	for (int i = 0; i < changes[how & 7]; i++)
 		change_packet(&packet, input);
-	if (how & 8 || kind == 8 || kind == 9) /* an answer's sums, too: flags and numbers changed */
+	if (how & 8 || kind == 8 ||
+	    kind == 9) /* an answer's sums, too: flags and numbers changed */
 		repair(packet.bytes, packet.length);
 	if (kind == 0)
 		try_dry(&packet);

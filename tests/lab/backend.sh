@@ -53,7 +53,8 @@ applies_what_it_prints() # WORD...
 	backend "$@" | sed '/^#/d' >"$TMP/printed"
 	unchanged "printing changed"
 	backend apply "$@"
-	equal "$(sed -n 's/^\[#\] ([^)]*) //p' "$TMP/backend.log")" "$(cat "$TMP/printed")" "commands of '$*'"
+	equal "$(sed -n 's/^\[#\] ([^)]*) //p' "$TMP/backend.log")" "$(cat "$TMP/printed")" \
+		"commands of '$*'"
 }
 
 answers_by() # WORDS: in the route of what the VIP sends
@@ -87,7 +88,8 @@ each_mode()
 	applies_what_it_prints nat "$vip_address" veth3
 	backend undo nat "$vip_address" veth3
 	applies_what_it_prints nat "$vip_address" veth3 via "${net}10"
-	on h2 ip route get "$vip_address" | grep "via ${net}10" >/dev/null || fail "no route to the VIP"
+	on h2 ip route get "$vip_address" | grep "via ${net}10" >/dev/null ||
+		fail "no route to the VIP"
 	backend undo nat "$vip_address" veth3
 	unchanged "after undo of nat"
 	on h2 ip route del default via "${net}1"
@@ -123,9 +125,11 @@ roll_back()
 {
 	on h2 ip link set dev veth3 xdp obj "$top/stub.bpf.o" sec xdp
 	before=$(state)
-	! backend apply ipip 10.9.0.1 veth3 tunnel xdp 2>/dev/null || fail "over another XDP program"
+	! backend apply ipip 10.9.0.1 veth3 tunnel xdp 2>/dev/null ||
+		fail "over another XDP program"
 	unchanged "after an apply that failed"
-	! backend apply dsr 10.9.0.1 veth3 via 192.0.2.1 2>/dev/null || fail "by a router out of reach"
+	! backend apply dsr 10.9.0.1 veth3 via 192.0.2.1 2>/dev/null ||
+		fail "by a router out of reach"
 	unchanged "after another apply that failed"
 	on h2 ip link set dev veth3 xdp off
 }

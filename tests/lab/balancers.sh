@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Two balancers of the same configuration, made in another order. A router sends the VIP's packets to
-# the one, then to the other and back: no connection breaks, though they share no state.
+# Two balancers of the same configuration, made in another order. A router sends the VIP's packets
+# to the one, then to the other and back: no connection breaks, though they share no state.
 #
 #    far 10.1.0.2 --- r1 10.0.0.8 ---+--- lb 10.0.0.10
 #                                    +--- lb2 10.0.0.11
@@ -56,7 +56,7 @@ move()
 	[ "$(forwarded lb2)" -gt $((before2 + 1000)) ] || fail "the second balancer got no packets"
 	reach r1 $VIP_NETWORK 0 10
 	sleep 1
-	[ "$(forwarded lb)" -gt $((before1 + 500)) ] || fail "the first balancer got no more packets"
+	[ "$(forwarded lb)" -gt $((before1 + 500)) ] || fail "the first balancer got no more"
 	end_talk move
 	expect_unbroken move
 	lb service del "$vip:9/tcp"

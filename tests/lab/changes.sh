@@ -71,7 +71,8 @@ change_all()
 	local words
 
 	while read -r -a words; do
-		change "${words[@]}" >"$TMP/change.log" || fail "${words[*]}: $(cat "$TMP/change.log")"
+		change "${words[@]}" >"$TMP/change.log" ||
+			fail "${words[*]}: $(cat "$TMP/change.log")"
 		sleep "$(scaled 0.4 1)"
 	done < <(sed 1d <<<"$CHANGES")
 }

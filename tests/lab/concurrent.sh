@@ -62,8 +62,8 @@ owners_of_slots()
 		select(.value.slots == 1021) | .value")
 	table=$(jq .table <<<"$service")
 	slots=$(jq .slots <<<"$service")
-	id=$(bpftool -j map dump pinned "$pins/xlb_tables" | jq -r ".[$table].value |
-		reverse | map(.[2:]) | join(\"\")")
+	id=$(bpftool -j map lookup pinned "$pins/xlb_tables" \
+		key $((table & 255)) $((table >> 8)) 0 0 | jq -r '.value | reverse | map(.[2:]) | join("")')
 	bpftool -j map dump id $((16#$id)) | jq "[.[:$slots][].value[:2]] | unique | length"
 }
 

@@ -9,18 +9,14 @@ fragments()
 {
 	local before
 
-	[ "$mode" = nat ] || for host in h2:veth3 h3:veth5; do
-		backend_apply ${host/:/ }
-	done
+	[ "$mode" = nat ] || backends_apply
 	service_up 7/udp mode "$mode"
 	before=$(counted "$reassembled" h1)
 	on h1 "$TOOLS/udp" ask "$vip_address" 7 checksum 1 8000 1473 2960 8000 40000 7999 65507
 	[ "$family" = 6 ] || on h1 "$TOOLS/udp" ask "$vip_address" 7 none 8000 1473 2960
 	[ "$(counted "$reassembled" h1)" -gt "$before" ] || fail "nothing came in fragments"
 	lb service del "$vip:7/udp"
-	[ "$mode" = nat ] || for host in h2:veth3 h3:veth5; do
-		backend_undo ${host/:/ }
-	done
+	[ "$mode" = nat ] || backends_undo
 }
 
 each_way()

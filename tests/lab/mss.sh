@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Mode ipip where every link has an MTU of 1500: the backend tells clients an MSS that leaves room for
-# the tunnel, so that 100 MB go up and down without fragments, ICMP or a stall.
+# Mode ipip where every link has an MTU of 1500: the backend tells clients an MSS that leaves room
+# for the tunnel, so that 100 MB go up and down without fragments, ICMP or a stall.
 #
 #    h1 (MSS 1460; IPv6: 1440) --- lb VIP === h2 nginx
 . "$(dirname "$(realpath "$0")")/../topology.sh"
@@ -9,7 +9,8 @@
 # Fails if less than 1 MB comes in a second.
 transfer()
 {
-	on h1 curl -sS --fail --max-time 100 --speed-limit "$(scaled 1000000 1000)" --speed-time 1 "$@"
+	on h1 curl -sS --fail --max-time 100 --speed-time 1 \
+		--speed-limit "$(scaled 1000000 1000)" "$@"
 }
 
 # What the balancer has answered with ICMP, of all its services.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Path MTU discovery through the balancer: beyond a router, packets are at most 1280 bytes long. Once
-# that is the way to the client, once (nat, ipip) the way to the backend. TCP sets DF.
+# Path MTU discovery through the balancer: beyond a router, packets are at most 1280 bytes long.
+# Once that is the way to the client, once (nat, ipip) the way to the backend. TCP sets DF.
 #
 #    far 10.1.0.2 --- r1 10.0.0.8 ---+--- sw ---+--- r2 10.0.0.9 --- back 10.2.0.2
 #                          1280      |          |        1280
@@ -65,8 +65,8 @@ narrow_client()
 	[ "$mode" = nat ] || backend_undo h2 veth3
 }
 
-# By tunnel the way out must be known, as routers tell the tunnel's source, which is nobody: backend.sh
-# makes clients send what fits. IPv6 itself asks for 1280 bytes, which a tunnel over such a way has not.
+# In ipip the way out must be known, as routers tell the tunnel's source, which is nobody:
+# backend.sh makes clients send what fits. IPv6 asks for 1280 bytes, so a tunnel of it for more.
 narrow_backend()
 {
 	local before

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What `refresh` is for: a backend has got another MAC, the way to one leads by another gateway or is
-# narrower, one that did not answer does. Connections live on.
+# What `refresh` is for: a backend has got another MAC, the way to one leads by another gateway or
+# is narrower, one that did not answer does. Connections live on.
 #
 #    h1 --- sw --- lb VIP --- sw ---+--- h2, h3
 #                                   +--- h5 10.0.0.5, unplugged at first

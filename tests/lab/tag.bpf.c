@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VLAN tags for a lab whose kernel need not know VLANs: classifiers for tc that put one tag (VLAN 10),
- * or two (VLAN 30 in VLAN 20), on each frame that has none, and that take them off.
+ * VLAN tags for a lab whose kernel need not know VLANs: classifiers for tc that put one tag (VLAN
+ * 10), or two (VLAN 30 in VLAN 20), on each frame that has none, and that take them off.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

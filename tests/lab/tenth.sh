@@ -59,7 +59,7 @@ down_and_up()
 	within "$(talked before connections $TENTH)" "$(scaled 25 4)" "$(scaled 80 25)" \
 		"connections that $TENTH had"
 	equal "$(talked before broken)" "$(talked before connections $TENTH)" "broken connections"
-	equal "$(talked before broken $TENTH)" "$(talked before connections $TENTH)" "those of $TENTH"
+	equal "$(talked before broken $TENTH)" "$(talked before broken)" "those of $TENTH"
 	equal "$(talked meanwhile connections $TENTH)" 0 "connections to $TENTH while it was down"
 	expect_unbroken meanwhile
 	expect_unbroken after

@@ -6,8 +6,8 @@
 : "${MODES:=nat ipip}" # in mode dsr no hop lies between the balancer and a backend
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
-# Who answers, hop by hop. The balancer is a hop for nat and ipip. What the router behind it says about
-# a packet in mode nat comes from the VIP; in a tunnel it sees none that is out of time.
+# Who answers, hop by hop. The balancer is a hop for nat and ipip. What the router behind it says
+# about a packet in mode nat comes from the VIP; in a tunnel it sees none that is out of time.
 hops_of()
 {
 	local end='answer'
@@ -18,7 +18,7 @@ hops_of()
 
 trace() # udp|tcp
 {
-	equal "$(on far "$TOOLS/trace" "$1" "$vip_address" 7 | tr '\n' ' ')" "$(hops_of) " "hops over $1"
+	equal "$(on far "$TOOLS/trace" "$1" "$vip_address" 7 | xargs)" "$(hops_of)" "hops over $1"
 }
 
 ttl()

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# UDP flows stay with their backend while backends come, drain and weigh less, as long as they are not
-# idle; those of a backend that goes down get another.
+# UDP flows stay with their backend while backends come, drain and weigh less, as long as they are
+# not idle; those of a backend that goes down get another.
 #
 #    h1 60 sockets --- lb VIP:9 --- h2, h3, then b4 (10.0.0.x): each answers with its name
 . "$(dirname "$(realpath "$0")")/../topology.sh"

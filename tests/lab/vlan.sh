@@ -55,7 +55,7 @@ tagged()
 
 readonly TAGS=$top/build/tests/lab/tag.bpf.o
 lab_up
-# A tag in the frame is what a NIC delivers; a veth would carry it beside the frame, where XDP is blind.
+# A NIC delivers tags in the frame; a veth would carry them beside it, where XDP does not see them.
 on sw ethtool -K veth7 txvlan off tx-vlan-stag-hw-insert off >/dev/null
 # Room for the second tag.
 on sw ip link set dev veth7 mtu 1504

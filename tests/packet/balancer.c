@@ -112,8 +112,10 @@ struct address address_of(enum host host)
 uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol)
 {
 	struct tuple tuple = {
-		.peer = address_of(peer), .peer_port = htons(peer_port),
-		.vip_port = htons(vip_port), .protocol = protocol,
+		.peer = address_of(peer),
+		.peer_port = htons(peer_port),
+		.vip_port = htons(vip_port),
+		.protocol = protocol,
 	};
 
 	return XXH32(&tuple, sizeof(tuple), 0);
@@ -137,8 +139,7 @@ static int vip_number(enum host host, enum mode mode)
 	struct vip vip = {};
 	int number = 1;
 
-	while (number <= vip_count &&
-	       !(vips[number].host == host && vips[number].family == family))
+	while (number <= vip_count && !(vips[number].host == host && vips[number].family == family))
 		number++;
 	if (number > vip_count) {
 		vip_count++;
@@ -188,7 +189,9 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 {
 	int number = ++service_count;
 	struct service_key key = {
-		.vip = vip_number(vip, mode), .port = htons(port), .protocol = protocol,
+		.vip = vip_number(vip, mode),
+		.port = htons(port),
+		.protocol = protocol,
 	};
 	struct service service = { .number = number, .table = number, .mode = mode };
 
@@ -311,8 +314,12 @@ void read_counters(struct counters *counters)
 void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome)
 {
 	struct run run = {
-		.program = program, .ingress = ingress, .in = frame, .length = length,
-		.out = outcome->frame, .out_length = sizeof(outcome->frame),
+		.program = program,
+		.ingress = ingress,
+		.in = frame,
+		.length = length,
+		.out = outcome->frame,
+		.out_length = sizeof(outcome->frame),
 	};
 
 	counters_moved++;
@@ -325,8 +332,13 @@ struct decision dry_run(const uint8_t *frame, size_t length, struct outcome *out
 	static uint8_t in[sizeof(struct decision) + MAX_FRAME], out[sizeof(in)];
 	struct decision decision = {};
 	struct run run = {
-		.program = program, .ingress = ingress, .in = in, .length = sizeof(decision) + length,
-		.room = sizeof(decision), .out = out, .out_length = sizeof(out),
+		.program = program,
+		.ingress = ingress,
+		.in = in,
+		.length = sizeof(decision) + length,
+		.room = sizeof(decision),
+		.out = out,
+		.out_length = sizeof(out),
 	};
 
 	memcpy(in, &decision, sizeof(decision));

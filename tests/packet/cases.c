@@ -56,7 +56,7 @@ void check(bool condition, const char *format, ...)
 		return;
 	failed = true;
 	if (step_number)
-		length = snprintf(why, sizeof(why), "packet %d: ", step_number);
+		length = snprintf(why, sizeof(why), "step %d: ", step_number);
 	va_start(arguments, format);
 	vsnprintf(why + length, sizeof(why) - length, format, arguments);
 	va_end(arguments);
@@ -233,9 +233,6 @@ static void run_steps(const struct test_case *test)
 		if (!take(&test->steps[i]))
 			return;
 	}
-	step_number = 0;
-	if (test->check)
-		test->check();
 }
 
 static bool is_slow(void)

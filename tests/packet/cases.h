@@ -29,20 +29,45 @@ struct step {
 	void (*act)(void);
 };
 
-#define SENT(in, out) { in, VERDICT_FORWARDED, out, NULL }
-#define REDIRECTED_TO(in, out) { in, VERDICT_REDIRECTED, out, NULL }
-#define ANSWERED(in, verdict, out) { in, VERDICT_##verdict##_ANSWERED, out, NULL }
-#define KEPT(in, verdict) { in, VERDICT_##verdict, NULL, NULL } /* passed or dropped, unchanged */
-#define DO(function) { NULL, 0, NULL, function }
+#define SENT(in, out)                                                                              \
+	{                                                                                          \
+		in, VERDICT_FORWARDED, out, NULL                                                   \
+	}
+#define REDIRECTED_TO(in, out)                                                                     \
+	{                                                                                          \
+		in, VERDICT_REDIRECTED, out, NULL                                                  \
+	}
+#define ANSWERED(in, verdict, out)                                                                 \
+	{                                                                                          \
+		in, VERDICT_##verdict##_ANSWERED, out, NULL                                        \
+	}
+#define KEPT(in, verdict)                                                                          \
+	{                                                                                          \
+		in, VERDICT_##verdict, NULL, NULL                                                  \
+	} /* passed or dropped, unchanged */
+#define DO(function)                                                                               \
+	{                                                                                          \
+		NULL, 0, NULL, function                                                            \
+	}
+#define THEN(function) DO(function) /* what is checked at the end */
 
 struct test_case {
 	const char *name;
 	int families; /* BOTH, V4, V6 */
 	void (*setup)(void);
 	struct step steps[MAX_STEPS];
-	void (*check)(void); /* afterwards */
 	bool heavy; /* not on a machine that is slow: SLOW in the environment, as in tests/vm */
 };
+
+/* A row of a table: name, families, set-up, and then steps. */
+#define CASE(name, families, setup, ...)                                                           \
+	{                                                                                          \
+		name, families, setup, { __VA_ARGS__ }, false                                      \
+	}
+#define HEAVY_CASE(name, families, setup, ...)                                                     \
+	{                                                                                          \
+		name, families, setup, { __VA_ARGS__ }, true                                       \
+	}
 
 /* The ways of a packet in the cases: clients, balancer and backends on one wire. */
 #define FROM(client) ETH(client, LB), IP(client, VIP)
@@ -58,6 +83,7 @@ void check_equal(long got, long want, const char *what);
 
 /* One packet of a case whose steps are made in a loop; false if it or an earlier one failed. */
 bool take(const struct step *step);
+#define TAKE(...) take(&(struct step)__VA_ARGS__)
 bool passed_so_far(void);
 /* Fails, and shows where, if the bytes differ. */
 void check_bytes(const uint8_t *got, size_t got_length, const uint8_t *want, size_t want_length);

@@ -27,7 +27,8 @@
 #define BPFFS "/sys/fs/bpf"
 #define MAX_CPUS 256
 #define MAX_KEY 64
-#define LOG_SHOWN 4096 /* of what bpftool says when it fails: a verifier's log ends with the reason */
+#define LOG_SHOWN                                                                                  \
+	4096 /* of what bpftool says when it fails: a verifier's log ends with the reason */
 
 static const struct {
 	const char *name;
@@ -198,7 +199,8 @@ static void open_ring(void)
 {
 	struct bpf_map_info info = {};
 	union bpf_attr attr = {
-		.info.bpf_fd = maps[MAP_TRACE], .info.info_len = sizeof(info),
+		.info.bpf_fd = maps[MAP_TRACE],
+		.info.info_len = sizeof(info),
 		.info.info = (uintptr_t)&info,
 	};
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -218,8 +220,10 @@ static void open_ring(void)
 static void make_tables(void)
 {
 	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = sizeof(uint32_t),
-		.value_size = sizeof(struct slot), .max_entries = MAX_TEST_SLOTS,
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(uint32_t),
+		.value_size = sizeof(struct slot),
+		.max_entries = MAX_TEST_SLOTS,
 		.map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP,
 	};
 
@@ -250,7 +254,6 @@ static int possible_cpus(void)
 
 void open_kernel(int argc, char **argv)
 {
-
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	find_object(argc, argv);
 	enter_namespaces();
@@ -267,7 +270,8 @@ struct cost program_cost(enum program which)
 {
 	struct bpf_prog_info info = {};
 	union bpf_attr attr = {
-		.info.bpf_fd = programs[which], .info.info_len = sizeof(info),
+		.info.bpf_fd = programs[which],
+		.info.info_len = sizeof(info),
 		.info.info = (uintptr_t)&info,
 	};
 
@@ -281,7 +285,9 @@ struct cost program_cost(enum program which)
 bool map_lookup(enum map map, const void *key, void *value)
 {
 	union bpf_attr attr = {
-		.map_fd = maps[map], .key = (uintptr_t)key, .value = (uintptr_t)value,
+		.map_fd = maps[map],
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)value,
 	};
 
 	return bpf(BPF_MAP_LOOKUP_ELEM, &attr, UP_TO(flags)) == 0;
@@ -290,7 +296,9 @@ bool map_lookup(enum map map, const void *key, void *value)
 void map_update(enum map map, const void *key, const void *value)
 {
 	union bpf_attr attr = {
-		.map_fd = maps[map], .key = (uintptr_t)key, .value = (uintptr_t)value,
+		.map_fd = maps[map],
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)value,
 	};
 
 	if (bpf(BPF_MAP_UPDATE_ELEM, &attr, UP_TO(flags)))
@@ -300,7 +308,9 @@ void map_update(enum map map, const void *key, const void *value)
 bool map_next(enum map map, const void *key, void *next)
 {
 	union bpf_attr attr = {
-		.map_fd = maps[map], .key = (uintptr_t)key, .next_key = (uintptr_t)next,
+		.map_fd = maps[map],
+		.key = (uintptr_t)key,
+		.next_key = (uintptr_t)next,
 	};
 
 	return bpf(BPF_MAP_GET_NEXT_KEY, &attr, UP_TO(next_key)) == 0;
@@ -371,14 +381,19 @@ uint32_t tick_now(void)
 int run_program(struct run *run)
 {
 	struct xdp_md context = {
-		.data = run->room, .data_end = run->length, .ingress_ifindex = run->ingress,
+		.data = run->room,
+		.data_end = run->length,
+		.ingress_ifindex = run->ingress,
 	};
 	union bpf_attr attr = { .test = {
-		.prog_fd = programs[run->program],
-		.data_in = (uintptr_t)run->in, .data_size_in = run->length,
-		.data_out = (uintptr_t)run->out, .data_size_out = run->out_length,
-		.ctx_in = (uintptr_t)&context, .ctx_size_in = sizeof(context),
-	} };
+					.prog_fd = programs[run->program],
+					.data_in = (uintptr_t)run->in,
+					.data_size_in = run->length,
+					.data_out = (uintptr_t)run->out,
+					.data_size_out = run->out_length,
+					.ctx_in = (uintptr_t)&context,
+					.ctx_size_in = sizeof(context),
+				} };
 
 	if (bpf(BPF_PROG_TEST_RUN, &attr, UP_TO(test.batch_size)))
 		broken("BPF_PROG_TEST_RUN with %zu bytes", run->length);

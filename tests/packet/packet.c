@@ -38,7 +38,10 @@ struct addresses {
 	uint8_t ip6[16];
 };
 
-#define PREFIX6(a, b, last) { 0x20, 0x01, 0x0d, 0xb8, a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, last }
+#define PREFIX6(a, b, last)                                                                        \
+	{                                                                                          \
+		0x20, 0x01, 0x0d, 0xb8, a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, last                      \
+	}
 
 static struct addresses addresses[HOSTS] = {
 	[NOBODY] = {},
@@ -67,8 +70,20 @@ static struct addresses addresses[HOSTS] = {
 
 static const uint8_t macs[HOSTS][6] = {
 #define MAC(host) [host] = { 2, 0, 0, 0, 0, host }
-	MAC(C1), MAC(C2), MAC(C3), MAC(B1), MAC(B2), MAC(B3), MAC(B4), MAC(B5),
-	MAC(B6), MAC(B7), MAC(B8), MAC(LB), MAC(ROUTER), MAC(STRANGER),
+	MAC(C1),
+	MAC(C2),
+	MAC(C3),
+	MAC(B1),
+	MAC(B2),
+	MAC(B3),
+	MAC(B4),
+	MAC(B5),
+	MAC(B6),
+	MAC(B7),
+	MAC(B8),
+	MAC(LB),
+	MAC(ROUTER),
+	MAC(STRANGER),
 #undef MAC
 	[ALL_NODES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
 };
@@ -369,8 +384,8 @@ static size_t emit_icmp(struct frame *frame, const struct layer *layer, size_t a
 	memcpy(icmp, types[layer->type][six], 2);
 	put32(icmp + 4, layer->value);
 	if (six)
-		put16(icmp + 2, transport_checksum(icmp, end - at, PROTOCOL_ICMP6, pseudo,
-						   layer->add));
+		put16(icmp + 2,
+		      transport_checksum(icmp, end - at, PROTOCOL_ICMP6, pseudo, layer->add));
 	else
 		put16(icmp + 2, fold(internet_checksum(icmp, end - at, 0) + layer->add));
 	return end;

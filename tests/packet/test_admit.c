@@ -14,7 +14,6 @@ static void services(void)
 	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_DSR, B1);
 }
 
-
 #define SYN_OF(client, port) P(FROM(client), TCP(port, HTTP, SYN))
 #define NEW_FLOW(client, port) SENT(SYN_OF(client, port), P(TO(B1), TCP(port, HTTP, SYN)))
 #define ASK_OF(client, port) P(FROM(client), UDP(port, DNS), DATA(9))
@@ -60,29 +59,25 @@ static void denied_now(void)
 }
 
 static const struct test_case deny_cases[] = {
-	{ "deny: a denied source gets nothing, its neighbour everything", BOTH, deny_c1,
-	  { KEPT(SYN_OF(C1, 40000), DENIED), KEPT(ASK_OF(C1, 40000), DENIED), NEW_FLOW(C2, 40000),
-	    DIRECT(C2, 40000) } },
-	{ "deny: a prefix", V4, deny_net,
-	  { KEPT(SYN_OF(C1, 40000), DENIED), KEPT(SYN_OF(C2, 40000), DENIED),
-	    NEW_FLOW(C3, 40000) } },
-	{ "deny: a prefix", V6, deny_net,
-	  { KEPT(SYN_OF(C1, 40000), DENIED), KEPT(SYN_OF(C3, 40000), DENIED),
-	    NEW_FLOW(C2, 40000) } },
-	{ "deny: everybody of a family", BOTH, deny_everybody,
-	  { KEPT(SYN_OF(C1, 40000), DENIED), KEPT(SYN_OF(C2, 40000), DENIED) } },
-	{ "deny: only where a service is", BOTH, deny_c1,
-	  { KEPT(P(FROM(C1), TCP(40000, 22, SYN)), NO_SERVICE),
-	    KEPT(P(ETH(C1, LB), IP(C1, LB), TCP(40000, HTTP, SYN)), NO_SERVICE),
-	    KEPT(P(FROM(C1), ICMP(ECHO), DATA(4)), NO_SERVICE) } },
-	{ "deny: a known flow, too", BOTH, services,
-	  { NEW_FLOW(C1, 40000), DO(denied_now),
-	    KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), DENIED) } },
-	{ "deny: not a backend's answers", BOTH, deny_backend,
-	  { NEW_FLOW(C1, 40000), SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),
-				      P(HOME(C1), TCP(HTTP, 40000, SYN | ACK))) } },
-	{ "deny: not looked at without the flag", BOTH, deny_nothing_of_c1,
-	  { NEW_FLOW(C1, 40000) } },
+	CASE("deny: a denied source gets nothing, its neighbour everything", BOTH, deny_c1,
+	     KEPT(SYN_OF(C1, 40000), DENIED), KEPT(ASK_OF(C1, 40000), DENIED), NEW_FLOW(C2, 40000),
+	     DIRECT(C2, 40000)),
+	CASE("deny: a prefix", V4, deny_net, KEPT(SYN_OF(C1, 40000), DENIED),
+	     KEPT(SYN_OF(C2, 40000), DENIED), NEW_FLOW(C3, 40000)),
+	CASE("deny: a prefix", V6, deny_net, KEPT(SYN_OF(C1, 40000), DENIED),
+	     KEPT(SYN_OF(C3, 40000), DENIED), NEW_FLOW(C2, 40000)),
+	CASE("deny: everybody of a family", BOTH, deny_everybody, KEPT(SYN_OF(C1, 40000), DENIED),
+	     KEPT(SYN_OF(C2, 40000), DENIED)),
+	CASE("deny: only where a service is", BOTH, deny_c1,
+	     KEPT(P(FROM(C1), TCP(40000, 22, SYN)), NO_SERVICE),
+	     KEPT(P(ETH(C1, LB), IP(C1, LB), TCP(40000, HTTP, SYN)), NO_SERVICE),
+	     KEPT(P(FROM(C1), ICMP(ECHO), DATA(4)), NO_SERVICE)),
+	CASE("deny: a known flow, too", BOTH, services, NEW_FLOW(C1, 40000), DO(denied_now),
+	     KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), DENIED)),
+	CASE("deny: not a backend's answers", BOTH, deny_backend, NEW_FLOW(C1, 40000),
+	     SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),
+		  P(HOME(C1), TCP(HTTP, 40000, SYN | ACK)))),
+	CASE("deny: not looked at without the flag", BOTH, deny_nothing_of_c1, NEW_FLOW(C1, 40000)),
 };
 
 /* Limits. One packet a second: no test is so slow that one more conforms. */
@@ -118,39 +113,36 @@ static void no_source(void)
 	CHECK_EQUAL(count_sources(), 0);
 }
 
-#define DIRECT_SYN(port)                                                                           \
-	SENT(SYN_OF(C1, port), P(ETH(LB, B1), IP(C1, VIP), TCP(port, HTTP, SYN)))
+#define DIRECT_SYN(port) SENT(SYN_OF(C1, port), P(ETH(LB, B1), IP(C1, VIP), TCP(port, HTTP, SYN)))
 
 static const struct test_case limit_cases[] = {
-	{ "limit: a burst of packets, then none", BOTH, limited,
-	  { DIRECT(C1, 1), DIRECT(C1, 2), DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5),
-	    KEPT(ASK_OF(C1, 6), RATE_LIMITED), KEPT(ASK_OF(C1, 1), RATE_LIMITED) } },
-	{ "limit: packets of known flows count", BOTH, limited,
-	  { NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1),
-	    KEPT(SYN_OF(C1, 1), RATE_LIMITED) } },
-	{ "limit: a backend's answers do not", BOTH, limited,
-	  { NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1),
-	    SENT(P(BACK(B1), TCP(HTTP, 1, SYN | ACK)), P(HOME(C1), TCP(HTTP, 1, SYN | ACK))),
-	    SENT(P(BACK(B1), TCP(HTTP, 1, SYN | ACK)), P(HOME(C1), TCP(HTTP, 1, SYN | ACK))) } },
-	{ "limit: of another source is its own", BOTH, limited,
-	  { DIRECT(C1, 1), DIRECT(C1, 2), DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5),
-	    KEPT(ASK_OF(C1, 6), RATE_LIMITED), DIRECT(C2, 6) } },
-	{ "limit: of another service is its own", BOTH, limited,
-	  { DIRECT(C1, 1), DIRECT(C1, 2), DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5),
-	    KEPT(ASK_OF(C1, 6), RATE_LIMITED), NEW_FLOW(C1, 6) } },
-	{ "limit: a /64 of IPv6 is one source", V6, limited,
-	  { DIRECT(C1, 1), DIRECT(C3, 2), DIRECT(C1, 3), DIRECT(C3, 4), DIRECT(C1, 5),
-	    KEPT(ASK_OF(C3, 6), RATE_LIMITED), DIRECT(C2, 6) } },
-	{ "limit: packets of no service do not count", BOTH, limited,
-	  { KEPT(P(FROM(C1), TCP(1, 22, SYN)), NO_SERVICE) }, no_source },
-	{ "limit: new flows of a service", BOTH, three_flows,
-	  { NEW_FLOW(C1, 1), NEW_FLOW(C2, 2), NEW_FLOW(C1, 3),
-	    KEPT(SYN_OF(C2, 4), FLOW_LIMITED), KEPT(SYN_OF(C1, 5), FLOW_LIMITED) } },
-	{ "limit: new flows, packets of known ones do not count", BOTH, three_flows,
-	  { NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 2),
-	    NEW_FLOW(C1, 3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED), NEW_FLOW(C1, 3) } },
-	{ "limit: new flows, mode dsr", BOTH, dsr_three_flows,
-	  { DIRECT_SYN(1), DIRECT_SYN(2), DIRECT_SYN(3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED) } },
+	CASE("limit: a burst of packets, then none", BOTH, limited, DIRECT(C1, 1), DIRECT(C1, 2),
+	     DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5), KEPT(ASK_OF(C1, 6), RATE_LIMITED),
+	     KEPT(ASK_OF(C1, 1), RATE_LIMITED)),
+	CASE("limit: packets of known flows count", BOTH, limited, NEW_FLOW(C1, 1), NEW_FLOW(C1, 1),
+	     NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), KEPT(SYN_OF(C1, 1), RATE_LIMITED)),
+	CASE("limit: a backend's answers do not", BOTH, limited, NEW_FLOW(C1, 1), NEW_FLOW(C1, 1),
+	     NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1),
+	     SENT(P(BACK(B1), TCP(HTTP, 1, SYN | ACK)), P(HOME(C1), TCP(HTTP, 1, SYN | ACK))),
+	     SENT(P(BACK(B1), TCP(HTTP, 1, SYN | ACK)), P(HOME(C1), TCP(HTTP, 1, SYN | ACK)))),
+	CASE("limit: of another source is its own", BOTH, limited, DIRECT(C1, 1), DIRECT(C1, 2),
+	     DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5), KEPT(ASK_OF(C1, 6), RATE_LIMITED),
+	     DIRECT(C2, 6)),
+	CASE("limit: of another service is its own", BOTH, limited, DIRECT(C1, 1), DIRECT(C1, 2),
+	     DIRECT(C1, 3), DIRECT(C1, 4), DIRECT(C1, 5), KEPT(ASK_OF(C1, 6), RATE_LIMITED),
+	     NEW_FLOW(C1, 6)),
+	CASE("limit: a /64 of IPv6 is one source", V6, limited, DIRECT(C1, 1), DIRECT(C3, 2),
+	     DIRECT(C1, 3), DIRECT(C3, 4), DIRECT(C1, 5), KEPT(ASK_OF(C3, 6), RATE_LIMITED),
+	     DIRECT(C2, 6)),
+	CASE("limit: packets of no service do not count", BOTH, limited,
+	     KEPT(P(FROM(C1), TCP(1, 22, SYN)), NO_SERVICE), THEN(no_source)),
+	CASE("limit: new flows of a service", BOTH, three_flows, NEW_FLOW(C1, 1), NEW_FLOW(C2, 2),
+	     NEW_FLOW(C1, 3), KEPT(SYN_OF(C2, 4), FLOW_LIMITED), KEPT(SYN_OF(C1, 5), FLOW_LIMITED)),
+	CASE("limit: new flows, packets of known ones do not count", BOTH, three_flows,
+	     NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 2),
+	     NEW_FLOW(C1, 3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED), NEW_FLOW(C1, 3)),
+	CASE("limit: new flows, mode dsr", BOTH, dsr_three_flows, DIRECT_SYN(1), DIRECT_SYN(2),
+	     DIRECT_SYN(3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED)),
 };
 
 /* Dry runs */
@@ -173,8 +165,8 @@ static struct decision decide(const struct layer *packet)
 	return decision;
 }
 
-static void expect(struct decision decision, enum verdict verdict, enum choice choice,
-		   int service, enum host backend)
+static void expect(struct decision decision, enum verdict verdict, enum choice choice, int service,
+		   enum host backend)
 {
 	check(decision.verdict == verdict, "decided %s, not %s", verdict_name(decision.verdict),
 	      verdict_name(verdict));
@@ -211,7 +203,8 @@ static void dry_dsr(void)
 
 static void dry_nobodys(void)
 {
-	expect(decide(P(FROM(C1), TCP(40000, 22, SYN))), VERDICT_NO_SERVICE, CHOICE_NONE, 0, NOBODY);
+	expect(decide(P(FROM(C1), TCP(40000, 22, SYN))), VERDICT_NO_SERVICE, CHOICE_NONE, 0,
+	       NOBODY);
 	expect(decide(P(ETH(C1, LB), ARP)), VERDICT_NOT_IP, CHOICE_NONE, 0, NOBODY);
 }
 
@@ -277,21 +270,20 @@ static void dry_fragment(void)
 }
 
 static const struct test_case dry_cases[] = {
-	{ "dry run: a new flow", BOTH, services, { DO(dry_new_flow) } },
-	{ "dry run: a known flow", BOTH, services, { NEW_FLOW(C1, 40000), DO(dry_known_flow) } },
-	{ "dry run: a closed flow, begun anew", BOTH, services,
-	  { NEW_FLOW(C1, 40000),
-	    SENT(P(BACK(B1), TCP(HTTP, 40000, RST)), P(HOME(C1), TCP(HTTP, 40000, RST))),
-	    DO(dry_closed_flow) } },
-	{ "dry run: mode dsr", BOTH, services, { DO(dry_dsr) } },
-	{ "dry run: no service, not IP", BOTH, services, { DO(dry_nobodys) } },
-	{ "dry run: an unknown flow", BOTH, services, { DO(dry_unknown) } },
-	{ "dry run: denied", BOTH, deny_c1, { DO(dry_denied) } },
-	{ "dry run: counts for no rate limit", BOTH, limited, { DO(dry_limited) } },
-	{ "dry run: counts for no limit of flows", BOTH, three_flows, { DO(dry_flow_limited) } },
-	{ "dry run: no backend", BOTH, services, { DO(dry_no_backend) } },
-	{ "dry run: a slot in transition", BOTH, moving, { DO(dry_former) } },
-	{ "dry run: a first fragment", BOTH, services, { DO(dry_fragment) } },
+	CASE("dry run: a new flow", BOTH, services, DO(dry_new_flow)),
+	CASE("dry run: a known flow", BOTH, services, NEW_FLOW(C1, 40000), DO(dry_known_flow)),
+	CASE("dry run: a closed flow, begun anew", BOTH, services, NEW_FLOW(C1, 40000),
+	     SENT(P(BACK(B1), TCP(HTTP, 40000, RST)), P(HOME(C1), TCP(HTTP, 40000, RST))),
+	     DO(dry_closed_flow)),
+	CASE("dry run: mode dsr", BOTH, services, DO(dry_dsr)),
+	CASE("dry run: no service, not IP", BOTH, services, DO(dry_nobodys)),
+	CASE("dry run: an unknown flow", BOTH, services, DO(dry_unknown)),
+	CASE("dry run: denied", BOTH, deny_c1, DO(dry_denied)),
+	CASE("dry run: counts for no rate limit", BOTH, limited, DO(dry_limited)),
+	CASE("dry run: counts for no limit of flows", BOTH, three_flows, DO(dry_flow_limited)),
+	CASE("dry run: no backend", BOTH, services, DO(dry_no_backend)),
+	CASE("dry run: a slot in transition", BOTH, moving, DO(dry_former)),
+	CASE("dry run: a first fragment", BOTH, services, DO(dry_fragment)),
 };
 
 /* Trace */
@@ -365,23 +357,23 @@ static void event_denied(void)
 	no_event();
 }
 
-#define SYN_ACK_BACK SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),                                \
-			  P(HOME(C1), TCP(HTTP, 40000, SYN | ACK)))
+#define SYN_ACK_BACK                                                                               \
+	SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), P(HOME(C1), TCP(HTTP, 40000, SYN | ACK)))
 
 static const struct test_case trace_cases[] = {
-	{ "trace: a new flow", BOTH, traced, { NEW_FLOW(C1, 40000) }, event_of_new_flow },
-	{ "trace: an answer", BOTH, traced, { NEW_FLOW(C1, 40000), SYN_ACK_BACK },
-	  event_of_answer },
-	{ "trace: an answer, by the client's address", BOTH, traced_c1,
-	  { NEW_FLOW(C1, 40000), SYN_ACK_BACK }, event_of_answer },
-	{ "trace: an answer, by the service's port", BOTH, traced_port,
-	  { NEW_FLOW(C1, 40000), SYN_ACK_BACK }, event_of_answer },
-	{ "trace: a drop", BOTH, traced, { DO(denied_now), KEPT(SYN_OF(C1, 40000), DENIED) },
-	  event_denied },
-	{ "trace: not what the filter excludes", BOTH, traced_c1, { NEW_FLOW(C2, 40000) },
-	  no_event },
-	{ "trace: not another port", BOTH, traced_port, { DIRECT(C1, 40000) }, no_event },
-	{ "trace: nothing when it is off", BOTH, services, { NEW_FLOW(C1, 40000) }, no_event },
+	CASE("trace: a new flow", BOTH, traced, NEW_FLOW(C1, 40000), THEN(event_of_new_flow)),
+	CASE("trace: an answer", BOTH, traced, NEW_FLOW(C1, 40000), SYN_ACK_BACK,
+	     THEN(event_of_answer)),
+	CASE("trace: an answer, by the client's address", BOTH, traced_c1, NEW_FLOW(C1, 40000),
+	     SYN_ACK_BACK, THEN(event_of_answer)),
+	CASE("trace: an answer, by the service's port", BOTH, traced_port, NEW_FLOW(C1, 40000),
+	     SYN_ACK_BACK, THEN(event_of_answer)),
+	CASE("trace: a drop", BOTH, traced, DO(denied_now), KEPT(SYN_OF(C1, 40000), DENIED),
+	     THEN(event_denied)),
+	CASE("trace: not what the filter excludes", BOTH, traced_c1, NEW_FLOW(C2, 40000),
+	     THEN(no_event)),
+	CASE("trace: not another port", BOTH, traced_port, DIRECT(C1, 40000), THEN(no_event)),
+	CASE("trace: nothing when it is off", BOTH, services, NEW_FLOW(C1, 40000), THEN(no_event)),
 };
 
 int main(int argc, char **argv)

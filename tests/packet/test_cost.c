@@ -38,8 +38,9 @@ static bool report(enum program program, const char *kernel)
 	bool fits = cost.instructions < VERIFIER_LIMIT;
 
 	printf("%s verifier: section %s on %s: %u instructions processed, %u bytes of code, "
-	       "loaded in %.2f s\n", fits ? "PASS" : "FAIL", sections[program], kernel,
-	       cost.instructions, cost.size, load_time(sections[program]));
+	       "loaded in %.2f s\n",
+	       fits ? "PASS" : "FAIL", sections[program], kernel, cost.instructions, cost.size,
+	       load_time(sections[program]));
 	return fits;
 }
 

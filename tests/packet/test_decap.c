@@ -41,13 +41,20 @@ struct decap_case {
 /* In a tunnel of each family. A layer list cannot be an argument: it is all that is behind. */
 #define IN_EITHER(name, action, ...)                                                               \
 	{ name " in IPv4", action, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__) },                     \
-	{ name " in IPv6", action, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__) }
+	{                                                                                          \
+		name " in IPv6", action, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__)                  \
+	}
 #define TAKEN_OUT(name, ...)                                                                       \
 	{ name " out of IPv4", XDP_PASS, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__),                 \
 	  P(ON_WIRE, __VA_ARGS__) },                                                               \
-	{ name " out of IPv6", XDP_PASS, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__),                 \
-	  P(ON_WIRE, __VA_ARGS__) }
-#define KEPT(name, ...) { name, XDP_PASS, P(__VA_ARGS__) }
+	{                                                                                          \
+		name " out of IPv6", XDP_PASS, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__),           \
+			P(ON_WIRE, __VA_ARGS__)                                                    \
+	}
+#define KEPT(name, ...)                                                                            \
+	{                                                                                          \
+		name, XDP_PASS, P(__VA_ARGS__)                                                     \
+	}
 
 static const struct decap_case cases[] = {
 	TAKEN_OUT("tcp", INNER),
@@ -55,10 +62,12 @@ static const struct decap_case cases[] = {
 	TAKEN_OUT("a later fragment", IP(C1, VIP), UDP(40000, 53), DATA(2000), FRAGMENT(1480, 520)),
 	TAKEN_OUT("an unknown protocol", IP(C1, VIP), OTHER(99, 40)),
 	TAKEN_OUT("trailing bytes", INNER, TRAIL(9)),
-	TAKEN_OUT("the inner checksum stays wrong", IP(C1, VIP, .add = 3), TCP(1, 80, SYN, .add = 5)),
+	TAKEN_OUT("the inner checksum stays wrong", IP(C1, VIP, .add = 3),
+		  TCP(1, 80, SYN, .add = 5)),
 	TAKEN_OUT("the tunnel's own ECN does not matter", IP(C1, VIP, .tos = CE), TCP(1, 80, ACK)),
 	{ "the inner packet is shorter than its room", XDP_PASS,
-	  P(ON_WIRE, IP4(TUNNEL, B1), IP4(C1, VIP, .length = 50), UDP(1, 53, .length = 30), DATA(30)),
+	  P(ON_WIRE, IP4(TUNNEL, B1), IP4(C1, VIP, .length = 50), UDP(1, 53, .length = 30),
+	    DATA(30)),
 	  P(ON_WIRE, IP4(C1, VIP, .length = 50), UDP(1, 53, .length = 30), DATA(30)) },
 	{ "a VLAN tag stays", XDP_PASS, P(ON_WIRE, VLAN(5), IP4(TUNNEL, B1), INNER),
 	  P(ON_WIRE, VLAN(5), INNER) },
@@ -83,7 +92,8 @@ static const struct decap_case cases[] = {
 	KEPT("three tags", ON_WIRE, VLAN(1), VLAN(2), VLAN(3), IP4(TUNNEL, B1), INNER),
 	KEPT("an outer fragment, the first", ON_WIRE, IP4(TUNNEL, B1, .offset = 0x2000), INNER),
 	KEPT("an outer fragment, a later one", ON_WIRE, IP4(TUNNEL, B1, .offset = 0x0010), INNER),
-	KEPT("an outer fragment of IPv6", ON_WIRE, IP6(TUNNEL, B1), EXTENSION(44, .offset = 1), INNER),
+	KEPT("an outer fragment of IPv6", ON_WIRE, IP6(TUNNEL, B1), EXTENSION(44, .offset = 1),
+	     INNER),
 	KEPT("the outer checksum is wrong", ON_WIRE, IP4(TUNNEL, B1, .add = 1), INNER),
 	KEPT("the outer length is past the frame", ON_WIRE, IP4(TUNNEL, B1, .length = 1500), INNER),
 	KEPT("the same, IPv6", ON_WIRE, IP6(TUNNEL, B1, .length = 1500), INNER),
@@ -93,7 +103,8 @@ static const struct decap_case cases[] = {
 	KEPT("the outer length ends in the inner header", ON_WIRE, IP4(TUNNEL, B1, .length = 39),
 	     INNER),
 	KEPT("the same, IPv6", ON_WIRE, IP6(TUNNEL, B1, .length = 19), INNER),
-	IN_EITHER("an inner version that lies", XDP_PASS, IP(C1, VIP, .version = 5), TCP(1, 80, ACK)),
+	IN_EITHER("an inner version that lies", XDP_PASS, IP(C1, VIP, .version = 5),
+		  TCP(1, 80, ACK)),
 	{ "an inner family that lies in IPv4", XDP_PASS,
 	  P(ON_WIRE, IP4(TUNNEL, B1, .protocol = IPPROTO_IPV6), IP4(C1, VIP), TCP(1, 80, ACK)) },
 	{ "an inner family that lies in IPv6", XDP_PASS,
@@ -148,10 +159,12 @@ static int open_program(const char *name)
 static int run_program(int fd, const uint8_t *in, size_t length, uint8_t *out, size_t *out_length)
 {
 	union bpf_attr attr = { .test = {
-		.prog_fd = fd,
-		.data_in = (uintptr_t)in, .data_size_in = length,
-		.data_out = (uintptr_t)out, .data_size_out = MAX_FRAME,
-	} };
+					.prog_fd = fd,
+					.data_in = (uintptr_t)in,
+					.data_size_in = length,
+					.data_out = (uintptr_t)out,
+					.data_size_out = MAX_FRAME,
+				} };
 
 	need(!bpf(BPF_PROG_TEST_RUN, &attr), "BPF_PROG_TEST_RUN");
 	*out_length = attr.test.data_size_out;
@@ -210,7 +223,8 @@ int main(void)
 
 		for (family = 4; family <= 6; family += 2) {
 			for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-				failures += report(cases[i].name, program, check_case(&cases[i], fd));
+				failures += report(cases[i].name, program,
+						   check_case(&cases[i], fd));
 			failures += report("cut in IPv4", program,
 					   check_cut(fd, P(ON_WIRE, IP4(TUNNEL, B1), INNER)));
 			failures += report("cut in IPv6", program,

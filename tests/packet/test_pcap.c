@@ -102,7 +102,8 @@ static bool set_up_backend(char words[][64], int count, int service, int number)
 	backend->service = service;
 	backend->generation = 1;
 	backend->port = htons(atoi(words[2]));
-	return parse_address(words[1], &backend->address) && parse_mac(words[3], backend->hop[0].mac);
+	return parse_address(words[1], &backend->address) &&
+	       parse_mac(words[3], backend->hop[0].mac);
 }
 
 /* The table has a slot for each backend, as many as there are once all lines were read. */
@@ -198,8 +199,9 @@ static void read_recording(struct recording *recording, const char *path)
 		broken("open %s", path);
 	recording->count = 0;
 	check(fread(&header, sizeof(header), 1, file) == 1 &&
-	      (header.magic == PCAP_MAGIC || header.magic == PCAP_MAGIC_NS) &&
-	      header.link == LINK_ETHERNET, "not a pcap file of Ethernet, in this byte order");
+		      (header.magic == PCAP_MAGIC || header.magic == PCAP_MAGIC_NS) &&
+		      header.link == LINK_ETHERNET,
+	      "not a pcap file of Ethernet, in this byte order");
 	while (passed_so_far() && read_frame(recording, file))
 		;
 	check(recording->count, "no packet in it");
@@ -208,8 +210,7 @@ static void read_recording(struct recording *recording, const char *path)
 
 static void find_next_out(struct recording *recording)
 {
-	while (recording->next_out < recording->count &&
-	       !is_output(recording, recording->next_out))
+	while (recording->next_out < recording->count && !is_output(recording, recording->next_out))
 		recording->next_out++;
 }
 
@@ -269,14 +270,31 @@ static void play_with_set_up(void)
 	play(pcap_path);
 }
 
-static void run_recording(const char *name)
+/* Of the first service. */
+static int family_of(const char *path)
 {
-	struct test_case test = { .name = name, .families = V4,
-				  .steps = { DO(play_with_set_up) } };
-	int stem = strrchr(name, '.') - name;
+	FILE *file = fopen(path, "r");
+	char address[64] = "";
 
-	snprintf(pcap_path, sizeof(pcap_path), "%s/%s", directory, name);
-	snprintf(conf_path, sizeof(conf_path), "%s/%.*s.conf", directory, stem, name);
+	if (!file)
+		broken("open %s", path);
+	if (fscanf(file, "service %63s", address) != 1)
+		broken("%s: no service", path);
+	fclose(file);
+	return strchr(address, ':') ? V6 : V4;
+}
+
+static void run_recording(const char *file)
+{
+	struct test_case test = { .steps = { DO(play_with_set_up) } };
+	char name[300];
+	int stem = strrchr(file, '.') - file;
+
+	snprintf(name, sizeof(name), "recorded: %.*s", stem, file);
+	snprintf(pcap_path, sizeof(pcap_path), "%s/%s", directory, file);
+	snprintf(conf_path, sizeof(conf_path), "%s/%.*s.conf", directory, stem, file);
+	test.name = name;
+	test.families = family_of(conf_path);
 	run_cases(&test, 1);
 }
 

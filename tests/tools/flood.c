@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A flood of packets, each from a source and port of its own, to test what the balancer does under
- * attack. Refuses to run outside of a network namespace.
+ * A flood of packets, to test what the balancer does under attack. Refuses to run outside of a
+ * network namespace.
  *
- *   flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] DEV MAC ADDRESS PORT
+ *   flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT] DEV MAC ADDRESS PORT
  *       sends COUNT SYNs (-u: UDP datagrams of 64 bytes) at RATE packets per second to ADDRESS:PORT
  *       by DEV to MAC, and prints how many. Sources are random, or SOURCES ones from SOURCE on, in
- *       turn; those of IPv6 are each in a /64 of its own (-b: consecutive ones of BITS bits).
+ *       turn; those of IPv6 are each in a /64 of its own (-b: consecutive ones of BITS bits). Their
+ *       ports are random, or all -p.
+ *   flood -l [-u] [-r RATE] DEV MAC ADDRESS PORT
+ *       sends one from each "ADDRESS PORT" that standard input lists.
  */
 #define _GNU_SOURCE /* sendmmsg */
+#include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <linux/if_packet.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -57,6 +60,8 @@ struct flood {
 	int bits; /* the host part of an IPv6 source begins here */
 	bool has_source;
 	union address source, target;
+	union address *list; /* instead: `sources` sources with their ports */
+	__be16 port; /* of all sources; 0: random */
 	struct frame template;
 	size_t length; /* of a frame */
 };
@@ -138,49 +143,70 @@ static void fill_template(struct flood *flood, const uint8_t *mac, const uint8_t
 	fill_transport(flood, &frame->v6.transport, port);
 }
 
-/* The source of packet `number`. Random IPv4 ones are of 11.0.0.0 to 126.255.255.255: not the
- * lab's, and no address that a host would drop; IPv6 ones of 2001:db8::/32. */
-static uint32_t source4(const struct flood *flood, unsigned long number)
+static __be16 random_port(void)
 {
-	uint32_t address = random_number() >> 32;
-
-	if (flood->has_source)
-		return htonl(ntohl(flood->source.v4.sin_addr.s_addr) + number % flood->sources);
-	return htonl((address & 0xffffff) | (11 + (address >> 24) % 116) << 24);
+	return htons(1024 + (random_number() >> 32) % 64512);
 }
 
-static struct in6_addr source6(const struct flood *flood, unsigned long number)
+/* Random IPv4 sources are of 11.0.0.0 to 126.255.255.255: not the lab's, and no
+ * address that a host would drop; IPv6 ones of 2001:db8::/32. */
+static union address random_source(int family)
 {
-	struct in6_addr address = flood->source.v6.sin6_addr;
-	uint32_t *word = address.s6_addr32;
+	union address source = { .any.sa_family = family };
+	uint32_t *word = source.v6.sin6_addr.s6_addr32, random = random_number() >> 32;
 
-	if (flood->has_source) {
-		int at = (flood->bits - 1) / 32;
-
-		word[at] = htonl(ntohl(word[at]) + number % flood->sources);
-		return address;
+	if (family == AF_INET) {
+		random = (random & 0xffffff) | (11 + (random >> 24) % 116) << 24;
+		source.v4.sin_addr.s_addr = htonl(random);
+		return source;
 	}
 	word[0] = htonl(0x20010db8);
 	for (int i = 1; i < 4; i++)
 		word[i] = random_number() >> 32;
-	return address;
+	return source;
+}
+
+/* The source, number `step`, of those that follow one another. */
+static union address stepped_source(const struct flood *flood, unsigned long step)
+{
+	union address source = flood->source;
+	uint32_t *word = &source.v6.sin6_addr.s6_addr32[(flood->bits - 1) / 32];
+
+	if (source.any.sa_family == AF_INET)
+		word = &source.v4.sin_addr.s_addr;
+	*word = htonl(ntohl(*word) + step);
+	return source;
+}
+
+/* Address and port that packet `number` comes from. */
+static union address source_of(const struct flood *flood, unsigned long number)
+{
+	union address source;
+
+	if (flood->list)
+		return flood->list[number % flood->sources];
+	source = flood->has_source ? stepped_source(flood, number % flood->sources) :
+				     random_source(flood->target.any.sa_family);
+	source.v4.sin_port = flood->port ? flood->port : random_port();
+	return source;
 }
 
 /* Ports, sequence number, checksum. `sum` is that of the addresses. */
-static void finish_transport(const struct flood *flood, struct transport *transport, uint32_t sum)
+static void finish_transport(const struct flood *flood, struct transport *transport, __be16 port,
+			     uint32_t sum)
 {
 	size_t length = transport_length(flood);
 
 	sum += length + (flood->udp ? IPPROTO_UDP : IPPROTO_TCP);
 	if (flood->udp) {
-		transport->udp.source = htons(1024 + (random_number() >> 32) % 64512);
+		transport->udp.source = port;
 		transport->udp.check = 0;
 		transport->udp.check = finish_sum(add_words(sum, transport, length));
 		if (!transport->udp.check)
 			transport->udp.check = 0xffff;
 		return;
 	}
-	transport->tcp.source = htons(1024 + (random_number() >> 32) % 64512);
+	transport->tcp.source = port;
 	transport->tcp.seq = random_number() >> 32;
 	transport->tcp.check = 0;
 	transport->tcp.check = finish_sum(add_words(sum, transport, length));
@@ -188,18 +214,21 @@ static void finish_transport(const struct flood *flood, struct transport *transp
 
 static void make_frame(const struct flood *flood, struct frame *frame, unsigned long number)
 {
+	union address source = source_of(flood, number);
+	__be16 port = source.v4.sin_port; /* at the same place in both families */
+
 	if (flood->target.any.sa_family == AF_INET) {
 		struct iphdr *ip = &frame->v4.ip;
 
-		ip->saddr = source4(flood, number);
+		ip->saddr = source.v4.sin_addr.s_addr;
 		ip->check = 0;
 		ip->check = finish_sum(add_words(0, ip, sizeof(*ip)));
-		finish_transport(flood, &frame->v4.transport, add_words(0, &ip->saddr, 8));
+		finish_transport(flood, &frame->v4.transport, port, add_words(0, &ip->saddr, 8));
 	} else {
 		struct ip6_hdr *ip = &frame->v6.ip;
 
-		ip->ip6_src = source6(flood, number);
-		finish_transport(flood, &frame->v6.transport, add_words(0, &ip->ip6_src, 32));
+		ip->ip6_src = source.v6.sin6_addr;
+		finish_transport(flood, &frame->v6.transport, port, add_words(0, &ip->ip6_src, 32));
 	}
 }
 
@@ -211,7 +240,8 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* Sends packets from number `first` on, at most BATCH. Returns how many went. */
+/* Sends packets from number `first` on, at most BATCH. Returns how many went.
+ */
 static unsigned long send_batch(const struct flood *flood, int fd, unsigned long first,
 				unsigned long count)
 {
@@ -279,9 +309,27 @@ static int open_device(const char *name, uint8_t *own)
 	return fd;
 }
 
+/* Reads "ADDRESS PORT" lines: the sources, of one packet each. */
+static void read_list(struct flood *flood)
+{
+	char address[64];
+	int port;
+
+	flood->sources = 0;
+	while (scanf("%63s %d", address, &port) == 2) {
+		flood->list = realloc(flood->list, (flood->sources + 1) * sizeof(*flood->list));
+		if (!flood->list)
+			die("realloc");
+		flood->list[flood->sources++] = parse_address(address, port);
+	}
+	flood->count = flood->sources;
+}
+
 static void usage(void)
 {
-	fprintf(stderr, "usage: flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] "
+	fprintf(stderr, "usage: flood [-l] [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b "
+			"BITS]] "
+			"[-p PORT] "
 			"DEV MAC ADDRESS PORT\n");
 	exit(2);
 }
@@ -290,8 +338,14 @@ static void read_options(struct flood *flood, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "ur:c:s:n:b:")) != -1) {
+	while ((option = getopt(argc, argv, "lur:c:s:n:b:p:")) != -1) {
 		switch (option) {
+		case 'l':
+			read_list(flood);
+			break;
+		case 'p':
+			flood->port = htons(atoi(optarg));
+			break;
 		case 'u':
 			flood->udp = true;
 			break;

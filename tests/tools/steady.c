@@ -7,6 +7,7 @@
  *   steady talk ADDRESS PORT COUNT FIRST_PORT [INTERVAL]
  *       opens COUNT connections, from ports FIRST_PORT on, and prints "open COUNT". On each sends a
  *       message every INTERVAL ms (100) or when the one before it has come back, if that is later.
+ *       INTERVAL 0: nothing until SIGUSR1, and then one message.
  *       At SIGUSR1 awaits the last echoes and prints for each backend
  *           NAME CONNECTIONS BROKEN WORST        (ms that a message took at most)
  *       and "total MESSAGES BYTES". Fails if a byte was wrong.
@@ -256,20 +257,26 @@ static void talk(int signals, int interval)
 	struct signalfd_siginfo info;
 
 	for (int i = 0; i < count; i++) /* not all at once */
-		all[i].asked = now_ms() - i % interval;
+		all[i].asked = now_ms() - (interval ? i % interval : 0);
 	while (read(signals, &info, sizeof(info)) < 0) {
 		int64_t now = now_ms();
 
 		for (struct connection *each = all; each < all + count; each++) {
 			if (each->broken)
 				continue;
-			if (!is_waiting(each) && now - each->asked >= interval)
+			if (interval && !is_waiting(each) && now - each->asked >= interval)
 				begin_message(each, now);
 			if (each->sent < each->wanted)
 				say(each);
 		}
 		hear_all();
 	}
+}
+
+static void say_once(void)
+{
+	for (int i = 0; i < count; i++)
+		begin_message(&all[i], now_ms());
 }
 
 static int count_waiting(void)
@@ -357,7 +364,7 @@ static void raise_file_limit(void)
 int main(int argc, char **argv)
 {
 	union address target;
-	int signals;
+	int signals, interval;
 
 	raise_file_limit();
 	/* What is measured is the network, not the other processes of a busy machine. */
@@ -375,7 +382,10 @@ int main(int argc, char **argv)
 	all = calloc(count, sizeof(*all));
 	signals = open_signals();
 	open_all(&target, atoi(argv[5]));
-	talk(signals, argc > 6 ? atoi(argv[6]) : 100);
+	interval = argc > 6 ? atoi(argv[6]) : 100;
+	talk(signals, interval);
+	if (!interval)
+		say_once();
 	await_last_echoes();
 	report();
 	return wrong != 0;

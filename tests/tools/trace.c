@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * trace udp|tcp ADDRESS PORT: for each TTL from 1 on, sends a datagram or a SYN, and prints who says
- * that its time was exceeded, until "answer": the other end has answered. "-" stands for silence.
+ * trace udp|tcp ADDRESS PORT: for each TTL from 1 on, sends a datagram or a SYN, and prints who
+ * says that its time was exceeded, until "answer": the other end has. "-" stands for silence.
  */
 #include <time.h> /* before it, since it takes struct timespec for granted */
 

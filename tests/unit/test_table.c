@@ -99,9 +99,10 @@ static void test_down(unsigned int count, unsigned int down)
 	for (unsigned int i = 0; i < SLOTS; i++)
 		needless += owner[i] != down + 1 && owner[i] != other[i];
 	worst = worst_share(other, count);
-	printf("     one of %u down: %u of %u slots moved without need, shares %.2f %% off\n", count,
-	       needless, SLOTS, worst);
-	check("down", !needless && worst < 4, "%u moved without need, %.2f %% off", needless, worst);
+	printf("     one of %u down: %u of %u slots moved without need, shares %.2f %% off\n",
+	       count, needless, SLOTS, worst);
+	check("down", !needless && worst < 4, "%u moved without need, %.2f %% off", needless,
+	      worst);
 
 	claims[down].healthy = true;
 	fill_table(other, SLOTS, claims, count);
@@ -179,7 +180,8 @@ static void test_time(void)
 	for (unsigned int i = 5; i < 1000; i++)
 		claims[i].healthy = false;
 	ill = build_time(1000);
-	printf("     1,000 backends: %.1f ms; one of weight 1000 and 999 of 1: %.1f ms; 995 down: %.1f ms\n",
+	printf("     1,000 backends: %.1f ms; one of weight 1000 and 999 of 1: %.1f ms; 995 down: "
+	       "%.1f ms\n",
 	       equal, mixed, ill);
 	check("build time", equal < 10, "%.1f ms", equal);
 }
