@@ -92,7 +92,9 @@ static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet 
 	return VERDICTS;
 }
 
-/* A packet to a service in mode dsr or ipip, or an ICMP error about what a backend sent as the VIP. */
+/*
+ * A packet to a service in mode dsr or ipip, or an ICMP error about what a backend sent as the VIP.
+ */
 static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct packet *pkt,
 						     const struct config *config,
 						     struct backend *backend, __u32 mode)
@@ -110,8 +112,8 @@ static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct 
 }
 
 /*
- * A packet of no known NAT flow: that of a service, or the host's own. Returns VERDICTS and the flow
- * that it began, or the verdict.
+ * A packet of no known NAT flow: that of a service, or the host's own. Returns VERDICTS and the
+ * flow that it began, or the verdict.
  */
 static __always_inline enum verdict balance_packet(struct xdp_md *ctx, struct packet *pkt,
 						   const struct config *config, struct found *found)
@@ -171,9 +173,9 @@ static __always_inline enum verdict relay_to_side(struct xdp_md *ctx, struct pac
 }
 
 /*
- * An ICMP packet to a VIP: an error about a flow, or the host's. Returns VERDICTS for an error about
- * what a backend has sent as the VIP (dsr, ipip): it goes the way of the flow, whose tuple the packet
- * has now.
+ * An ICMP packet to a VIP: an error about a flow, or the host's. Returns VERDICTS for an error
+ * about what a backend has sent as the VIP (dsr, ipip): it goes the way of the flow, whose tuple
+ * the packet has now.
  */
 GLOBAL int relay_error(struct xdp_md *ctx, struct packet *pkt)
 {

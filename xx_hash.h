@@ -2,8 +2,8 @@
 /*
  * XXH32, by the description of the algorithm in Yann Collet's xxHash (doc/xxhash_spec.md, "XXH32").
  *
- * One implementation for the data path and the helper. Where `length` is a constant all branches and
- * loops on it vanish.
+ * One implementation for the data path and the helper. Where `length` is a constant all branches
+ * and loops on it vanish.
  */
 #ifndef XX_HASH_H
 #define XX_HASH_H
@@ -90,8 +90,8 @@ static inline __attribute__((always_inline)) __u32 xxh32(const void *input, __u3
 }
 
 /*
- * XXH32, seed 0, of 24 bytes: `stripe` and two words more, in memory order. The key of the data path,
- * without a copy of it and without a loop.
+ * XXH32, seed 0, of 24 bytes: `stripe` and two words more, in memory order. The key of the data
+ * path, without a copy of it and without a loop.
  */
 static inline __attribute__((always_inline)) __u32 xxh32_key(const __u32 stripe[4], __u32 word4,
 							     __u32 word5)

@@ -472,8 +472,8 @@ static long try_port(__u32 i, struct attempt *attempt)
 }
 
 /*
- * Searches a place for search->flow. Where none of the first ports is free, the oldest flow that can
- * give way does. Returns whether there is one.
+ * Searches a place for search->flow. Where none of the first ports is free, the oldest flow that
+ * can give way does. Returns whether there is one.
  */
 static __always_inline bool search_place(struct xdp_md *ctx, struct search *search)
 {
@@ -562,8 +562,9 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 }
 
 /*
- * Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards the
- * backend; else ports are tried at random. Returns VERDICTS and the flow in pkt->flow, or the verdict.
+ * Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards
+ * the backend; else ports are tried at random. Returns VERDICTS and the flow in pkt->flow, or the
+ * verdict.
  */
 GLOBAL int begin_flow(struct xdp_md *ctx, struct packet *pkt)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ICMP and ICMPv6 errors about NAT flows are relayed to the side that they are for, and the balancer
- * answers with its own where a router would (TTL, MTU).
+ * ICMP and ICMPv6 errors about NAT flows are relayed to the side that they are for, and the
+ * balancer answers with its own where a router would (TTL, MTU).
  */
 #ifndef ICMP_H
 #define ICMP_H
@@ -160,7 +160,9 @@ static __always_inline bool is_from_one_host(const struct packet *pkt)
 	return first != 0 && first != 127 && first < 224;
 }
 
-/* Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not; and not too many. */
+/*
+ * Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not; and not too many.
+ */
 static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *pkt)
 {
 	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));

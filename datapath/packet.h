@@ -164,7 +164,9 @@ static __always_inline bool is_later_fragment(const struct packet *pkt)
 	return pkt->fragment & IPV4_FRAGMENT_OFFSET;
 }
 
-/* Steps over the Ethernet header and VLAN tags. Returns the EtherType, 0 if the frame is too short. */
+/*
+ * Steps over the Ethernet header and VLAN tags. Returns the EtherType, 0 if the frame is too short.
+ */
 static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
@@ -311,8 +313,8 @@ static __always_inline enum verdict parse_ip(struct xdp_md *ctx, struct packet *
 }
 
 /*
- * From the frame to the destination. Returns VERDICTS to go on, or the verdict. The packet lies in a
- * map, whose contents the verifier does not follow: so it has one path from here on.
+ * From the frame to the destination. Returns VERDICTS to go on, or the verdict. The packet lies in
+ * a map, whose contents the verifier does not follow: so it has one path from here on.
  */
 static __always_inline enum verdict parse_frame(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -390,7 +392,9 @@ static __always_inline bool udp_intact(struct xdp_md *ctx, const struct packet *
 	return length >= sizeof(*udp) && (pkt->fragment || length <= pkt->payload);
 }
 
-/* Checks what the headers claim. Where it is wrong the packet is malformed: its service drops it. */
+/*
+ * Checks what the headers claim. Where it is wrong the packet is malformed: its service drops it.
+ */
 static __always_inline void check_headers(struct xdp_md *ctx, struct packet *pkt)
 {
 	if (!pkt->ipv6 && !ipv4_intact(ctx, pkt))

@@ -139,8 +139,11 @@ static __always_inline void set_ports(const struct xdp_md *ctx, const struct pac
 	}
 }
 
-/* Sends the packet to a next hop, from our own MAC, by a device; 0, and the one that the packet came
- * in by, are XDP_TX. `macs` is the next hop's MAC and our own; without ours, that of the frame. */
+/*
+ * Sends the packet to a next hop, from our own MAC, by a device; 0, and the one that the packet
+ * came in by, are XDP_TX. `macs` is the next hop's MAC and our own; without ours, that of the
+ * frame.
+ */
 static __always_inline enum verdict transmit(const struct xdp_md *ctx, const __u8 *macs,
 					     __u32 ifindex)
 {

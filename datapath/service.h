@@ -10,8 +10,8 @@
 #define NS_PER_SECOND 1000000000ULL
 
 /*
- * The hash that finds flows and picks slots, the same on every balancer (Katran's idea: no secret, no
- * state): XXH32 of the tuple with the VIP's number, which is not the same everywhere, as 0.
+ * The hash that finds flows and picks slots, the same on every balancer (Katran's idea: no secret,
+ * no state): XXH32 of the tuple with the VIP's number, which is not the same everywhere, as 0.
  */
 static __always_inline __u32 hash_tuple(const struct tuple *tuple)
 {
@@ -25,8 +25,8 @@ static __always_inline __u32 hash_tuple(const struct tuple *tuple)
 #define CACHE_HASH 0x9E3779B97F4A7C15ULL /* 2^64 over the golden ratio: Knuth, volume 3, 6.4 */
 
 /*
- * What this CPU found in xlb_vips and xlb_services last, absence too: a third of the time of a lookup
- * in a kernel hash. See struct config, generation.
+ * What this CPU found in xlb_vips and xlb_services last, absence too: a third of the time of a
+ * lookup in a kernel hash. See struct config, generation.
  */
 struct cached_vip {
 	struct address address;
@@ -127,8 +127,9 @@ static __always_inline bool is_denied(const struct packet *pkt)
 
 /*
  * The generic cell rate algorithm (ITU-T I.371, annex A): *next is when the next packet would come
- * were all evenly spaced, in ns; `burst` packets, 1 or more, may come at once. Shared by all CPUs: the compare-and-swap makes each packet count
- * once; one that loses the race thrice passes, so the error is what that lets through.
+ * were all evenly spaced, in ns; `burst` packets, 1 or more, may come at once. Shared by all CPUs:
+ * the compare-and-swap makes each packet count once; one that loses the race thrice passes, so the
+ * error is what that lets through.
  */
 static __always_inline bool conforms(__u64 *next, __u32 per_second, __u32 burst, bool dry_run)
 {

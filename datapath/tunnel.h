@@ -44,7 +44,9 @@ static __always_inline bool encapsulate(struct xdp_md *ctx, struct packet *pkt,
 	return true;
 }
 
-/* Mode ipip: to a backend anywhere. The balancer is a router on the packet's way (RFC 2003, 3.1). */
+/*
+ * Mode ipip: to a backend anywhere. The balancer is a router on the packet's way (RFC 2003, 3.1).
+ */
 static __always_inline enum verdict tunnel_packet(struct xdp_md *ctx, struct packet *pkt,
 						  struct backend *backend)
 {

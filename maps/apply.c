@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * apply: a file of commands, read and checked as a whole into a configuration of its own, which then
- * takes the place of the running one.
+ * apply: a file of commands, read and checked as a whole into a configuration of its own, which
+ * then takes the place of the running one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +26,9 @@ bool parse_apply(struct words *words, struct request *request)
 	return no_more_words(words);
 }
 
-/* Cuts the line into words, up to a `#` that begins one. Returns their number; MAX_WORDS: too many. */
+/*
+ * Cuts the line into words, up to a `#` that begins one. Returns their number; MAX_WORDS: too many.
+ */
 static int split_line(char *line, char **word)
 {
 	int count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whether backends answer to a VIP by way of this host: a TCP connection that is ended as soon as it
- * is there, or refused. What comes back is no flow of the balancer's, and passes to this host.
+ * Whether backends answer to a VIP by way of this host: a TCP connection that is ended as soon as
+ * it is there, or refused. What comes back is no flow of the balancer's, and passes to this host.
  */
 #ifndef CALL_H
 #define CALL_H

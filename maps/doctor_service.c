@@ -118,8 +118,11 @@ static bool ask_netns(const struct netns *netns, bool (*has)(int netlink, const 
 	return answer;
 }
 
-/* Finds, among the namespaces of this machine, the one host that has something; labs that stand side
- * by side may have it several times. To be closed; its name is "" if there is none, or it is ours. */
+/*
+ * Finds, among the namespaces of this machine, the one host that has something; labs that stand
+ * side by side may have it several times. To be closed; its name is "" if there is none, or it is
+ * ours.
+ */
 static void find_host(bool (*has)(int netlink, const void *what), const void *what,
 		      struct netns *host)
 {

@@ -79,7 +79,9 @@ static void map_table(const struct balancer *balancer, struct conf_service *serv
 		service->running_slots = 0;
 }
 
-/* Adds a backend by its record. Returns NULL if the record is no backend's or there is no memory. */
+/*
+ * Adds a backend by its record. Returns NULL if the record is no backend's or there is no memory.
+ */
 static struct conf_backend *load_backend(const struct balancer *balancer,
 					 struct conf_service *service, __u16 number)
 {

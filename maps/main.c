@@ -10,7 +10,9 @@
 
 #include "command.h"
 
-/* Reads the options before the command. Returns the index of the first word, or 0 after an error. */
+/*
+ * Reads the options before the command. Returns the index of the first word, or 0 after an error.
+ */
 static int parse_global_options(int argc, char **argv)
 {
 	int option;

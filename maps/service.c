@@ -78,7 +78,9 @@ enum status delete_service(struct conf *conf, const struct request *request)
 	return DONE;
 }
 
-/* What a draining backend still has: flows that are known, slots whose flows the table leads to it. */
+/*
+ * What a draining backend still has: flows that are known, slots whose flows the table leads to it.
+ */
 struct rest {
 	__u32 flows;
 	__u32 slots;

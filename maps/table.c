@@ -6,7 +6,9 @@
 #include "table.h"
 #include "xx_hash.h"
 
-/* Seeds of the two hashes that give a backend its order of preference, and of its lot (draw_lots). */
+/*
+ * Seeds of the two hashes that give a backend its order of preference, and of its lot (draw_lots).
+ */
 enum seed { SEED_OFFSET, SEED_SKIP, SEED_LOT };
 
 #define LEND_TRIES 64 /* slots that a slot to be lent looks at, before it asks all the healthy */

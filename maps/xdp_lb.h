@@ -67,9 +67,10 @@ struct address {
 };
 
 /*
- * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients, backends
- * or routers, has a VIP as its destination. The flag is a promise that saves a look at the flow
- * table: it is cleared before the first service in mode nat appears, and set when the last is gone.
+ * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients,
+ * backends or routers, has a VIP as its destination. The flag is a promise that saves a look at the
+ * flow table: it is cleared before the first service in mode nat appears, and set when the last is
+ * gone.
  */
 #define VIP_STATELESS 1 /* flag: no service of this VIP is in mode nat */
 struct vip {
@@ -257,8 +258,9 @@ struct config {
 	__u32 flags; /* CONFIG_* */
 	/*
 	 * Lets each CPU keep what it found in xlb_vips and xlb_services: it holds as long as this
-	 * stays the same, and not at all while it is 0. The helper stores 0 before it changes one of
-	 * these maps and a new number after; where it was never used, this is 0 and all is looked up.
+	 * stays the same, and not at all while it is 0. The helper stores 0 before it changes one
+	 * of these maps and a new number after; where it was never used, this is 0 and all is
+	 * looked up.
 	 */
 	__u32 generation;
 	__u32 unused;
@@ -281,7 +283,9 @@ struct limit {
 	__u64 next_flow; /* data path: ns when the next new flow conforms (GCRA) */
 };
 
-/* xlb_sources: who sends to a service with a limit. Value: __u64, ns when the next packet conforms. */
+/*
+ * xlb_sources: who sends to a service with a limit. Value: __u64, ns when the next packet conforms.
+ */
 struct source_key {
 	struct address source; /* IPv6: its /64 */
 	__u32 service;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# backend.sh [-n NETNS] [apply|undo] MODE VIP DEV [OPTION]...: what a backend must set for a
-# service of MODE (nat, dsr, ipip) at VIP, DEV being its device towards the balancer. Prints it;
-# `apply` does it (and undoes first what it did before for this VIP); `undo` puts all back as it was.
+# backend.sh [-n NETNS] [apply|undo] MODE VIP DEV [OPTION]...: what a backend must set for a service
+# of MODE (nat, dsr, ipip) at VIP, DEV being its device towards the balancer. Prints it; `apply`
+# does it (and undoes first what it did before for this VIP); `undo` puts all back as it was.
 #
 #    via ROUTER           answers leave by ROUTER; in mode nat: ROUTER is the balancer, VIP off-link
 #    outer ipv4|ipv6      ipip: the family of the tunnel and of the backend's address; default: of VIP

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # isolated.sh COMMAND...: runs a command in mount and pid namespaces of its own, with a bpffs and a
-# /run (where network namespaces and locks have their names) of its own. All that it starts ends with
-# it, and it ends with us: whatever happens, SIGKILL included, nothing stays behind.
+# /run (where network namespaces and locks have their names) of its own. All that it starts ends
+# with it, and it ends with us: whatever happens, SIGKILL included, nothing stays behind.
 set -euo pipefail
 
 if [ "${1-}" = --inside ]; then

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# For the tests in tests/lab: to be sourced first. A test runs in namespaces of its own, with a bpffs
-# and a /run of its own (scripts/isolated.sh): whatever ends it, nothing stays behind, and it can run
-# beside others. Its lab:
+# For the tests in tests/lab: to be sourced first. A test runs in namespaces of its own, with a
+# bpffs and a /run of its own (scripts/isolated.sh): whatever ends it, nothing stays behind, and it
+# can run beside others. Its lab:
 #
 #    h1 10.0.0.1        h2 10.0.0.2        h3 10.0.0.3        lb 10.0.0.10
 #    fd00:10::1         fd00:10::2         fd00:10::3         fd00:10::10

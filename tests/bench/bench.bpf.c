@@ -4,8 +4,8 @@
  * compared with.
  *
  * BPF_PROG_TEST_RUN does not put the packet back between its runs. So each run begins with `front`:
- * it writes the headers of the next flow's packet, and calls the program that is in `timed`. The time
- * of `front_empty`, which is the same before the program that does nothing, is subtracted.
+ * it writes the headers of the next flow's packet, and calls the program that is in `timed`. The
+ * time of `front_empty`, which is the same before the program that does nothing, is subtracted.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -28,7 +28,9 @@ struct {
 	__type(value, __u32);
 } timed SEC(".maps");
 
-/* Of each flow: its backend's number in the high half, the port that the backend sees in the low. */
+/*
+ * Of each flow: its backend's number in the high half, the port that the backend sees in the low.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BENCH_LEARNT);

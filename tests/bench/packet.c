@@ -2,10 +2,10 @@
 /*
  * packet PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES BACKENDS ROUNDS FLOWS...
  *
- * Times one packet in the attached program (id PROGRAM), which balances SERVICES of BACKENDS each, by
- * BPF_PROG_TEST_RUN through the programs of bench.bpf.o, which are pinned in PINS. Prints a line of
- * JSON for each kind of packet and number of flows: ns above the empty program; minimum, median and
- * maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
+ * Times one packet in the attached program (id PROGRAM), which balances SERVICES of BACKENDS each,
+ * by BPF_PROG_TEST_RUN through the programs of bench.bpf.o, which are pinned in PINS. Prints a line
+ * of JSON for each kind of packet and number of flows: ns above the empty program; minimum, median
+ * and maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -112,8 +112,8 @@ static double median(double *samples, int count)
 }
 
 /*
- * A slice counts if the CPU was calm and the empty program took the same before and after; if not, it
- * is timed again, on another CPU; so often at most. Returns ns above the empty program.
+ * A slice counts if the CPU was calm and the empty program took the same before and after; if not,
+ * it is timed again, on another CPU; so often at most. Returns ns above the empty program.
  */
 #define MAX_TRIES 100
 #define PAUSE 1000 /* microseconds */

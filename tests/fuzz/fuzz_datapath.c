@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The data path on the host, under libFuzzer and sanitizers. Besides what sequence.c checks, the flow
- * table is whole after every sequence: no lock is held, and no two flows have one server tuple.
+ * The data path on the host, under libFuzzer and sanitizers. Besides what sequence.c checks, the
+ * flow table is whole after every sequence: no lock is held, and no two flows have one server
+ * tuple.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The helper's parsers under libFuzzer: words, commands and configuration files. Whatever comes in,
- * what is refused is refused with one line, what is taken says nothing, and a value that was read can
- * be printed and read again.
+ * what is refused is refused with one line, what is taken says nothing, and a value that was read
+ * can be printed and read again.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See sequence.h. The first byte of a step says what it is: a packet made from a template, an answer
- * to what was sent last, an ICMP error about it, raw bytes; or an event. Then come the changes to it.
+ * See sequence.h. The first byte of a step says what it is: a packet made from a template, an
+ * answer to what was sent last, an ICMP error about it, raw bytes; or an event. Then come the
+ * changes to it.
  */
 #include <arpa/inet.h>
 #include <linux/bpf.h>
@@ -437,7 +438,9 @@ static void flood(int which, int count)
 	}
 }
 
-/* One step: bits 0 to 2 of the first byte say how many changes, bit 3 whether sums are made right. */
+/*
+ * One step: bits 0 to 2 of the first byte say how many changes, bit 3 whether sums are made right.
+ */
 static void play_step(struct input *input)
 {
 	static const int changes[] = { 0, 0, 0, 1, 1, 2, 3, 7 };

@@ -12,7 +12,9 @@ void set_up_world(void);
 /* Plays the bytes. Aborts with a report if an invariant is broken. */
 void play(const uint8_t *bytes, size_t size);
 
-/* Ends the test if the counters have not exactly one verdict for each packet since the last call. */
+/*
+ * Ends the test if the counters have not exactly one verdict for each packet since the last call.
+ */
 void check_counters(void);
 
 extern unsigned long packets_played, packets_sent;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What stands in for the kernel: its maps and helpers (standin.c), the program itself (datapath.c). */
+/*
+ * What stands in for the kernel: its maps and helpers (standin.c), the program itself (datapath.c).
+ */
 #ifndef STANDIN_H
 #define STANDIN_H
 
@@ -35,7 +37,9 @@ void standin_register(void);
 extern uint64_t standin_clock; /* ns */
 void standin_seed(uint32_t seed); /* of random numbers */
 
-/* Runs a program of the object. The frame is in low memory, as the kernel's struct xdp_md has it. */
+/*
+ * Runs a program of the object. The frame is in low memory, as the kernel's struct xdp_md has it.
+ */
 struct standin_frame {
 	uint8_t *buffer;
 	size_t size;

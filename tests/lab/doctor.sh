@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# `xdp-lb doctor`: silent when all is well; names each fault that is set up here, and the command that
-# it gives mends it.
+# `xdp-lb doctor`: silent when all is well; names each fault that is set up here, and the command
+# that it gives mends it.
 #
 #    h1 ---+--- sw ---(veth7, with the stub)--- veth6 lb ---+--- h2, h3 backends
 . "$(dirname "$(realpath "$0")")/../lib.sh"
@@ -189,7 +189,8 @@ not_owned()
 	lb service del "$lone:$PORT/tcp"
 }
 
-# A backend that has the VIP as its own, and says so to all who ask. Who has believed it is told anew.
+# A backend that has the VIP as its own, and says so to all who ask. Who has believed it is told
+# anew.
 taken() # DEV
 {
 	on h2 ip addr add "$vip_address/$length" dev "$1" ${nodad:+"$nodad"}

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A flood of SYNs from random sources and ports: established connections live on, those that talk and
-# those that are idle, and new ones get through. FULL=1: ten million SYNs, not three hundred thousand.
+# A flood of SYNs from random sources and ports: established connections live on, those that talk
+# and those that are idle, and new ones get through. FULL=1: ten million SYNs, not three hundred
+# thousand.
 #
 #    h1 clients, and the flood ---> lb ---> h2, h3
 . "$(dirname "$(realpath "$0")")/../lib.sh"

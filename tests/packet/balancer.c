@@ -122,8 +122,8 @@ uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol)
 }
 
 /*
- * After a change of VIPs or services: a new number, so that the program `xdp` forgets what it kept of
- * them. `xdp.frags` runs without keeping any.
+ * After a change of VIPs or services: a new number, so that the program `xdp` forgets what it kept
+ * of them. `xdp.frags` runs without keeping any.
  */
 static void forget_kept(void)
 {

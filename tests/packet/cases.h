@@ -29,26 +29,12 @@ struct step {
 	void (*act)(void);
 };
 
-#define SENT(in, out)                                                                              \
-	{                                                                                          \
-		in, VERDICT_FORWARDED, out, NULL                                                   \
-	}
-#define REDIRECTED_TO(in, out)                                                                     \
-	{                                                                                          \
-		in, VERDICT_REDIRECTED, out, NULL                                                  \
-	}
-#define ANSWERED(in, verdict, out)                                                                 \
-	{                                                                                          \
-		in, VERDICT_##verdict##_ANSWERED, out, NULL                                        \
-	}
+#define SENT(in, out) BRACED(in, VERDICT_FORWARDED, out, NULL)
+#define REDIRECTED_TO(in, out) BRACED(in, VERDICT_REDIRECTED, out, NULL)
+#define ANSWERED(in, verdict, out) BRACED(in, VERDICT_##verdict##_ANSWERED, out, NULL)
 #define KEPT(in, verdict)                                                                          \
-	{                                                                                          \
-		in, VERDICT_##verdict, NULL, NULL                                                  \
-	} /* passed or dropped, unchanged */
-#define DO(function)                                                                               \
-	{                                                                                          \
-		NULL, 0, NULL, function                                                            \
-	}
+	BRACED(in, VERDICT_##verdict, NULL, NULL) /* passed or dropped, unchanged */
+#define DO(function) BRACED(NULL, 0, NULL, function)
 #define THEN(function) DO(function) /* what is checked at the end */
 
 struct test_case {
@@ -60,14 +46,9 @@ struct test_case {
 };
 
 /* A row of a table: name, families, set-up, and then steps. */
-#define CASE(name, families, setup, ...)                                                           \
-	{                                                                                          \
-		name, families, setup, { __VA_ARGS__ }, false                                      \
-	}
+#define CASE(name, families, setup, ...) BRACED(name, families, setup, BRACED(__VA_ARGS__), false)
 #define HEAVY_CASE(name, families, setup, ...)                                                     \
-	{                                                                                          \
-		name, families, setup, { __VA_ARGS__ }, true                                       \
-	}
+	BRACED(name, families, setup, BRACED(__VA_ARGS__), true)
 
 /* The ways of a packet in the cases: clients, balancer and backends on one wire. */
 #define FROM(client) ETH(client, LB), IP(client, VIP)

@@ -79,7 +79,8 @@ void broken(const char *format, ...)
 	exit(1);
 }
 
-/* Of a union only the member that is named is sure to be zeroed: the kernel is shown no more than that. */
+/* Of a union only the member that is named is sure to be zeroed: the kernel is shown no more than
+ * that. */
 #define UP_TO(field) (offsetof(union bpf_attr, field) + sizeof(((union bpf_attr *)NULL)->field))
 
 static long bpf(int command, union bpf_attr *attr, size_t size)
@@ -216,7 +217,9 @@ static void open_ring(void)
 	ring.data = (uint8_t *)ring.produced + page;
 }
 
-/* Every table of the tests is as large as any needs to be: a service names how much of it counts. */
+/*
+ * Every table of the tests is as large as any needs to be: a service names how much of it counts.
+ */
 static void make_tables(void)
 {
 	union bpf_attr attr = {

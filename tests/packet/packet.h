@@ -110,95 +110,44 @@ struct layer {
 	const void *bytes; /* BYTES */
 };
 
+#define BRACED(...)                                                                                \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
+/* An initializer in braces, which a macro's argument cannot be. */
+#define BRACED(...)                                                                                \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
 #define P(...) ((const struct layer[]){ __VA_ARGS__, { .kind = LAYER_END } })
 
-#define ETH(s, d)                                                                                  \
-	{                                                                                          \
-		.kind = LAYER_ETH, .src = s, .dst = d                                              \
-	}
-#define ETH_TYPE(s, d, t)                                                                          \
-	{                                                                                          \
-		.kind = LAYER_ETH, .src = s, .dst = d, .type = t                                   \
-	}
-#define VLAN(i, ...)                                                                               \
-	{                                                                                          \
-		.kind = LAYER_VLAN, .id = i, ##__VA_ARGS__                                         \
-	}
-#define ARP                                                                                        \
-	{                                                                                          \
-		.kind = LAYER_ARP                                                                  \
-	}
-#define IP(s, d, ...)                                                                              \
-	{                                                                                          \
-		.kind = LAYER_IP, .src = s, .dst = d, ##__VA_ARGS__                                \
-	}
-#define IP4(s, d, ...)                                                                             \
-	{                                                                                          \
-		.kind = LAYER_IP4, .src = s, .dst = d, ##__VA_ARGS__                               \
-	}
-#define IP6(s, d, ...)                                                                             \
-	{                                                                                          \
-		.kind = LAYER_IP6, .src = s, .dst = d, ##__VA_ARGS__                               \
-	}
-#define EXTENSION(t, ...)                                                                          \
-	{                                                                                          \
-		.kind = LAYER_EXTENSION, .type = t, ##__VA_ARGS__                                  \
-	}
+#define ETH(s, d) BRACED(.kind = LAYER_ETH, .src = s, .dst = d)
+#define ETH_TYPE(s, d, t) BRACED(.kind = LAYER_ETH, .src = s, .dst = d, .type = t)
+#define VLAN(i, ...) BRACED(.kind = LAYER_VLAN, .id = i, ##__VA_ARGS__)
+#define ARP BRACED(.kind = LAYER_ARP)
+#define IP(s, d, ...) BRACED(.kind = LAYER_IP, .src = s, .dst = d, ##__VA_ARGS__)
+#define IP4(s, d, ...) BRACED(.kind = LAYER_IP4, .src = s, .dst = d, ##__VA_ARGS__)
+#define IP6(s, d, ...) BRACED(.kind = LAYER_IP6, .src = s, .dst = d, ##__VA_ARGS__)
+#define EXTENSION(t, ...) BRACED(.kind = LAYER_EXTENSION, .type = t, ##__VA_ARGS__)
 #define TCP(s, d, f, ...)                                                                          \
-	{                                                                                          \
-		.kind = LAYER_TCP, .sport = s, .dport = d, .flags = f, ##__VA_ARGS__               \
-	}
-#define UDP(s, d, ...)                                                                             \
-	{                                                                                          \
-		.kind = LAYER_UDP, .sport = s, .dport = d, ##__VA_ARGS__                           \
-	}
-#define ICMP(m, ...)                                                                               \
-	{                                                                                          \
-		.kind = LAYER_ICMP, .type = m, ##__VA_ARGS__                                       \
-	}
-#define DATA(n)                                                                                    \
-	{                                                                                          \
-		.kind = LAYER_DATA, .length = n                                                    \
-	}
-#define OTHER(p, n)                                                                                \
-	{                                                                                          \
-		.kind = LAYER_DATA, .length = n, .protocol = p                                     \
-	} /* any other protocol */
-#define WORD(v)                                                                                    \
-	{                                                                                          \
-		.kind = LAYER_WORD, .value = v                                                     \
-	}
-#define BYTES(b, n)                                                                                \
-	{                                                                                          \
-		.kind = LAYER_BYTES, .bytes = b, .length = n                                       \
-	}
+	BRACED(.kind = LAYER_TCP, .sport = s, .dport = d, .flags = f, ##__VA_ARGS__)
+#define UDP(s, d, ...) BRACED(.kind = LAYER_UDP, .sport = s, .dport = d, ##__VA_ARGS__)
+#define ICMP(m, ...) BRACED(.kind = LAYER_ICMP, .type = m, ##__VA_ARGS__)
+#define DATA(n) BRACED(.kind = LAYER_DATA, .length = n)
+#define OTHER(p, n) BRACED(.kind = LAYER_DATA, .length = n, .protocol = p) /* any other protocol */
+#define WORD(v) BRACED(.kind = LAYER_WORD, .value = v)
+#define BYTES(b, n) BRACED(.kind = LAYER_BYTES, .bytes = b, .length = n)
 
 /* What is done to the finished packet: to the innermost IP packet before it … */
-#define FRAGMENT(first, n)                                                                         \
-	{                                                                                          \
-		.kind = LAYER_FRAGMENT, .from = first, .length = n                                 \
-	}
-#define CUT(n)                                                                                     \
-	{                                                                                          \
-		.kind = LAYER_CUT, .length = n                                                     \
-	} /* in an ICMP error: n bytes of the packet */
+#define FRAGMENT(first, n) BRACED(.kind = LAYER_FRAGMENT, .from = first, .length = n)
+#define CUT(n) BRACED(.kind = LAYER_CUT, .length = n) /* in an ICMP error: n bytes of the packet */
 /* … and to the frame. */
-#define PAD(n)                                                                                     \
-	{                                                                                          \
-		.kind = LAYER_PAD, .length = n                                                     \
-	} /* to n bytes */
-#define TRAIL(n)                                                                                   \
-	{                                                                                          \
-		.kind = LAYER_TRAIL, .length = n                                                   \
-	} /* n bytes more */
-#define SNAP(n)                                                                                    \
-	{                                                                                          \
-		.kind = LAYER_SNAP, .length = n                                                    \
-	} /* to its first n bytes */
-#define SPOIL(i, v)                                                                                \
-	{                                                                                          \
-		.kind = LAYER_SPOIL, .at = i, .value = v                                           \
-	} /* byte i becomes v */
+#define PAD(n) BRACED(.kind = LAYER_PAD, .length = n) /* to n bytes */
+#define TRAIL(n) BRACED(.kind = LAYER_TRAIL, .length = n) /* n bytes more */
+#define SNAP(n) BRACED(.kind = LAYER_SNAP, .length = n) /* to its first n bytes */
+#define SPOIL(i, v) BRACED(.kind = LAYER_SPOIL, .at = i, .value = v) /* byte i becomes v */
 
 extern int family; /* that the case runs in: 4 or 6 */
 extern int chosen[MAX_CHOSEN]; /* 0: not seen yet */

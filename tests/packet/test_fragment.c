@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fragments: those that follow go where the first one, which alone has ports, went. Each is cut from
- * a whole datagram, so that the checksum in the first one is that of all of them.
+ * Fragments: those that follow go where the first one, which alone has ports, went. Each is cut
+ * from a whole datagram, so that the checksum in the first one is that of all of them.
  */
 #include <arpa/inet.h>
 #include <string.h>

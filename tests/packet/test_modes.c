@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Modes dsr (the frame to the backend's MAC) and ipip (the packet in a tunnel), slots in transition,
- * and which backend is picked. Only clients' packets pass the balancer:
+ * Modes dsr (the frame to the backend's MAC) and ipip (the packet in a tunnel), slots in
+ * transition, and which backend is picked. Only clients' packets pass the balancer:
  *
- *	C1 ── LB (VIP) ── B1 … B7,    B1 … B7 ── C1
+ * C1 ── LB (VIP) ── B1 … B7,    B1 … B7 ── C1
  */
 #include <arpa/inet.h>
 #include <string.h>

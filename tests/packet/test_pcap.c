@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Cases from recorded traffic: cases/NAME.pcap, with the set-up in cases/NAME.conf; record.sh makes
- * both. Frames to the MAC that the first one is for go in. What is sent must be what the recording has
- * from that MAC, byte for byte and in that order; what is not sent must stay as it was.
+ * both. Frames to the MAC that the first one is for go in. What is sent must be what the recording
+ * has from that MAC, byte for byte and in that order; what is not sent must stay as it was.
  */
 #include <arpa/inet.h>
 #include <dirent.h>

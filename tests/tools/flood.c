@@ -327,10 +327,8 @@ static void read_list(struct flood *flood)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: flood [-l] [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b "
-			"BITS]] "
-			"[-p PORT] "
-			"DEV MAC ADDRESS PORT\n");
+	fprintf(stderr, "usage: flood [-l] [-u] [-r RATE] [-c COUNT] "
+			"[-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT] DEV MAC ADDRESS PORT\n");
 	exit(2);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * visit ADDRESS PORT RATE: until SIGUSR1, makes RATE connections a second, sends a line on each, awaits
- * an answer, and closes it. Prints "visits N answered N slowest MS".
+ * visit ADDRESS PORT RATE: until SIGUSR1, makes RATE connections a second, sends a line on each,
+ * awaits an answer, and closes it. Prints "visits N answered N slowest MS".
  */
 #include <netinet/tcp.h>
 #include <poll.h>

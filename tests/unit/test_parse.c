@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The helper's parsers: words that are right, with what is printed for them, and words that are not. */
+/* The helper's parsers: words that are right, with what is printed for them, and words that are
+ * not. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# The balancer as one of two programs under xdp-loader's dispatcher: xdp-filter comes first, and what
-# it passes comes to the balancer. Ports 8000 and 8001 are services, 8001 is filtered.
+# The balancer as one of two programs under xdp-loader's dispatcher: xdp-filter comes first, and
+# what it passes comes to the balancer. Ports 8000 and 8001 are services, 8001 is filtered.
 
 load_both()
 {
