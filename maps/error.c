@@ -31,37 +31,21 @@ static size_t append_safely(char *line, size_t length, const char *text)
 }
 
 /* One write, so that the lines of several helpers do not mix. */
-static void print_line(const char *format, va_list arguments)
+void warn(const char *format, ...)
 {
 	char place[MAX_LINE] = "", text[MAX_LINE];
 	char line[sizeof("xdp-lb: ") + 8 * MAX_LINE];
+	va_list arguments;
 	size_t length;
 
 	if (place_line)
 		snprintf(place, sizeof(place), "%.200s:%u: ", place_file, place_line);
+	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
 	length = append_safely(line, 0, "xdp-lb: ");
 	length = append_safely(line, length, place);
 	length = append_safely(line, length, text);
 	line[length++] = '\n';
 	fwrite(line, 1, length, stderr);
-}
-
-enum status fail(enum status status, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print_line(format, arguments);
-	va_end(arguments);
-	return status;
-}
-
-void warn(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	print_line(format, arguments);
-	va_end(arguments);
 }

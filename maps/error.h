@@ -9,12 +9,17 @@ enum status {
 	WRONG = 2, /* the words or values were wrong; nothing was changed */
 };
 
-/* Prints the line "xdp-lb: ..." and returns `status`. Control characters are printed as \xNN, so
- * that any word can be named. */
-enum status fail(enum status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The same for what is worth saying and no error. */
+/* Prints the line "xdp-lb: ...", of an error or of what is worth saying and no error. Control
+ * characters are printed as \xNN, so that any word can be named. */
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static inline enum status as_status(enum status status)
+{
+	return status;
+}
+
+/* Prints the line of an error, and is `status`. */
+#define fail(status, ...) (warn(__VA_ARGS__), as_status(status))
 
 /* Until it is called with line 0: lines begin with "xdp-lb: FILE:LINE: ". */
 void set_error_place(const char *file, unsigned int line);

@@ -69,7 +69,8 @@ static void add_attribute(struct request *request, __u16 type, const void *value
 /* Sorts the attributes from `first` on into an array by type. */
 static void sort_attributes(struct rtattr *first, int length, struct rtattr **by_type, int types)
 {
-	memset(by_type, 0, types * sizeof(*by_type));
+	for (int i = 0; i < types; i++)
+		by_type[i] = NULL;
 	for (; RTA_OK(first, length); first = RTA_NEXT(first, length)) {
 		int type = first->rta_type & NLA_TYPE_MASK;
 

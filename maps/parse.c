@@ -264,7 +264,7 @@ bool parse_slots(const char *word, void *value)
 
 bool parse_mode(const char *word, void *value)
 {
-	for (__u8 mode = MODE_NAT; mode <= MODE_IPIP; mode++) {
+	for (__u32 mode = MODE_NAT; mode <= MODE_IPIP; mode++) {
 		*(__u32 *)value = mode;
 		if (!strcmp(word, mode_name(mode)))
 			return true;

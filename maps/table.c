@@ -76,6 +76,8 @@ static void start_walks(struct filling *filling)
 		const struct claim *claim = &filling->claims[i];
 		struct walk *walk = &filling->walk[i];
 
+		if (!claim->weight)
+			continue;
 		walk->slot = hash_claim(claim, SEED_OFFSET) % filling->slots;
 		walk->skip = hash_claim(claim, SEED_SKIP) % (filling->slots - 1) + 1;
 		walk->whole_step = filling->heaviest / claim->weight;

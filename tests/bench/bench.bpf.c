@@ -101,8 +101,8 @@ static __always_inline void write_ethernet(__u16 *eth)
 	eth[5] = bpf_htons(0x0001);
 }
 
-static __always_inline void write_l4(const struct bench *state, __be32 *l4,
-				     const struct ends *ends, __u8 flags)
+static __always_inline void write_l4(const struct bench *state, __be32 *l4, const struct ends *ends,
+				     __u8 flags)
 {
 	l4[0] = (__u32)ends->destination_port << 16 | ends->source_port;
 	if (state->udp) {

@@ -57,7 +57,9 @@ int open_program(uint32_t id)
 static void get_info(int fd, void *info, uint32_t size)
 {
 	union bpf_attr attr = {
-		.info.bpf_fd = fd, .info.info_len = size, .info.info = (uintptr_t)info,
+		.info.bpf_fd = fd,
+		.info.info_len = size,
+		.info.info = (uintptr_t)info,
 	};
 
 	if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr))
@@ -67,8 +69,7 @@ static void get_info(int fd, void *info, uint32_t size)
 int open_map_of(int program, const char *name)
 {
 	uint32_t ids[MAX_PROGRAM_MAPS];
-	struct bpf_prog_info info = { .nr_map_ids = MAX_PROGRAM_MAPS,
-				      .map_ids = (uintptr_t)ids };
+	struct bpf_prog_info info = { .nr_map_ids = MAX_PROGRAM_MAPS, .map_ids = (uintptr_t)ids };
 
 	get_info(program, &info, sizeof(info));
 	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_PROGRAM_MAPS; i++) {
@@ -99,7 +100,9 @@ void *map_memory(int map, size_t length)
 void map_update(int map, const void *key, const void *value)
 {
 	union bpf_attr attr = {
-		.map_fd = map, .key = (uintptr_t)key, .value = (uintptr_t)value,
+		.map_fd = map,
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)value,
 	};
 
 	if (bpf(BPF_MAP_UPDATE_ELEM, &attr))
@@ -109,7 +112,9 @@ void map_update(int map, const void *key, const void *value)
 int map_lookup(int map, const void *key, void *value)
 {
 	union bpf_attr attr = {
-		.map_fd = map, .key = (uintptr_t)key, .value = (uintptr_t)value,
+		.map_fd = map,
+		.key = (uintptr_t)key,
+		.value = (uintptr_t)value,
 	};
 
 	return bpf(BPF_MAP_LOOKUP_ELEM, &attr);
@@ -118,8 +123,11 @@ int map_lookup(int map, const void *key, void *value)
 int create_array(uint32_t value_size, uint32_t entries, uint32_t flags)
 {
 	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = sizeof(uint32_t),
-		.value_size = value_size, .max_entries = entries, .map_flags = flags,
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(uint32_t),
+		.value_size = value_size,
+		.max_entries = entries,
+		.map_flags = flags,
 	};
 	int fd = bpf(BPF_MAP_CREATE, &attr);
 
@@ -146,10 +154,14 @@ uint32_t test_run(const struct test_run *run)
 {
 	struct xdp_md context = { .data_end = run->length, .ingress_ifindex = run->ifindex };
 	union bpf_attr attr = { .test = {
-		.prog_fd = run->program, .data_in = (uintptr_t)run->frame,
-		.data_size_in = run->length, .repeat = run->times, .flags = run->flags,
-		.ctx_in = (uintptr_t)&context, .ctx_size_in = sizeof(context),
-	} };
+					.prog_fd = run->program,
+					.data_in = (uintptr_t)run->frame,
+					.data_size_in = run->length,
+					.repeat = run->times,
+					.flags = run->flags,
+					.ctx_in = (uintptr_t)&context,
+					.ctx_size_in = sizeof(context),
+				} };
 
 	if (bpf(BPF_PROG_TEST_RUN, &attr))
 		die("BPF_PROG_TEST_RUN");

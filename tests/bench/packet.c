@@ -63,8 +63,11 @@ static uint32_t run(int in_front, uint32_t times)
 {
 	static uint8_t frame[BENCH_FRAME];
 	struct test_run test = {
-		.program = in_front, .ifindex = setup.ifindex, .frame = frame,
-		.length = sizeof(frame), .times = times,
+		.program = in_front,
+		.ifindex = setup.ifindex,
+		.frame = frame,
+		.length = sizeof(frame),
+		.times = times,
 	};
 
 	return test_run(&test);
@@ -183,10 +186,17 @@ static uint32_t constant_sum(void)
 static void start_kind(const struct kind *kind, uint32_t flows)
 {
 	*bench = (struct bench){
-		.flows = flows, .services = setup.services, .client = CLIENT_BASE,
-		.vip = VIP_BASE + kind->vip, .backend = BACKEND_BASE,
-		.port = PORT_BASE + kind->port, .sum = constant_sum(), .ipv6 = setup.ipv6,
-		.udp = setup.protocol == IPPROTO_UDP, .grows = grows, .answers = kind->answer,
+		.flows = flows,
+		.services = setup.services,
+		.client = CLIENT_BASE,
+		.vip = VIP_BASE + kind->vip,
+		.backend = BACKEND_BASE,
+		.port = PORT_BASE + kind->port,
+		.sum = constant_sum(),
+		.ipv6 = setup.ipv6,
+		.udp = setup.protocol == IPPROTO_UDP,
+		.grows = grows,
+		.answers = kind->answer,
 		.flags = kind->flags,
 	};
 }
@@ -232,7 +242,8 @@ static void run_all(int tested, uint32_t flows, enum xdp_action expected, const 
 static double time_rival(enum rival rival, const struct kind *kind, uint32_t flows)
 {
 	uint32_t warming = flows < MIN_WARMING ? MIN_WARMING :
-			   flows > MAX_WARMING ? MAX_WARMING : flows;
+			   flows > MAX_WARMING ? MAX_WARMING :
+						 flows;
 	double slices[SLICES];
 
 	run_all(rival_program(rival, flows), warming, rival == PROGRAM ? kind->action : XDP_TX,
@@ -251,9 +262,8 @@ static void print_result(const struct kind *kind, uint32_t flows,
 
 	printf("{\"part\":\"packet\",\"mode\":\"%s\",\"family\":%d,\"protocol\":\"%s\","
 	       "\"kind\":\"%s\",\"flows\":%u,\"services\":%u,\"backends\":%u",
-	       modes[setup.mode], setup.ipv6 ? 6 : 4,
-	       setup.protocol == IPPROTO_TCP ? "tcp" : "udp", kind->name, flows, setup.services,
-	       setup.backends);
+	       modes[setup.mode], setup.ipv6 ? 6 : 4, setup.protocol == IPPROTO_TCP ? "tcp" : "udp",
+	       kind->name, flows, setup.services, setup.backends);
 	for (enum rival rival = FLOOR; rival < RIVALS; rival++) {
 		double middle = median(samples[rival], rounds);
 
@@ -344,7 +354,8 @@ static void check_verdicts(void)
 		}
 	}
 	if (good != all)
-		fprintf(stderr, "bench: %llu of %llu packets were neither forwarded nor of no service\n",
+		fprintf(stderr,
+			"bench: %llu of %llu packets were neither forwarded nor of no service\n",
 			all - good, all);
 }
 
@@ -373,8 +384,10 @@ static void open_bench(uint32_t id, const char *pins)
 static void parse(int argc, char **argv)
 {
 	if (argc < 11) {
-		fprintf(stderr, "usage: %s PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES "
-				"BACKENDS ROUNDS FLOWS...\n", argv[0]);
+		fprintf(stderr,
+			"usage: %s PROGRAM IFINDEX PINS MODE FAMILY PROTOCOL SERVICES "
+			"BACKENDS ROUNDS FLOWS...\n",
+			argv[0]);
 		exit(2);
 	}
 	setup.ifindex = atoi(argv[2]);

@@ -57,10 +57,12 @@ static void make_service(int program, uint32_t number, const struct setup *setup
 			   .flags = setup->mode == MODE_NAT ? 0 : VIP_STATELESS };
 	struct address address = make_address(setup->ipv6, BENCH_VIP_PREFIX,
 					      VIP_BASE + vip.number - 1);
-	struct service_key key = { .vip = vip.number, .protocol = setup->protocol,
+	struct service_key key = { .vip = vip.number,
+				   .protocol = setup->protocol,
 				   .port = htons(PORT_BASE + (number - 1) % BENCH_PORTS) };
-	struct service service = { .number = number, .table = number, .slots = DEFAULT_SLOTS,
-				   .mode = setup->mode };
+	struct service service = {
+		.number = number, .table = number, .slots = DEFAULT_SLOTS, .mode = setup->mode
+	};
 	int table = make_table(number, setup);
 
 	map_update(open_map_of(program, "xlb_vips"), &address, &vip);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The deny list: 100,000 prefixes are loaded in under 5 s; a denied source gets nothing from services,
-# all else from the host; its neighbour gets everything; an established connection ends as well.
+# all else from the host; its neighbour gets everything.
 #
 #    h1 10.0.0.1, 10.0.0.101 (denied), 10.0.0.102 ---> lb ---> h2, h3 nginx
 . "$(dirname "$(realpath "$0")")/../lib.sh"
@@ -34,8 +34,9 @@ load()
 	took=$(((${EPOCHREALTIME/./} - before) / 1000))
 	equal "$(lb deny show | wc -l)" 100000 "denied prefixes"
 	within $took 0 5000 "ms to load 100,000 prefixes"
-	lb save | sort >"$TMP/saved"
-	sort "$TMP/conf" | diff - "$TMP/saved" >"$TMP/diff" || fail "saved: $(head -4 "$TMP/diff")"
+	lb save | grep -v '^#' >"$TMP/saved"
+	lb apply "$TMP/saved" >"$TMP/applied"
+	equal "$(lb save | grep -v '^#' | cmp - "$TMP/saved" 2>&1)" "" "what is saved after it was applied"
 }
 
 # Requests from an address of the client's that are answered.
@@ -52,7 +53,7 @@ answered() # ADDRESS COUNT
 
 deny()
 {
-	local denied=$more neighbour talker
+	local denied=$more neighbour
 
 	neighbour=$([ "$family" = 4 ] && echo 10.0.0.102 || echo fd00:10::102)
 	add_addresses 2
@@ -60,27 +61,17 @@ deny()
 	load
 	equal "$(answered "$denied" 20)" 20 "answers before it is denied"
 
-	service_up 8001/tcp
-	spawn h1 "$TOOLS/steady" talk "$vip_address" 8001 10 20000 >"$TMP/talk" 2>/dev/null
-	talker=$pid
-	await 5 grep -q open "$TMP/talk"
 	lb deny add "$denied"
-	lb deny add "$client"
 	equal "$(answered "$denied" 3)" 0 "answers to a denied source"
 	equal "$(answered "$neighbour" 100)" 100 "answers to its neighbour"
 	on h1 ping -q -c 2 -W 1 -I "$denied" "$vip_address" >/dev/null ||
 		fail "the deny list applies to what is of no service"
 	within "$(lb -j stats | jq '[.verdicts[] | select(.reason == "denied") | .packets] | add')" \
 		3 100000 "packets denied"
-	sleep 1
-	kill -KILL "$talker"
 
 	lb deny del "$denied"
-	lb deny del "$client"
 	equal "$(answered "$denied" 20)" 20 "answers after it is denied no more"
-	lb service del "$vip:8001/tcp"
 	lb service del "$vip:8000/tcp"
-	lb deny show | sed 's/^/deny del /' | head -100 >"$TMP/some"
 	lb save | grep -v '^deny' >"$TMP/conf"
 	lb apply "$TMP/conf" >/dev/null
 	equal "$(lb deny show)" "" "denied prefixes at the end"
@@ -89,8 +80,4 @@ deny()
 lab_up
 attach
 start_web
-for host in h2 h3; do
-	spawn $host "$TOOLS/steady" serve 8001 $host
-	await 5 serves $host 8001
-done
 each_family deny

@@ -19,7 +19,7 @@ end_flow() # VERB
 	rm -f "$TMP/got"
 	spawn h1 curl -s --limit-rate "$(scaled 1M 20k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
 	download=$pid
-	await 5 test -s "$TMP/got"
+	await 60 test -s "$TMP/got"
 	gone=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')
 	other=$([ "$gone" = h2 ] && echo h3 || echo h2)
 	lb backend "$1" "$vip:8000/tcp" "$net${gone#h}"

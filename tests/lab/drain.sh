@@ -12,7 +12,7 @@ drain()
 	service_up 8000/tcp
 	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 80k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
 	download=$pid
-	await 5 test -s "$TMP/got"
+	await 60 test -s "$TMP/got"
 	draining=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')
 	other=$([ "$draining" = h2 ] && echo h3 || echo h2)
 	lb backend drain "$vip:8000/tcp" "$net${draining#h}"

@@ -54,6 +54,6 @@ lab_up
 attach
 for host in h2 h3; do
 	on $host "$TOOLS/steady" serve $PORT $host &
-	await 5 serves $host $PORT
+	await 60 serves $host $PORT
 done
 each_family flood

@@ -13,7 +13,7 @@ replace_during_download()
 	saved=$(lb save)
 	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 80k)" -o "$TMP/got" "$url/file"
 	download=$pid
-	await 5 test -s "$TMP/got"
+	await 60 test -s "$TMP/got"
 	flows=$(lb -j flow count | jq .flows)
 	while kill -0 "$download" 2>"$TMP/out"; do
 		id=$(program_id)

@@ -27,7 +27,7 @@ attach
 random_file 10000000 "$TMP/file"
 on lb socat TCP6-LISTEN:22,ipv6-v6only=0,fork,reuseaddr PIPE &
 disown
-await 5 serves lb 22
+await 60 serves lb 22
 start_web
 disown -a
 each_family host_traffic

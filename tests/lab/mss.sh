@@ -37,7 +37,7 @@ lab_up
 reach h1 $VIP_NETWORK 0 10
 attach
 on h2 "$top/scripts/web.sh" "$TMP/h2" h2 8000 2>"$TMP/web.log" &
-await 5 serves h2 8000
+await 60 serves h2 8000
 random_file "$(scaled 100000000 1000000)" "$TMP/file"
 cp "$TMP/file" "$TMP/h2/files"
 MODES=ipip

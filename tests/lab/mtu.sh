@@ -102,7 +102,7 @@ reach h1 $VIP_NETWORK 0 10
 attach
 for host in h2 back; do
 	on "$host" "$top/scripts/web.sh" "$TMP/$host" "$host" 8000 2>"$TMP/web.log" &
-	await 5 serves "$host" 8000
+	await 60 serves "$host" 8000
 done
 random_file "$size" "$TMP/file"
 cp "$TMP/file" "$TMP/h2/files"

@@ -17,7 +17,7 @@ run_balancer()
 	env --default-signal "$top/scripts/run.sh" -n "${prefix}lb" veth6 \
 		"$backend2" de:ad:be:ef:00:02 "$backend3" de:ad:be:ef:00:03 >"$TMP/out" 2>&1 &
 	runner=$!
-	await 5 grep -q 'Ctrl+C' "$TMP/out"
+	await 90 grep -q 'Ctrl+C' "$TMP/out"
 	says "Backend 1: IP $backend2, MAC de:ad:be:ef:00:02"
 	says "Backend 2: IP $backend3, MAC de:ad:be:ef:00:03"
 	equal "$(sum_of "$(ask 50)")" 50 "answers on port 8000"
@@ -33,7 +33,7 @@ lab_up
 start_web
 for host in h2 h3; do
 	on "$host" "$top/scripts/web.sh" "$TMP/other-$host" other 8001 &
-	await 5 serves "$host" 8001
+	await 60 serves "$host" 8001
 done
 each_family run_balancer
 ! "$top/scripts/run.sh" -n "${prefix}lb" veth6 10.0.0.2 2>"$TMP/out" ||

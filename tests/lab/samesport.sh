@@ -15,7 +15,7 @@ same_source_port()
 
 	spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 16 "$more" 16 40000 >"$TMP/hold"
 	holder=$pid
-	await 5 grep -q 'open 16' "$TMP/hold"
+	await 60 grep -q 'open 16' "$TMP/hold"
 	equal "$(lb -j flow count | jq .flows)" 16 "flows"
 	kill -USR1 "$holder"
 	wait "$holder" || fail "16 TCP clients with one source port"

@@ -58,5 +58,5 @@ reach r2 1 0 8
 attach
 on back "$TOOLS/udp" serve 7 &
 on back "$TOOLS/tcp" serve 7 &
-await 5 serves back 7
+await 60 serves back 7
 each_family each_way

@@ -136,8 +136,8 @@ random_file "$(scaled 10000000 200000)" "$TMP/file"
 for host in b1 b2 b3; do
 	on $host "$top/scripts/web.sh" "$TMP/$host" $host 8000 2>"$TMP/web.log" &
 	on $host "$TOOLS/udp" serve 7 &
-	await 5 serves $host 8000
-	await 5 serves $host 7
+	await 60 serves $host 8000
+	await 60 serves $host 7
 	cp "$TMP/file" "$TMP/$host/files"
 done
 each_family each_mode two_arms

@@ -71,6 +71,6 @@ reach h1 $VIP_NETWORK 0 10
 attach
 for host in h2 h3 b4; do
 	on $host "$TOOLS/udp" serve 9 $host &
-	await 5 serves $host 9
+	await 60 serves $host 9
 done
 each_family each_mode udp_flows

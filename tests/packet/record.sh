@@ -23,6 +23,7 @@ record()
 	lb service add "$vip:$port/$proto"
 	lb backend add "$vip:$port/$proto" "$backend2"
 	cat >"$cases.conf" <<-END
+		# SPDX-License-Identifier: GPL-2.0
 		service $vip_address $port $proto nat
 		backend $backend2 0 de:ad:be:ef:00:02
 	END

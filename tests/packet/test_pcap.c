@@ -274,12 +274,12 @@ static void play_with_set_up(void)
 static int family_of(const char *path)
 {
 	FILE *file = fopen(path, "r");
-	char address[64] = "";
+	char line[512], address[64] = "";
 
 	if (!file)
 		broken("open %s", path);
-	if (fscanf(file, "service %63s", address) != 1)
-		broken("%s: no service", path);
+	while (!*address && fgets(line, sizeof(line), file))
+		sscanf(line, "service %63s", address);
 	fclose(file);
 	return strchr(address, ':') ? V6 : V4;
 }
