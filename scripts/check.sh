@@ -106,7 +106,8 @@ cpp_check()
 {
 	host_sources | xargs cppcheck -q -j "$JOBS" --std=c11 -I. -Imaps --inline-suppr \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
-		--suppress=invalidPrintfArgType_uint --suppress=compareBoolExpressionWithInt --suppress=syntaxError:tests/packet/test_decap.c \
+		--suppress=invalidPrintfArgType_uint --suppress=compareBoolExpressionWithInt \
+		--suppress=syntaxError:tests/packet/test_decap.c \
 		--error-exitcode=1
 }
 

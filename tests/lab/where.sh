@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # `xdp-lb where` says what then happens: it is asked for random clients, then each sends a SYN, and
 # what arrives at which backend is compared; in each mode, before and after changes. It leaves no
-# trace in flows and counters. FULL=1: 10,000 clients each time, not 200.
+# trace in flows and counters. FULL=1: 10,000 clients each time, not 100.
 #
 #    h1 SYNs from anywhere ---> lb ---> h2, h3 tcpdump
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PORT=8000 MAC=de:ad:be:ef:00:10
-clients=$([ -n "${FULL-}" ] && echo 10000 || echo 200)
+clients=$([ -n "${FULL-}" ] && echo 10000 || echo 100)
 
 # "ADDRESS PORT" lines. No port is there twice, so that it tells the client, in mode nat as well.
 random_clients()
@@ -77,10 +77,39 @@ agrees() # WHAT
 	lb flow flush >/dev/null
 }
 
+# A known flow keeps its backend, and `where` knows it.
+known()
+{
+	local talker before
+
+	service_up 8001/tcp
+	spawn h1 "$TOOLS/steady" talk "$vip_address" 8001 20 20000 >"$TMP/talk" 2>/dev/null
+	talker=$pid
+	await 5 grep -q open "$TMP/talk"
+	before=$(flows_by_where)
+	equal "$(wc -l <<<"$before")" 20 "known flows"
+	equal "$before" "$(lb -j flow show | jq -r '.[] | "\(.client) \(.backend) known-flow"' | sort)" \
+		"backends of known flows"
+	lb backend drain "$vip:8001/tcp" "$backend2" >/dev/null
+	equal "$(flows_by_where)" "$before" "backends of known flows after a change"
+	kill "$talker"
+	wait "$talker" || true
+	lb service del "$vip:8001/tcp"
+}
+
+flows_by_where()
+{
+	lb -j flow show | jq -r '.[].client' | while read -r address; do
+		lb -j where "$vip:8001/tcp" "$address"
+	done | jq -r '"\(.client) \(.backend | if .address | test(":") then "[\(.address)]"
+		else .address end):\(.backend.port) \(.reason)"' | sort
+}
+
 where()
 {
 	local mode
 
+	known
 	for mode in nat dsr ipip; do
 		service_up $PORT/tcp mode $mode
 		agrees "at first"
@@ -97,4 +126,8 @@ where()
 
 lab_up
 attach
+for host in h2 h3; do
+	spawn $host "$TOOLS/steady" serve 8001 $host
+	await 5 serves $host 8001
+done
 each_family where
