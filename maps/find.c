@@ -225,7 +225,7 @@ static enum status open_by_place(const struct place *places, int count, struct b
 {
 	__u32 program;
 	int balancers;
-	__u32 ids[MAX_BALANCERS] = { 0 }, programs[MAX_BALANCERS];
+	__u32 ids[MAX_BALANCERS] = { 0 }, programs[MAX_BALANCERS] = { 0 };
 
 	for (int i = 1; i < count; i++) {
 		if (places[i].balancer != places[0].balancer)
