@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many packets at once, on all CPUs: clients with the same few source ports connect to one backend
+ * over one VIP, so that all fight for the same ports. Each thread has clients of its own, and knows
+ * what must become of their packets: an answer never goes to another client, and a connection whose
+ * handshake was completed is never lost.
+ */
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balancer.h"
+#include "cases.h"
+
+#define HTTP 80
+#define THREADS 4
+#define CLIENTS 500 /* of each thread */
+#define SOURCE_PORTS 4
+#define ROUNDS 100000 /* of each thread; SLOW: a hundredth */
+
+/* Where things are in a frame of Ethernet, IPv4 and TCP. */
+#define LENGTH 54
+#define IP_AT 14
+#define IP_SUM_AT 24
+#define SOURCE_AT 26
+#define DESTINATION_AT 30
+#define SOURCE_PORT_AT 34
+#define DESTINATION_PORT_AT 36
+#define SEQUENCE_AT 38
+#define ACKNOWLEDGED_AT 42
+#define FLAGS_AT 47
+
+struct client {
+	uint8_t address[4];
+	uint8_t port[2];
+	bool open; /* the handshake was completed */
+	uint8_t got[LENGTH]; /* its last packet, as the backend got it */
+};
+
+struct worker {
+	pthread_t thread;
+	unsigned int seed;
+	int rounds;
+	struct client client[CLIENTS];
+	unsigned long packets, connections;
+	const char *broken; /* NULL: nothing */
+};
+
+static uint8_t syn[MAX_FRAME]; /* of a client, but for its address and port */
+static struct worker workers[THREADS];
+
+static int run(struct worker *worker, const uint8_t *frame, uint8_t *out)
+{
+	uint8_t room[MAX_FRAME] = { 0 };
+	struct run run = {
+		.program = PROGRAM_XDP,
+		.ingress = IFINDEX_LO,
+		.in = frame,
+		.length = LENGTH,
+		.out = room,
+		.out_length = sizeof(room),
+	};
+	int action = run_program(&run);
+
+	worker->packets++;
+	memcpy(out, room, LENGTH);
+	return action;
+}
+
+static void set_ip_sum(uint8_t *frame)
+{
+	uint16_t sum;
+
+	memset(frame + IP_SUM_AT, 0, 2);
+	sum = htons(internet_checksum(frame + IP_AT, SOURCE_AT + 8 - IP_AT, 0));
+	memcpy(frame + IP_SUM_AT, &sum, 2);
+}
+
+/* Gives the client's packet to the balancer, which must send it to the backend, from the VIP. */
+static bool client_sends(struct worker *worker, struct client *client, int flags)
+{
+	uint8_t frame[LENGTH];
+
+	memcpy(frame, syn, LENGTH);
+	memcpy(frame + SOURCE_AT, client->address, 4);
+	memcpy(frame + SOURCE_PORT_AT, client->port, 2);
+	frame[FLAGS_AT] = flags;
+	if (flags & ACK)
+		frame[ACKNOWLEDGED_AT + 3] = 1; /* the backend's first sequence number is 0 */
+	set_ip_sum(frame);
+	if (run(worker, frame, client->got) != XDP_TX)
+		return false;
+	if (memcmp(client->got + SOURCE_AT, ip4_of(VIP), 4) ||
+	    memcmp(client->got + DESTINATION_AT, ip4_of(B1), 4))
+		worker->broken = "a client's packet did not go to the backend from the VIP";
+	return true;
+}
+
+/* The backend's answer, which must go to this client and no other. */
+static bool backend_answers(struct worker *worker, struct client *client, int flags)
+{
+	uint8_t frame[LENGTH], out[LENGTH];
+
+	memcpy(frame, client->got, LENGTH);
+	memcpy(frame, mac_of(LB), 6);
+	memcpy(frame + 6, mac_of(B1), 6);
+	memcpy(frame + SOURCE_AT, ip4_of(B1), 4);
+	memcpy(frame + DESTINATION_AT, ip4_of(VIP), 4);
+	memcpy(frame + SOURCE_PORT_AT, client->got + DESTINATION_PORT_AT, 2);
+	memcpy(frame + DESTINATION_PORT_AT, client->got + SOURCE_PORT_AT, 2);
+	memset(frame + SEQUENCE_AT, 0, 4);
+	frame[FLAGS_AT] = flags;
+	set_ip_sum(frame);
+	if (run(worker, frame, out) != XDP_TX)
+		return false;
+	if (memcmp(out + DESTINATION_AT, client->address, 4) ||
+	    memcmp(out + DESTINATION_PORT_AT, client->port, 2))
+		worker->broken = "an answer went to another client";
+	return true;
+}
+
+/* A flood may take the port of a handshake that is not over; then it fails, as it may. */
+static void connect_client(struct worker *worker, struct client *client)
+{
+	if (!client_sends(worker, client, SYN) || !backend_answers(worker, client, SYN | ACK) ||
+	    !client_sends(worker, client, ACK))
+		return;
+	client->open = backend_answers(worker, client, ACK);
+	worker->connections += client->open;
+}
+
+static void use_client(struct worker *worker, struct client *client, bool close)
+{
+	if (!client_sends(worker, client, PSH | ACK) || !backend_answers(worker, client, ACK)) {
+		worker->broken = "an open connection was lost";
+		return;
+	}
+	if (!close)
+		return;
+	client_sends(worker, client, RST);
+	client->open = false;
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+
+	for (int i = 0; i < worker->rounds && !worker->broken; i++) {
+		int number = rand_r(&worker->seed);
+		struct client *client = &worker->client[number % CLIENTS];
+
+		if (client->open)
+			use_client(worker, client, number / CLIENTS % 3 == 0);
+		else
+			connect_client(worker, client);
+	}
+	return NULL;
+}
+
+static void make_clients(struct worker *worker, int number)
+{
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *client = &worker->client[i];
+		int port = 40000 + i % SOURCE_PORTS;
+
+		memcpy(client->address, (uint8_t[]){ 100, 64 + number, i >> 8, i }, 4);
+		memcpy(client->port, (uint8_t[]){ port >> 8, port }, 2);
+	}
+}
+
+static struct flow *flows[FLOW_BUCKETS * FLOW_WAYS];
+static int flow_count;
+
+static void collect(struct flow *flow)
+{
+	flows[flow_count++] = flow;
+}
+
+static int compare_servers(const void *a, const void *b)
+{
+	const struct flow *const *first = a, *const *second = b;
+
+	return memcmp(&(*first)->server, &(*second)->server, sizeof(struct tuple));
+}
+
+/* No port is owned twice, and no lock is held. */
+static void check_table(void)
+{
+	const struct flow_bucket *buckets = map_memory(MAP_FLOWS);
+
+	for (int i = 0; i < FLOW_BUCKETS; i++)
+		check(!buckets[i].lock, "bucket %d is locked", i);
+	flow_count = 0;
+	for_each_flow(collect);
+	qsort(flows, flow_count, sizeof(*flows), compare_servers);
+	for (int i = 1; i < flow_count; i++)
+		check(compare_servers(&flows[i - 1], &flows[i]), "two flows own one port");
+}
+
+static void race(void)
+{
+	unsigned long packets = 0, connections = 0;
+
+	build(P(FROM(C1), TCP(40000, HTTP, SYN)), syn, NULL, 0);
+	for (int i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){ .seed = i + 1, .rounds = ROUNDS / stride() };
+		make_clients(&workers[i], i);
+		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+			broken("thread");
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		check(!workers[i].broken, "%s", workers[i].broken);
+		packets += workers[i].packets;
+		connections += workers[i].connections;
+	}
+	check_table();
+	check(connections > packets / 20, "only %lu connections of %lu packets", connections,
+	      packets);
+	printf("# %lu packets, %lu connections, %d flows at the end\n", packets, connections,
+	       flow_count);
+}
+
+static void service(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
+}
+
+static const struct test_case cases[] = {
+	CASE("race: threads that fight for the same ports", V4, service, DO(race)),
+};
+
+int main(int argc, char **argv)
+{
+	open_kernel(argc, argv);
+	RUN(cases);
+	return finish_cases();
+}
