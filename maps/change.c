@@ -15,7 +15,7 @@ static enum status say_dead(struct balancer *balancer, const struct conf_service
 
 	if (service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
 	    is_local(balancer, &service->vip.address))
-		hint = "; it may take ARP from the VIP for forged: accept_local=1 there, or mac";
+		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
 	return fail(FAILED, "'%s': %s%s", text_of_real(&backend->real).s, why, hint);
 }
 

@@ -46,6 +46,7 @@ host_sources()
 }
 
 # What is not text, or cannot hold a comment.
+git rev-parse --git-dir >/dev/null || exit # what is to be checked, git knows
 readonly NO_SPDX='^LICENSE$|/corpus/|/results/|/cases/.*\.(hex|pcap|conf)$|\.(json|svg|png)$'
 
 text_files()

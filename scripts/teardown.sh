@@ -16,10 +16,21 @@ end_processes() # NS
 	[ -z "$pids" ] || cmd kill $pids || true
 }
 
+# Takes every XDP program off the balancer's devices: their pins can go only after them.
+detach_all() # NS
+{
+	local dev mode
+
+	for dev in $(in_netns "$1" ip -j link show | jq -r '.[].ifname'); do
+		xdp_programs "$1" "$dev" | while read -r mode _; do
+			cmd_in "$1" ip link set dev "$dev" "$mode" off
+		done
+	done
+}
+
 need_root
-if in_netns "${prefix}lb" ip link show dev veth6 >/dev/null 2>&1; then
-	"$here/detach.sh" -n "${prefix}lb" veth6
-fi
+[ ! -e "/run/netns/${prefix}lb" ] || detach_all "${prefix}lb" || true
+remove_unused_pins
 for name in h1 h2 h3 lb sw; do
 	ns=$prefix$name
 	[ -e "/run/netns/$ns" ] || continue

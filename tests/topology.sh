@@ -187,10 +187,11 @@ talked() # NAME connections|broken|worst [HOST]
 	} END { print sum[field] + 0 }' "$TMP/talk-$1"
 }
 
-# No connection was reset, none stood still for longer than a second.
+# No connection was reset, none stood still. On a quiet machine the slowest message takes some 7 ms;
+# the limit leaves room for a machine that itself stood still for a second or two.
 expect_unbroken() # NAME
 {
 	equal "$(talked "$1" broken)" 0 "broken connections, see $(cat "$TMP/talk-$1.log")"
-	within "$(talked "$1" worst)" 0 "$(scaled 1000 20000)" "ms for the slowest of \
+	within "$(talked "$1" worst)" 0 "$(scaled 5000 20000)" "ms for the slowest of \
 $(awk '/total/ { print $2 }' "$TMP/talk-$1") messages on $(talked "$1" connections) connections"
 }

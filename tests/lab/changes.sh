@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The configuration changes, and the program is replaced, under 500 connections with traffic: no
-# reset, no stall over a second, no wrong byte. Connections that begin meanwhile are no worse off.
+# reset, no stall, no wrong byte. Connections that begin meanwhile are no worse off.
 #
 #    h1 steady --- lb VIP --- h2, h3, b4, b5, b6 (10.0.0.x)
 . "$(dirname "$(realpath "$0")")/../topology.sh"

@@ -40,14 +40,21 @@ struct decap_case {
 
 /* In a tunnel of each family. A layer list cannot be an argument: it is all that is behind. */
 #define IN_EITHER(name, action, ...)                                                               \
-	BRACED(name " in IPv4", action, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__)),                 \
-		BRACED(name " in IPv6", action, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__))
+	{ name " in IPv4", action, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__) },                     \
+	{                                                                                          \
+		name " in IPv6", action, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__)                  \
+	}
 #define TAKEN_OUT(name, ...)                                                                       \
-	BRACED(name " out of IPv4", XDP_PASS, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__),            \
-	       P(ON_WIRE, __VA_ARGS__)),                                                           \
-		BRACED(name " out of IPv6", XDP_PASS, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__),    \
-		       P(ON_WIRE, __VA_ARGS__))
-#define KEPT(name, ...) BRACED(name, XDP_PASS, P(__VA_ARGS__))
+	{ name " out of IPv4", XDP_PASS, P(ON_WIRE, IP4(TUNNEL, B1), __VA_ARGS__),                 \
+	  P(ON_WIRE, __VA_ARGS__) },                                                               \
+	{                                                                                          \
+		name " out of IPv6", XDP_PASS, P(ON_WIRE, IP6(TUNNEL, B1), __VA_ARGS__),           \
+			P(ON_WIRE, __VA_ARGS__)                                                    \
+	}
+#define KEPT(name, ...)                                                                            \
+	{                                                                                          \
+		name, XDP_PASS, P(__VA_ARGS__)                                                     \
+	}
 
 static const struct decap_case cases[] = {
 	TAKEN_OUT("tcp", INNER),

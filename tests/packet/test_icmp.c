@@ -285,7 +285,7 @@ static void a_thousand_answers(void)
 {
 	struct step step = KEPT(P(ETH(C1, LB), IP(C1, VIP, .ttl = 1), UDP(40000, DNS)), TTL);
 	static uint8_t frame[MAX_FRAME];
-	struct outcome outcome;
+	static struct outcome outcome;
 	size_t length = build(step.in, frame, NULL, 0);
 	int answers = 0;
 
