@@ -23,6 +23,7 @@ make_directories()
 {
 	local dir
 
+	chmod 755 "$root"
 	mkdir -p "$root"/{dev,etc,proc,root,run,sys,tmp,usr/{bin,sbin,lib,lib64,share},var/{lib,log}}
 	for dir in bin sbin lib lib64; do
 		ln -s "usr/$dir" "$root/$dir"

@@ -16,10 +16,10 @@ die()
 start_guest() # KERNEL INITRAMFS TAP
 {
 	mkfifo port.in port.out
-	qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu max -smp 2 -m 3G \
+	qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu qemu64 -smp 2 -m 3G \
 		-nodefaults -no-user-config -no-reboot -display none -vga none \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
-		-append 'console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off' \
+		-append 'console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off norandmaps' \
 		-serial file:console -device virtio-rng-pci \
 		-device virtio-serial-pci -chardev pipe,id=port,path=port \
 		-device virtserialport,chardev=port,name=xdp-lb \
