@@ -29,37 +29,35 @@ static __always_inline void report_decision(const struct xdp_md *ctx, const stru
 	decision->service = pkt->service;
 }
 
-static __always_inline void count(struct counter *counter, const struct packet *pkt)
+static __always_inline void count(struct counter *counter, __u32 length)
 {
 	counter->packets++;
-	counter->bytes += pkt->length;
+	counter->bytes += length;
 }
 
-static __always_inline void count_packet(const struct packet *pkt, enum verdict verdict)
+/* The one exit: counts what became of a packet of `length` bytes. Returns the XDP action. */
+static __always_inline int account(__u32 service_number, __u32 backend_number, enum verdict verdict,
+				   __u32 length)
 {
-	__u32 number = pkt->service;
-	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &number);
+	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &service_number);
 	struct backend_stats *backend;
 
 	if (service && (__u32)verdict < VERDICT_ROOM)
-		count(&service->verdict[verdict], pkt);
+		count(&service->verdict[verdict], length);
 	if (verdict != VERDICT_FORWARDED && verdict != VERDICT_REDIRECTED)
-		return;
-	number = pkt->backend;
-	backend = bpf_map_lookup_elem(&xlb_be_stats, &number);
+		return action_of(verdict);
+	backend = bpf_map_lookup_elem(&xlb_be_stats, &backend_number);
 	if (backend)
-		count(&backend->total, pkt);
+		count(&backend->total, length);
+	return action_of(verdict);
 }
 
 /* Counts a flow that begins. */
-static __always_inline void count_flow(const struct packet *pkt)
+static __always_inline void count_flow(__u32 service_number, __u32 backend_number)
 {
-	__u32 number = pkt->service;
-	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &number);
-	struct backend_stats *backend;
+	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &service_number);
+	struct backend_stats *backend = bpf_map_lookup_elem(&xlb_be_stats, &backend_number);
 
-	number = pkt->backend;
-	backend = bpf_map_lookup_elem(&xlb_be_stats, &number);
 	if (service)
 		service->flows++;
 	if (backend)

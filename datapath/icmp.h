@@ -97,17 +97,17 @@ static __always_inline __u32 translate_quote(struct xdp_md *ctx, struct packet *
 
 	if (!ports)
 		return 0;
-	ports->source = other->tuple->peer_port;
-	ports->destination = other->tuple->vip_port;
+	ports->source = other->ports;
+	ports->destination = other->ports >> 16;
 	if (translate_quoted_checksum(ctx, pkt, place, other->flow_sum))
 		sum = negate_sum(other->address_sum);
 	if (pkt->ipv6 && ip6) {
-		__builtin_memcpy(&ip6->saddr, &other->tuple->peer, sizeof(struct address));
+		__builtin_memcpy(&ip6->saddr, other->address, sizeof(struct address));
 		__builtin_memcpy(&ip6->daddr, &pkt->vip, sizeof(struct address));
 		return add_sums(sum, other->address_sum);
 	}
 	if (ip4) {
-		ip4->saddr = other->tuple->peer.word[3];
+		ip4->saddr = other->address->word[3];
 		ip4->daddr = pkt->vip.word[3];
 		ip4->check = updated_checksum(ip4->check, other->address_sum);
 	}
@@ -132,20 +132,21 @@ static __always_inline __u32 source_sum(struct xdp_md *ctx, const struct packet 
 /* Translates an error about a NAT flow, inside and out, for the side that it is for. */
 static __always_inline void translate_error(struct xdp_md *ctx, struct packet *pkt,
 					    const struct error_place *place,
-					    const struct found *found)
+					    const struct found *found,
+					    const struct backend *backend)
 {
 	struct icmp_error *icmp = frame_at(ctx, place->icmp, sizeof(*icmp));
-	struct other_side other = other_side(found);
+	struct other_side other = other_side(found, backend);
 	__u32 sum = translate_quote(ctx, pkt, place, &other);
 	__u32 outer_sum;
 
 	pkt->l3 = place->l3;
-	outer_sum = source_sum(ctx, pkt, &other.tuple->peer);
+	outer_sum = source_sum(ctx, pkt, other.address);
 	if (pkt->ipv6)
 		sum = add_sums(sum, outer_sum);
 	if (icmp)
 		icmp->checksum = updated_checksum(icmp->checksum, sum);
-	set_addresses(ctx, pkt, &other.tuple->peer, outer_sum);
+	set_addresses(ctx, pkt, other.address, outer_sum);
 	decrement_ttl(ctx, pkt);
 }
 

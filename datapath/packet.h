@@ -348,6 +348,26 @@ static __always_inline __u32 fold_sum(__u64 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
+static __always_inline __u32 add_sums(__u32 a, __u32 b)
+{
+	return fold_sum((__u64)a + b);
+}
+
+static __always_inline __u32 negate_sum(__u32 sum)
+{
+	return ~sum & 0xffff;
+}
+
+static __always_inline __u32 address_sum(const struct address *address)
+{
+	__u64 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		sum += address->word[i];
+	return fold_sum(sum);
+}
+
 /* Whether the IPv4 header, options included, has the checksum that it should have. */
 static __always_inline bool ipv4_intact(struct xdp_md *ctx, struct packet *pkt)
 {

@@ -3,7 +3,7 @@
 #ifndef PICK_H
 #define PICK_H
 
-#include "flow.h"
+#include "begin.h"
 
 /* The hash that picks the slot. */
 static __always_inline __u32 selection_hash(const struct service *service, const struct packet *pkt)

@@ -187,20 +187,25 @@ static __always_inline void learn_way_back(const struct xdp_md *ctx, struct flow
 		flow->ifindex = ctx->ingress_ifindex;
 }
 
-/* The other side of a flow, as the packet that leaves for it sees it. */
+/* The other side of a flow, as a packet from there sees it: its address, and the ports of its
+ * packets as they are in the frame, the source in the lower half. */
 struct other_side {
-	const struct tuple *tuple;
-	__u32 address_sum;
+	const struct address *address;
+	__u32 ports;
+	__u32 address_sum; /* what a checksum changes by, when a packet leaves for there */
 	__u32 flow_sum;
 };
 
-static __always_inline struct other_side other_side(const struct found *found)
+static __always_inline struct other_side other_side(const struct found *found,
+						    const struct backend *backend)
 {
 	const struct flow *flow = found->flow;
-	struct other_side other = { &flow->server, flow->address_sum, flow->flow_sum };
+	struct other_side other = { &backend->address, backend_ports(backend, flow),
+				    flow->address_sum, flow->flow_sum };
 
 	if (found->from_backend) {
-		other.tuple = &flow->client;
+		other.address = &flow->client.peer;
+		other.ports = ((const __u64 *)&flow->client)[2];
 		other.address_sum = negate_sum(flow->address_sum);
 		other.flow_sum = negate_sum(flow->flow_sum);
 	}
@@ -222,14 +227,14 @@ static __always_inline enum verdict send_to_other_side(const struct xdp_md *ctx,
 
 /* Translates a packet of a NAT flow for its other side. */
 static __always_inline void translate(const struct xdp_md *ctx, const struct packet *pkt,
-				      const struct found *found)
+				      const struct found *found, const struct backend *backend)
 {
-	struct other_side other = other_side(found);
+	struct other_side other = other_side(found, backend);
 
-	set_addresses(ctx, pkt, &other.tuple->peer, other.address_sum);
+	set_addresses(ctx, pkt, other.address, other.address_sum);
 	decrement_ttl(ctx, pkt);
 	if (!is_later_fragment(pkt))
-		set_ports(ctx, pkt, other.tuple->vip_port, other.tuple->peer_port, other.flow_sum);
+		set_ports(ctx, pkt, other.ports >> 16, other.ports, other.flow_sum);
 }
 
 #endif

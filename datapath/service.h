@@ -13,11 +13,18 @@
  * The hash that finds flows and picks slots, the same on every balancer (Katran's idea: no secret,
  * no state): XXH32 of the tuple with the VIP's number, which is not the same everywhere, as 0.
  */
+static __always_inline __u32 hash_key(const __u64 peer[2], __u32 ports, __u8 protocol)
+{
+	__u32 word[] = { peer[0], peer[0] >> 32, peer[1], peer[1] >> 32 };
+
+	return xxh32_key(word, ports, (__u32)protocol << 16);
+}
+
 static __always_inline __u32 hash_tuple(const struct tuple *tuple)
 {
-	__u64 last = ((const __u64 *)tuple)[2];
+	const __u64 *word = (const __u64 *)tuple;
 
-	return xxh32_key(tuple->peer.word, last, last >> 48 << 16);
+	return hash_key(word, word[2], tuple->protocol);
 }
 
 #define CACHED_VIPS 256
@@ -28,17 +35,18 @@ static __always_inline __u32 hash_tuple(const struct tuple *tuple)
  * What this CPU found in xlb_vips and xlb_services last, absence too: a third of the time of a
  * lookup in a kernel hash. See struct config, generation.
  */
-struct cached_vip {
-	struct address address;
-	struct vip vip; /* number 0: it is none */
-	__u32 generation;
-};
-
 struct cached_service {
 	__u64 key; /* struct service_key */
 	struct service service; /* number 0: there is none */
 	__u32 generation;
 	__u32 unused;
+};
+
+struct cached_vip {
+	struct address address;
+	struct vip vip; /* number 0: it is none */
+	__u32 generation;
+	struct cached_service first; /* of its services to be asked for; most have one */
 };
 
 struct {
@@ -76,6 +84,7 @@ static __always_inline struct vip find_vip(struct packet *pkt, const struct conf
 		vip = bpf_map_lookup_elem(&xlb_vips, &pkt->vip);
 		copy_address(&cached->address, &pkt->vip);
 		cached->vip = vip ? *vip : (struct vip){};
+		cached->first.key = 0;
 		cached->generation = generation;
 	}
 	pkt->vip_number = cached->vip.number;

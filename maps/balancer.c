@@ -11,7 +11,7 @@
 #include "balancer.h"
 #include "bpf.h"
 
-#define FLOWS_SIZE (FLOW_BUCKETS * sizeof(struct flow_bucket))
+#define FLOWS_SIZE (FLOWS * sizeof(struct flow))
 
 static __u64 nanoseconds(void)
 {

@@ -57,7 +57,7 @@ struct balancer {
 	struct config *config; /* entries of the maps, in place */
 	struct backend *backends;
 	struct limit *limits;
-	struct flow_bucket *flows; /* NULL before map_flows() */
+	struct flow *flows; /* NULL before map_flows() */
 };
 
 /* Finds the one that is meant and maps its memory. */

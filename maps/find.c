@@ -23,7 +23,7 @@ static const struct {
 			   MAX_SERVICES },
 	[MAP_TABLES] = { "xlb_tables", 4, 4, MAX_TABLES },
 	[MAP_BACKENDS] = { "xlb_backends", 4, sizeof(struct backend), MAX_BACKENDS + 1 },
-	[MAP_FLOWS] = { "xlb_flows", 4, sizeof(struct flow_bucket), FLOW_BUCKETS },
+	[MAP_FLOWS] = { "xlb_flows", 4, sizeof(struct flow), FLOWS },
 	[MAP_FRAGMENTS] = { "xlb_fragments", sizeof(struct fragment_key), sizeof(struct fragment),
 			    MAX_FRAGMENTED },
 	[MAP_DENY] = { "xlb_deny", sizeof(struct deny_key), 4, MAX_DENIED },

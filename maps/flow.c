@@ -30,8 +30,7 @@ static __u32 idle_timeout(const struct config *config, const struct flow *flow)
 /* Modes dsr and ipip hear one side only, so there a flow counts from its first packet. */
 static bool is_half_open(const struct flow *flow)
 {
-	return !(flow->state & FLOW_ESTABLISHED) &&
-	       memcmp(&flow->client, &flow->server, sizeof(flow->client));
+	return (flow->state & (FLOW_NAT | FLOW_ESTABLISHED)) == FLOW_NAT;
 }
 
 /* Whether the flow lives and is one to show. */
@@ -47,11 +46,9 @@ static bool is_shown(const struct balancer *balancer, const struct flow *flow, _
 /* Copies flow number `i` if it is one to show. */
 static bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow *flow)
 {
-	const struct flow_bucket *bucket = &balancer->flows[i / FLOW_WAYS];
-
-	if (!bucket->way[i % FLOW_WAYS].life)
+	if (!balancer->flows[i].life)
 		return false;
-	*flow = bucket->way[i % FLOW_WAYS];
+	*flow = balancer->flows[i];
 	return is_shown(balancer, flow, now);
 }
 
@@ -61,7 +58,7 @@ __u32 *count_flows_by_backend(const struct balancer *balancer)
 	__u32 now = tick_now();
 	struct flow flow;
 
-	for (__u32 i = 0; counts && i < FLOW_BUCKETS * FLOW_WAYS; i++) {
+	for (__u32 i = 0; counts && i < FLOWS; i++) {
 		if (read_flow(balancer, i, now, &flow))
 			counts[flow.backend]++;
 	}
@@ -73,7 +70,7 @@ __u32 count_living_flows(const struct balancer *balancer)
 	__u32 count = 0, now = tick_now();
 	struct flow flow;
 
-	for (__u32 i = 0; i < FLOW_BUCKETS * FLOW_WAYS; i++)
+	for (__u32 i = 0; i < FLOWS; i++)
 		count += read_flow(balancer, i, now, &flow);
 	return count;
 }
@@ -167,7 +164,7 @@ enum status show_flows(const struct request *request)
 	status = map_flows(&balancer);
 	if (!status && options.json)
 		json_array(NULL);
-	for (__u32 i = 0; !status && i < FLOW_BUCKETS * FLOW_WAYS; i++) {
+	for (__u32 i = 0; !status && i < FLOWS; i++) {
 		if (read_flow(&balancer, i, now, &flow))
 			show_flow(&balancer, &conf, &flow, now);
 	}
@@ -217,14 +214,12 @@ bool parse_flow_flush(struct words *words, struct request *request)
 }
 
 /* Ends a flow, unless the data path has put another one in its place meanwhile. */
-static void end_flow(struct flow_bucket *bucket, int way)
+static void end_flow(struct flow *flow)
 {
-	__u32 life = __atomic_load_n(&bucket->way[way].life, __ATOMIC_ACQUIRE);
-	__u32 tag = __atomic_load_n(&bucket->tag[way], __ATOMIC_ACQUIRE);
+	__u32 life = __atomic_load_n(&flow->life, __ATOMIC_ACQUIRE);
 
-	if (life && __atomic_compare_exchange_n(&bucket->way[way].life, &life, 0, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		__atomic_compare_exchange_n(&bucket->tag[way], &tag, 0, false, __ATOMIC_SEQ_CST,
+	if (life)
+		__atomic_compare_exchange_n(&flow->life, &life, 0, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED);
 }
 
@@ -232,16 +227,14 @@ static void end_flow(struct flow_bucket *bucket, int way)
 static void flush(struct balancer *balancer, const struct conf_service *service,
 		  const struct conf_backend *backend)
 {
-	for (__u32 i = 0; i < FLOW_BUCKETS; i++) {
-		struct flow_bucket *bucket = &balancer->flows[i];
+	for (__u32 i = 0; i < FLOWS; i++) {
+		struct flow *flow = &balancer->flows[i];
 
-		for (int way = 0; way < FLOW_WAYS; way++) {
-			const struct flow *flow = &bucket->way[way];
-
-			if ((!service || flow->service == service->number) &&
-			    (!backend || flow->backend == backend->number))
-				end_flow(bucket, way);
-		}
+		if (!flow->life || flow->backend > MAX_BACKENDS)
+			continue;
+		if ((!service || balancer->backends[flow->backend].service == service->number) &&
+		    (!backend || flow->backend == backend->number))
+			end_flow(flow);
 	}
 }
 

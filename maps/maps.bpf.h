@@ -70,6 +70,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flow_bucket);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} xlb_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLOWS);
+	__type(key, __u32);
+	__type(value, struct flow);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } xlb_flows SEC(".maps");
 
 struct {

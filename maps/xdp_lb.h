@@ -179,35 +179,33 @@ struct tuple {
 #define FLOW_BACKEND_FIN 4
 #define FLOW_RESET 8
 #define FLOW_SYN_ACK 16 /* the backend has answered; `isn` holds */
+#define FLOW_NAT 32 /* in mode nat; else it is remembered, and not translated */
 
 /*
- * A flow: one record for both directions. In mode nat it lies in the bucket that `server` hashes
- * to, and a pointer in the bucket of `client` leads to it; a remembered flow of the other modes
- * lies in the bucket of `client`, with `server` the same as `client`. The record alone owns the
- * port that its backend sees (server.vip_port): a pointer to it counts only if the record's client
- * is the packet's.
+ * xlb_flows: a flow, one record for both directions. In mode nat it lies in the bucket that the
+ * tuple of its backend's packets hashes to: {backend's address, its port, `port`, VIP, protocol};
+ * a pointer in the bucket of `client` leads to it. A remembered flow of the other modes lies in the
+ * bucket of `client`. The record alone owns the port that its backend sees: a pointer to it counts
+ * only if the record's client is the packet's.
  *
  * A record is written by who holds its bucket's lock, with life 0 meanwhile. To end it, from
  * anywhere: store 0 to life.
  */
 struct flow {
-	__u32 life; /* 0: free or being written; else differs from that of earlier flows here */
+	__u32 life; /* 0: free or being written; else random, so it differs from an earlier flow's */
 	__u32 seen; /* tick of its last packet */
 	struct tuple client; /* packets from the client carry it */
-	struct tuple server; /* packets from the backend carry it */
-	__u16 service; /* number */
+	__be16 port; /* source port that the backend sees, if FLOW_NAT */
 	__u16 backend;
 	__u16 generation; /* of the backend when the flow began */
 	__u8 state; /* FLOW_* */
 	__u8 unused;
-	__u8 client_mac[6]; /* next hop back to the client: the source MAC of its packets */
-	__u8 own_mac[6]; /* the destination MAC of the client's packets */
 	__u16 address_sum; /* ones' complement: backend's address minus client's */
 	__u16 flow_sum; /* the same of addresses and ports, for L4 checksums */
-	__u32 ifindex; /* device that the client's packets come in by */
 	__u32 isn; /* the backend's initial sequence number, if FLOW_SYN_ACK */
-	__u32 serial; /* the last life given out here */
-	__u32 client_hash; /* of the client tuple */
+	__u8 client_mac[6]; /* next hop back to the client: the source MAC of its packets */
+	__u8 own_mac[6]; /* the destination MAC of the client's packets */
+	__u32 ifindex; /* device that the client's packets come in by */
 };
 
 #define FLOW_WAYS 8
@@ -215,18 +213,21 @@ struct flow {
 #define FLOW_BUCKETS (1 << FLOW_BUCKET_BITS)
 #define FLOW_WAY_BITS 3
 #define FLOW_INDEX_BITS (FLOW_BUCKET_BITS + FLOW_WAY_BITS)
+#define FLOWS (1 << FLOW_INDEX_BITS)
 
 /*
- * xlb_flows: what one value of the hash leads to. `tag` is the full hash of the way's server tuple
- * (0: never used). A pointer is the index of a flow (bucket * FLOW_WAYS + way) in its low
- * FLOW_INDEX_BITS bits, with bits of the client tuple's hash, the topmost set, above.
+ * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS places for flows, which
+ * are records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS for pointers; of both, the
+ * even are in one half and the odd in the other, so that a first look takes one cache line.
  */
 struct flow_bucket {
-	__u32 lock; /* 1: held by the data path */
-	__u32 unused[7];
-	__u32 tag[FLOW_WAYS];
-	__u32 pointer[FLOW_POINTERS];
-	struct flow way[FLOW_WAYS];
+	struct {
+		__u32 pointer[FLOW_POINTERS / 2]; /* index of a flow in the low FLOW_INDEX_BITS bits,
+			with bits of the client tuple's hash, the topmost set, above; 0: free */
+		__u32 tag[FLOW_WAYS / 2]; /* full hash of the way's backend tuple; 0: never used */
+		__u32 lock; /* of half 0: 1 while the data path writes a flow of the bucket */
+		__u32 unused[3];
+	} half[2];
 };
 
 /* xlb_fragments: the ports of a fragmented datagram, from its first fragment. */
@@ -390,8 +391,8 @@ _Static_assert(sizeof(struct service_key) == 8, "hashed as one word");
 _Static_assert(sizeof(struct tuple) == 24, "compared as three words");
 _Static_assert(sizeof(struct slot) == 8 && sizeof(struct member) == 8, "share a table");
 _Static_assert(sizeof(struct backend) == 64, "one cache line");
-_Static_assert(sizeof(struct flow) == 96, "two cache lines");
-_Static_assert(sizeof(struct flow_bucket) == 896, "a multiple of the cache line");
+_Static_assert(sizeof(struct flow) == 64, "one cache line");
+_Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
 _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");

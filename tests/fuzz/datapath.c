@@ -33,16 +33,17 @@ void standin_register(void)
 	};
 	REGISTER(4, xlb_backends, KIND_ARRAY);
 	REGISTER(5, xlb_flows, KIND_ARRAY);
-	REGISTER(6, xlb_fragments, KIND_LRU);
-	REGISTER(7, xlb_deny, KIND_LPM);
-	REGISTER(8, xlb_limits, KIND_ARRAY);
-	REGISTER(9, xlb_sources, KIND_LRU);
-	REGISTER(10, xlb_svc_stats, KIND_ARRAY);
-	REGISTER(11, xlb_be_stats, KIND_ARRAY);
-	standin_maps[12].definition = &xlb_trace;
-	REGISTER(13, xlb_scratch, KIND_ARRAY);
-	REGISTER(14, xlb_vip_cache, KIND_ARRAY);
-	REGISTER(15, xlb_svc_cache, KIND_ARRAY);
+	REGISTER(6, xlb_buckets, KIND_ARRAY);
+	REGISTER(7, xlb_fragments, KIND_LRU);
+	REGISTER(8, xlb_deny, KIND_LPM);
+	REGISTER(9, xlb_limits, KIND_ARRAY);
+	REGISTER(10, xlb_sources, KIND_LRU);
+	REGISTER(11, xlb_svc_stats, KIND_ARRAY);
+	REGISTER(12, xlb_be_stats, KIND_ARRAY);
+	standin_maps[13].definition = &xlb_trace;
+	REGISTER(14, xlb_scratch, KIND_ARRAY);
+	REGISTER(15, xlb_vip_cache, KIND_ARRAY);
+	REGISTER(16, xlb_svc_cache, KIND_ARRAY);
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);

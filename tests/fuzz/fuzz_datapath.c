@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The data path on the host, under libFuzzer and sanitizers. Besides what sequence.c checks, the
- * flow table is whole after every sequence: no lock is held, and no two flows have one server
- * tuple.
+ * flow table is whole after every sequence: no lock is held, and no two flows own one port.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static struct flow *flows[FLOW_BUCKETS * FLOW_WAYS];
+static struct flow *flows[FLOWS];
 static int count;
 
 static void collect(struct flow *flow)
@@ -23,19 +22,33 @@ static void collect(struct flow *flow)
 	flows[count++] = flow;
 }
 
+/* Whether packets of a backend could be of either flow. */
+static bool own_one_port(const struct flow *a, const struct flow *b)
+{
+	const struct backend *backends = map_memory(MAP_BACKENDS);
+
+	if ((a->state ^ b->state) & FLOW_NAT)
+		return false;
+	if (!(a->state & FLOW_NAT))
+		return !memcmp(&a->client, &b->client, sizeof(a->client));
+	return a->port == b->port && a->backend == b->backend && a->generation == b->generation &&
+	       a->client.vip == b->client.vip && a->client.protocol == b->client.protocol &&
+	       (backends[a->backend].port || a->client.vip_port == b->client.vip_port);
+}
+
 static void check_flows(void)
 {
-	struct flow_bucket *buckets = map_memory(MAP_FLOWS);
+	struct flow_bucket *buckets = map_memory(MAP_BUCKETS);
 
 	for (int i = 0; i < FLOW_BUCKETS; i++)
-		if (buckets[i].lock)
+		if (buckets[i].half[0].lock)
 			broken("FAIL the lock of bucket %d is held", i);
 	count = 0;
 	for_each_flow(collect);
 	for (int i = 0; i < count; i++)
 		for (int j = 0; j < i; j++)
-			if (!memcmp(&flows[i]->server, &flows[j]->server, sizeof(struct tuple)))
-				broken("FAIL two flows have the same server tuple");
+			if (own_one_port(flows[i], flows[j]))
+				broken("FAIL two flows own one port");
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -31,10 +31,16 @@ static struct {
 } backend_hosts[TEST_BACKENDS];
 
 static int vip_count, service_count, backend_count;
+bool warm;
 
 static struct flow_bucket *buckets(void)
 {
-	return map_memory(MAP_FLOWS);
+	return map_memory(MAP_BUCKETS);
+}
+
+static struct flow *flows_of(int bucket)
+{
+	return (struct flow *)map_memory(MAP_FLOWS) + bucket * FLOW_WAYS;
 }
 
 static struct backend *backends(void)
@@ -58,18 +64,16 @@ struct slot *slots_of(int service)
 	return table_memory(service);
 }
 
-/* Only a bucket with something before its ways was ever used. */
+/* What a bucket that was never used leads to was neither. */
 static void clear_flows(void)
 {
-	for (int i = 0; i < FLOW_BUCKETS; i++) {
-		struct flow_bucket *bucket = &buckets()[i];
-		const uint32_t *word = (const uint32_t *)bucket;
-		uint32_t used = 0;
+	static const struct flow_bucket unused;
 
-		while (word < (const uint32_t *)bucket->way)
-			used |= *word++;
-		if (used)
-			memset(bucket, 0, sizeof(*bucket));
+	for (int i = 0; i < FLOW_BUCKETS; i++) {
+		if (!memcmp(&buckets()[i], &unused, sizeof(unused)))
+			continue;
+		memset(&buckets()[i], 0, sizeof(unused));
+		memset(flows_of(i), 0, sizeof(struct flow) * FLOW_WAYS);
 	}
 }
 
@@ -232,14 +236,14 @@ int for_each_flow(void (*visit)(struct flow *flow))
 	int count = 0;
 
 	for (int i = 0; i < FLOW_BUCKETS; i++) {
-		struct flow_bucket *bucket = &buckets()[i];
-
 		for (int way = 0; way < FLOW_WAYS; way++) {
-			if (!bucket->tag[way] || !bucket->way[way].life)
+			struct flow *flow = &flows_of(i)[way];
+
+			if (!flow->life)
 				continue;
 			count++;
 			if (visit)
-				visit(&bucket->way[way]);
+				visit(flow);
 		}
 	}
 	return count;
@@ -323,6 +327,8 @@ void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome)
 	};
 
 	counters_moved++;
+	if (warm)
+		dry_run(frame, length, outcome);
 	outcome->action = run_program(&run);
 	outcome->length = run.out_length;
 }

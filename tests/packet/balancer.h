@@ -57,6 +57,9 @@ void age_fragments(int seconds);
 
 void read_counters(struct counters *counters);
 extern long counters_moved; /* counts what makes them differ from what was read last */
+/* Before each packet the CPU gets to know the VIP and the service: then an ordinary one takes the short
+ * way (datapath/short.h); else all take the long one. */
+extern bool warm;
 void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome);
 /* A dry run; returns what the data path wrote. */
 struct decision dry_run(const uint8_t *frame, size_t length, struct outcome *outcome);

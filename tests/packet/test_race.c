@@ -180,25 +180,26 @@ static void collect(struct flow *flow)
 	flows[flow_count++] = flow;
 }
 
-static int compare_servers(const void *a, const void *b)
+static int compare_ports(const void *a, const void *b)
 {
 	const struct flow *const *first = a, *const *second = b;
+	int difference = (*first)->backend - (*second)->backend;
 
-	return memcmp(&(*first)->server, &(*second)->server, sizeof(struct tuple));
+	return difference ? difference : (*first)->port - (*second)->port;
 }
 
 /* No port is owned twice, and no lock is held. */
 static void check_table(void)
 {
-	const struct flow_bucket *buckets = map_memory(MAP_FLOWS);
+	const struct flow_bucket *buckets = map_memory(MAP_BUCKETS);
 
 	for (int i = 0; i < FLOW_BUCKETS; i++)
-		check(!buckets[i].lock, "bucket %d is locked", i);
+		check(!buckets[i].half[0].lock, "bucket %d is locked", i);
 	flow_count = 0;
 	for_each_flow(collect);
-	qsort(flows, flow_count, sizeof(*flows), compare_servers);
+	qsort(flows, flow_count, sizeof(*flows), compare_ports);
 	for (int i = 1; i < flow_count; i++)
-		check(compare_servers(&flows[i - 1], &flows[i]), "two flows own one port");
+		check(compare_ports(&flows[i - 1], &flows[i]), "two flows own one port");
 }
 
 static void race(void)
@@ -227,6 +228,7 @@ static void race(void)
 
 static void service(void)
 {
+	config()->generation = 1;
 	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
 }
 

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The short way, of the ordinary packet: no VLAN tag, no IPv4 options, no extension headers, no
+ * fragment; to no VIP; or of an established NAT flow, of which it changes nothing; or to a slot that
+ * is not in transition (dsr, ipip). Nothing but time is won: it does what the long way would do. So
+ * any doubt leads to the long way, and nothing is written before the last doubt is gone.
+ *
+ * It wins by few instructions: what is known of the packet stays in registers (struct glance: never
+ * pass it to a function that is not inlined), and each bound is checked once.
+ */
+#ifndef SHORT_H
+#define SHORT_H
+
+#include "account.h"
+#include "tunnel.h"
+
+#define LONG_WAY (-1) /* no XDP action: the packet is as it was */
+
+#define IPV4_PLAIN 0x45 /* version and header length without options */
+#define FLOW_PLAIN (FLOW_NAT | FLOW_ESTABLISHED | FLOW_SYN_ACK)
+#define VERSION_MASK 0xf0 /* of the first byte */
+
+/*
+ * The headers by the words that they are read by. Those of a whole word are in network byte order;
+ * parts of a word are taken out of it by shifts, for a little-endian machine.
+ */
+struct ipv4_words {
+	__u32 first; /* version and length, TOS, total length */
+	__u32 fragment; /* id, flags and offset */
+	__u32 life; /* TTL, protocol, checksum */
+	__be32 source;
+	__be32 destination;
+};
+
+struct ipv6_words {
+	__u32 first; /* version, class, flow label */
+	__u32 life; /* payload length, next header, hop limit */
+	__u64 source[2];
+	__u64 destination[2];
+} __attribute__((aligned(4)));
+
+/* What a glance at the headers shows. Addresses as in struct address, by halves. */
+struct glance {
+	__u64 source[2];
+	__u64 destination[2];
+	__u32 ports; /* as they are in the frame */
+	__u32 hash;
+	__u32 length; /* of the frame, in bytes */
+	__u32 size; /* of the IP packet, by its header */
+	__u16 vip; /* number */
+	__u8 protocol;
+	__u8 tcp_flags; /* 0: UDP */
+	__u8 class; /* TOS, traffic class */
+};
+
+/* Bytes of the frame that hold an ordinary packet's headers, to the end of a TCP header. */
+static __always_inline __u32 headers_size(bool ipv6)
+{
+	return sizeof(struct ethernet) + sizeof(struct tcphdr) +
+	       (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+}
+
+/* The frame, or NULL if it has not so many bytes. */
+static __always_inline void *whole_headers(const struct xdp_md *ctx, __u32 size)
+{
+	void *frame = (void *)(long)ctx->data;
+
+	return frame + size > (void *)(long)ctx->data_end ? NULL : frame;
+}
+
+/* Folds a sum of a few 16-bit words. */
+static __always_inline __u32 fold_few(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+static __always_inline bool ipv4_words_intact(const struct ipv4_words *ip)
+{
+	__u64 sum = (__u64)ip->first + ip->fragment + ip->life + ip->source + ip->destination;
+
+	sum = (__u32)sum + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == CHECKSUM_OK || sum == 2 * CHECKSUM_OK;
+}
+
+/* Reads the ports and, of TCP, the flags. Returns false where there is a doubt. */
+static __always_inline bool glance_at_l4(struct glance *glance, const __u32 *l4, __u32 payload)
+{
+	__u32 header;
+
+	glance->ports = l4[0];
+	if (glance->protocol == IPPROTO_TCP) {
+		glance->tcp_flags = l4[3] >> 8;
+		header = l4[3] >> 2 & 0x3c; /* the upper half of the byte, in words */
+		return header >= sizeof(struct tcphdr) && header <= payload;
+	}
+	header = bpf_ntohs(l4[1] & 0xffff); /* the length of the datagram */
+	glance->tcp_flags = 0;
+	return glance->protocol == IPPROTO_UDP && header >= sizeof(struct udphdr) &&
+	       header <= payload;
+}
+
+static __always_inline bool glance_at_ipv4(struct glance *glance, const struct ipv4_words *ip)
+{
+	__u32 payload = bpf_ntohs(ip->first >> 16) - sizeof(*ip);
+
+	glance->source[0] = 0;
+	glance->source[1] = (__u64)ip->source << 32 | IPV4_MAPPED;
+	glance->protocol = ip->life >> 8;
+	glance->class = ip->first >> 8;
+	glance->size = payload + sizeof(*ip);
+	if ((ip->first & 0xff) != IPV4_PLAIN || (ip->life & 0xff) <= 1)
+		return false;
+	if (ip->fragment & (__u32)bpf_htonl(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
+		return false;
+	if (payload - sizeof(struct udphdr) >
+	    glance->length - sizeof(struct ethernet) - sizeof(*ip) - sizeof(struct udphdr))
+		return false;
+	return ipv4_words_intact(ip) && glance_at_l4(glance, (const __u32 *)(ip + 1), payload);
+}
+
+static __always_inline bool glance_at_ipv6(struct glance *glance, const struct ipv6_words *ip)
+{
+	__u32 payload = bpf_ntohs(ip->life & 0xffff);
+
+	glance->source[0] = ip->source[0];
+	glance->source[1] = ip->source[1];
+	glance->protocol = ip->life >> 16;
+	glance->class = bpf_ntohl(ip->first) >> 20;
+	glance->size = payload + sizeof(*ip);
+	if (ip->life >> 24 <= 1 || (!glance->source[0] && (__u32)glance->source[1] == IPV4_MAPPED))
+		return false;
+	if (payload - sizeof(struct udphdr) >
+	    glance->length - sizeof(struct ethernet) - sizeof(*ip) - sizeof(struct udphdr))
+		return false;
+	return glance_at_l4(glance, (const __u32 *)(ip + 1), payload);
+}
+
+/* Reads where the packet is sent to. */
+static __always_inline bool glance_at_destination(struct glance *glance, const void *l3, bool ipv6)
+{
+	const struct ipv4_words *ip4 = l3;
+	const struct ipv6_words *ip6 = l3;
+
+	if (!ipv6) {
+		glance->destination[0] = 0;
+		glance->destination[1] = (__u64)ip4->destination << 32 | IPV4_MAPPED;
+		return (ip4->first & VERSION_MASK) == 4 << 4;
+	}
+	glance->destination[0] = ip6->destination[0];
+	glance->destination[1] = ip6->destination[1];
+	return (ip6->first & VERSION_MASK) == 6 << 4 &&
+	       (glance->destination[0] || (__u32)glance->destination[1] != IPV4_MAPPED);
+}
+
+/* What this CPU knows of the destination; NULL: it has to be looked up. */
+static __always_inline struct cached_vip *known_vip(const struct glance *glance, __u32 generation)
+{
+	const __u64 *half = glance->destination;
+	__u32 place = cache_place(half[0] ^ half[1], CACHED_VIPS);
+	struct cached_vip *cached = bpf_map_lookup_elem(&xlb_vip_cache, &place);
+	const __u64 *known = (const __u64 *)cached;
+
+	if (!cached || cached->generation != generation || known[1] != half[1] ||
+	    known[0] != half[0])
+		return NULL;
+	return cached;
+}
+
+/* What this CPU knows of the service; NULL: it has to be looked up. */
+static __always_inline struct service *known_service(const struct glance *glance, __u32 generation,
+						     struct cached_vip *vip)
+{
+	__u64 key = glance->vip | (glance->ports & 0xffff0000) | (__u64)glance->protocol << 32;
+	__u32 place = cache_place(key, CACHED_SERVICES);
+	struct cached_service *cached;
+
+	if (vip->first.key == key)
+		return &vip->first.service;
+	cached = bpf_map_lookup_elem(&xlb_svc_cache, &place);
+	if (!cached || cached->generation != generation || cached->key != key)
+		return NULL;
+	if (!vip->first.key)
+		vip->first = *cached;
+	return &cached->service;
+}
+
+/*
+ * Whether the frame is for us, and leaves by the device that it came in by to a next hop that is
+ * known. Where it does not, the long way knows what to do.
+ */
+static __always_inline bool is_way_plain(const struct xdp_md *ctx, const void *frame,
+					 const struct hop *hop)
+{
+	const __u64 *mac = (const __u64 *)hop; /* the next hop's, and 16 bits of our own */
+	const __u32 *own = (const __u32 *)hop;
+
+	return *mac << 16 && *mac >> 48 == *(const __u16 *)frame &&
+	       own[2] == *(const __u32 *)(frame + sizeof(__u16)) &&
+	       hop->ifindex == ctx->ingress_ifindex;
+}
+
+/* Writes both MACs of the frame, which are `macs` in this order. */
+static __always_inline void write_macs(void *frame, const void *macs)
+{
+	((__u32 *)frame)[0] = ((const __u32 *)macs)[0];
+	((__u32 *)frame)[1] = ((const __u32 *)macs)[1];
+	((__u32 *)frame)[2] = ((const __u32 *)macs)[2];
+}
+
+static __always_inline struct hop *plain_hop(struct backend *backend)
+{
+	struct hop *hop = current_hop(backend);
+
+	keep_order(hop);
+	return hop;
+}
+
+/* Whether a packet of so many bytes fits the way to the backend, of which the MTU must be known. */
+static __always_inline bool fits_plainly(const struct backend *backend, __u32 size)
+{
+	return size <= backend->mtu[backend->flags & BACKEND_HOP];
+}
+
+/* Decrements the TTL, and adds `sum` to the header's checksum. */
+static __always_inline void age_ipv4(struct ipv4_words *ip, __u32 sum)
+{
+	__u32 check = ~fold_few((~ip->life >> 16) + TTL_SUM + sum);
+
+	ip->life = ((ip->life - 1) & 0xffff) | check << 16;
+}
+
+static __always_inline void age_ipv6(struct ipv6_words *ip)
+{
+	ip->life -= 1U << 24;
+}
+
+/* Mode nat: an established flow, found at the first place */
+
+/* Whether the flow's client, or its backend, sends such packets. */
+static __always_inline bool is_sent_by(const struct glance *glance, const struct found *found,
+				       const struct backend *backend)
+{
+	const struct flow *flow = found->flow;
+	const __u64 *client = (const __u64 *)&flow->client;
+	const __u64 *peer = found->from_backend ? (const __u64 *)&backend->address : client;
+	__u32 ports = found->from_backend ? backend_ports(backend, flow) : (__u32)client[2];
+	__u32 last = glance->vip | (__u32)glance->protocol << 16;
+
+	return glance->ports == ports && client[2] >> 32 == last && peer[1] == glance->source[1] &&
+	       peer[0] == glance->source[0];
+}
+
+/* Whether the client's packet comes the way that the flow's answers go (see learn_way_back). */
+static __always_inline bool comes_same_way(const struct xdp_md *ctx, const struct ethernet *eth,
+					   const struct flow *flow)
+{
+	return same_mac(flow->client_mac, eth->source) &&
+	       same_mac(flow->own_mac, eth->destination) && flow->ifindex == ctx->ingress_ifindex;
+}
+
+/* Notes that the flow has a packet. Returns false if it was idle for too long. */
+static __always_inline bool keep_alive(const struct config *config, struct flow *flow)
+{
+	__u32 now = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+
+	if (flow->seen == now)
+		return true;
+	if (is_past(now, flow->seen, idle_timeout(config, flow)))
+		return false;
+	flow->seen = now;
+	return true;
+}
+
+/* The L4 header's ports and checksum. Ports of a tuple are those that its packets come with. */
+static __always_inline void translate_l4(const struct glance *glance, __u32 *l4, __u32 ports,
+					 __u32 sum)
+{
+	struct tcphdr *tcp = (void *)l4;
+	struct udphdr *udp = (void *)l4;
+
+	*l4 = ports << 16 | ports >> 16;
+	if (glance->protocol == IPPROTO_TCP)
+		tcp->check = ~fold_few((__u16)~tcp->check + sum);
+	else
+		udp->check = updated_udp_checksum(udp->check, sum);
+}
+
+static __always_inline void translate_plain(const struct glance *glance, void *l3,
+					    const struct other_side *other, bool ipv6)
+{
+	const __u64 *to = (const __u64 *)other->address;
+	struct ipv4_words *ip4 = l3;
+	struct ipv6_words *ip6 = l3;
+
+	if (ipv6) {
+		age_ipv6(ip6);
+		ip6->source[0] = glance->destination[0];
+		ip6->source[1] = glance->destination[1];
+		ip6->destination[0] = to[0];
+		ip6->destination[1] = to[1];
+	} else {
+		age_ipv4(ip4, other->address_sum);
+		ip4->source = glance->destination[1] >> 32;
+		ip4->destination = to[1] >> 32;
+	}
+	translate_l4(glance, ipv6 ? (__u32 *)(ip6 + 1) : (__u32 *)(ip4 + 1), other->ports,
+		     other->flow_sum);
+}
+
+/* Forwards a packet of the flow; `found` says which, and from which side. */
+static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance *glance,
+					 const struct config *config, struct found *found,
+					 bool ipv6)
+{
+	void *frame = whole_headers(ctx, headers_size(ipv6));
+	struct flow *flow = found->flow;
+	struct other_side other;
+	struct backend *backend;
+	struct hop *hop;
+
+	found->life = READ_ONCE(flow->life);
+	barrier();
+	if (!found->life || (flow->state | FLOW_SYN_ACK) != FLOW_PLAIN)
+		return LONG_WAY;
+	backend = backend_at(flow->backend);
+	if (!backend || !frame || backend->generation != flow->generation ||
+	    !is_sent_by(glance, found, backend))
+		return LONG_WAY;
+	other = other_side(found, backend);
+	hop = plain_hop(backend);
+	if (!is_way_plain(ctx, frame, hop))
+		return LONG_WAY;
+	if (found->from_backend ?
+		    flow->ifindex != hop->ifindex :
+		    !comes_same_way(ctx, frame, flow) || !fits_plainly(backend, glance->size))
+		return LONG_WAY;
+	if (!keep_alive(config, flow))
+		return LONG_WAY;
+	translate_plain(glance, frame + sizeof(struct ethernet), &other, ipv6);
+	write_macs(frame, found->from_backend ? (void *)flow->client_mac : (void *)hop);
+	if (flow_gone(found))
+		return account(backend->service, flow->backend, VERDICT_FLOW_GONE, glance->length);
+	return account(backend->service, flow->backend, VERDICT_FORWARDED, glance->length);
+}
+
+static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *glance,
+				       const struct config *config, bool ipv6)
+{
+	struct flow_bucket *bucket = bucket_at(glance->hash);
+	__u32 place = first_place(glance->hash);
+	struct found found = {};
+	__u32 pointer;
+
+	if (!bucket || glance->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
+		return LONG_WAY;
+	pointer = *pointer_at(bucket, place);
+	if (is_pointer_of(pointer, glance->hash)) {
+		found.flow = flow_at(pointer);
+		return found.flow ? forward_plain(ctx, glance, config, &found, ipv6) : LONG_WAY;
+	}
+	if (*tag_at(bucket, place) != glance->hash)
+		return LONG_WAY;
+	found.flow = flow_at(index_of(glance->hash, place));
+	found.from_backend = true;
+	return found.flow ? forward_plain(ctx, glance, config, &found, ipv6) : LONG_WAY;
+}
+
+/* Modes dsr and ipip */
+
+/* Puts the packet into an IPv4 tunnel, of which the header's sum is known but for three words. */
+static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct glance *glance,
+					      __be32 to, const struct hop *hop, bool ipv6)
+{
+	struct ipv4_words outer = {
+		.first = IPV4_PLAIN | glance->class << 8 |
+			 (__u32)bpf_htons(glance->size + sizeof(outer)) << 16,
+		.fragment = bpf_htonl(IPV4_DONT_FRAGMENT),
+		.life = NEW_TTL | (ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP) << 8,
+		.source = bpf_htonl(TUNNEL_SOURCE_IPV4 | (glance->hash & 0xffff)),
+		.destination = to,
+	};
+	__u64 sum = (__u64)outer.first + outer.fragment + outer.life + outer.source + to;
+	struct ipv4_words *ip;
+	void *frame;
+
+	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(outer)))
+		return false;
+	frame = whole_headers(ctx, sizeof(struct ethernet) + sizeof(outer));
+	if (!frame)
+		return false;
+	write_macs(frame, hop);
+	((struct ethernet *)frame)->type = bpf_htons(ETH_P_IP);
+	ip = frame + sizeof(struct ethernet);
+	*ip = outer;
+	ip->life = outer.life | ~fold_sum(sum) << 16;
+	return true;
+}
+
+static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance *glance,
+					struct backend *backend, const struct service *service,
+					__u32 number, bool ipv6)
+{
+	void *frame = whole_headers(ctx, headers_size(ipv6));
+
+	if (!is_ipv4(&backend->address) || !frame ||
+	    !fits_plainly(backend, glance->size + sizeof(struct ipv4_words)))
+		return LONG_WAY;
+	if (ipv6)
+		age_ipv6(frame + sizeof(struct ethernet));
+	else
+		age_ipv4(frame + sizeof(struct ethernet), 0);
+	if (!encapsulate_plain(ctx, glance, backend->address.word[3], plain_hop(backend), ipv6))
+		return account(service->number, number, VERDICT_INTERNAL, glance->length);
+	return account(service->number, number, VERDICT_FORWARDED, glance->length);
+}
+
+static __always_inline int direct_plain(struct xdp_md *ctx, const struct glance *glance,
+					struct backend *backend, const struct service *service,
+					__u32 number)
+{
+	void *frame = whole_headers(ctx, sizeof(struct ethernet));
+
+	if (!frame || !fits_plainly(backend, glance->size))
+		return LONG_WAY;
+	write_macs(frame, plain_hop(backend));
+	return account(service->number, number, VERDICT_FORWARDED, glance->length);
+}
+
+/* Begins a flow in the counters, since in these modes it has no other beginning. */
+static __always_inline bool is_beginning(const struct glance *glance)
+{
+	return (glance->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+static __always_inline int follow_table(struct xdp_md *ctx, const struct glance *glance,
+					const struct service *service, bool ipv6)
+{
+	void *frame = whole_headers(ctx, sizeof(struct ethernet));
+	struct backend *backend;
+	struct slot *slot;
+	__u32 number;
+
+	if (!service)
+		return LONG_WAY;
+	if (!service->number)
+		return account(STATS_NO_SERVICE, 0, VERDICT_NO_SERVICE, glance->length);
+	if (service->mode == MODE_NAT || service->hash != HASH_FLOW)
+		return LONG_WAY;
+	slot = find_slot(service, glance->hash);
+	if (!slot || slot->former || !slot->owner)
+		return LONG_WAY;
+	number = slot->owner;
+	backend = backend_at(number);
+	if (!backend || !frame || !is_way_plain(ctx, frame, plain_hop(backend)))
+		return LONG_WAY;
+	if (service->mode == MODE_DSR)
+		return direct_plain(ctx, glance, backend, service, number);
+	return tunnel_plain(ctx, glance, backend, service, number, ipv6);
+}
+
+/* Returns the XDP action, or LONG_WAY. */
+static __always_inline int take_short_way(struct xdp_md *ctx, const struct config *config,
+					  __u32 length, bool ipv6)
+{
+	void *frame = whole_headers(ctx, headers_size(ipv6));
+	void *l3 = frame + sizeof(struct ethernet);
+	__u32 generation = READ_ONCE(config->generation);
+	struct glance glance = { .length = length };
+	struct cached_vip *vip;
+
+	if (!frame || !glance_at_destination(&glance, l3, ipv6))
+		return LONG_WAY;
+	vip = known_vip(&glance, generation);
+	if (!vip)
+		return LONG_WAY;
+	glance.vip = vip->vip.number;
+	if (!glance.vip)
+		return account(STATS_NO_SERVICE, 0, VERDICT_NO_SERVICE, length);
+	if (config->flags)
+		return LONG_WAY;
+	if (!(ipv6 ? glance_at_ipv6(&glance, l3) : glance_at_ipv4(&glance, l3)))
+		return LONG_WAY;
+	glance.hash = hash_key(glance.source, glance.ports, glance.protocol);
+	if (vip->vip.flags & VIP_STATELESS)
+		return follow_table(ctx, &glance, known_service(&glance, generation, vip), ipv6);
+	return follow_flow(ctx, &glance, config, ipv6);
+}
+
+/* Takes the short way if the packet is fit for it. Returns the XDP action, or LONG_WAY. */
+static __always_inline int try_short_way(struct xdp_md *ctx, const struct config *config,
+					 __u32 length)
+{
+	const struct ethernet *eth = whole_headers(ctx, sizeof(*eth));
+
+	if (!eth || !config->generation || ctx->data_meta < ctx->data)
+		return LONG_WAY;
+	if (eth->type == bpf_htons(ETH_P_IP))
+		return take_short_way(ctx, config, length, false);
+	if (eth->type == bpf_htons(ETH_P_IPV6))
+		return take_short_way(ctx, config, length, true);
+	return LONG_WAY;
+}
+
+#endif
