@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * For packet.c: the programs that stand in front of the one that is timed, and those that it is
- * compared with.
+ * compared with. For generate.c: the source of packets on the wire, and their sink.
  *
  * BPF_PROG_TEST_RUN does not put the packet back between its runs. So each run begins with `front`:
  * it writes the headers of the next flow's packet, and calls the program that is in `timed`. The
@@ -178,7 +178,7 @@ static __always_inline struct ends from_client(const struct bench *state, __u32 
 	__u32 service = i & (state->services - 1);
 
 	return (struct ends){
-		.source = bpf_htonl(state->client + i),
+		.source = bpf_htonl(BENCH_CLIENT + i),
 		.source_port = bpf_htons((i * 2654435761U >> 16) | 1024),
 		.source_prefix = BENCH_CLIENT_PREFIX,
 		.destination = bpf_htonl(state->vip + service / BENCH_PORTS),
@@ -195,7 +195,7 @@ static __always_inline struct ends from_backend(const struct bench *state, __u32
 	__u32 known = entry ? *entry : 0;
 
 	return (struct ends){
-		.source = bpf_htonl(state->backend + (known >> 16)),
+		.source = bpf_htonl(BENCH_BACKEND + (known >> 16)),
 		.source_port = client.destination_port,
 		.source_prefix = BENCH_BACKEND_PREFIX,
 		.destination = client.destination,
@@ -268,7 +268,7 @@ static __always_inline bool learn(struct xdp_md *ctx, const struct bench *state,
 	if (!read_packet(ctx, state, &sent) || sent.source != client.destination ||
 	    sent.destination == client.destination)
 		return false;
-	known = (bpf_ntohl(sent.destination) - state->backend) << 16 | sent.source_port;
+	known = (bpf_ntohl(sent.destination) - BENCH_BACKEND) << 16 | sent.source_port;
 	return !bpf_map_update_elem(&learnt, &i, &known, BPF_ANY);
 }
 
@@ -459,6 +459,57 @@ SEC("xdp")
 int clear_many(struct xdp_md *ctx)
 {
 	return clear(ctx, &yard_many);
+}
+
+/* Sends the next flow's packet by another device (live frames). */
+SEC("xdp")
+int generator(struct xdp_md *ctx)
+{
+	struct bench *state = &bench;
+	struct ends ends = from_client(state, next_flow(state));
+
+	if (!write_packet(ctx, state, &ends, state->flags))
+		return XDP_ABORTED;
+	return bpf_redirect(state->ifindex, 0);
+}
+
+/* Swaps both ends of a packet, so that it goes back. */
+static __always_inline int reflect(struct xdp_md *ctx)
+{
+	struct header4 *packet = swap_macs(ctx);
+	__be32 source;
+
+	if (!packet || (void *)(packet + 1) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	source = packet->ip[3];
+	packet->ip[3] = packet->ip[4];
+	packet->ip[4] = source;
+	packet->l4[0] = packet->l4[0] >> 16 | packet->l4[0] << 16;
+	return XDP_TX;
+}
+
+/* The far end of generated packets, UDP over IPv4 or in a tunnel; all others pass. */
+SEC("xdp")
+int sink(struct xdp_md *ctx)
+{
+	struct header4 *packet = (void *)(long)ctx->data;
+	struct bench *state = &bench;
+	__u8 protocol;
+
+	if ((void *)(packet + 1) > (void *)(long)ctx->data_end ||
+	    packet->type != bpf_htons(ETH_P_IP))
+		return XDP_PASS;
+	protocol = bpf_ntohl(packet->ip[2]) >> 16;
+	if (protocol != IPPROTO_UDP && protocol != IPPROTO_IPIP)
+		return XDP_PASS;
+	if (state->mac && *(__u32 *)(packet->eth + 1) != state->mac)
+		return XDP_DROP;
+	state->arrived++;
+	state->last = bpf_ktime_get_ns();
+	if (!state->reflect || protocol != IPPROTO_UDP)
+		return XDP_DROP;
+	state->reflect--;
+	return reflect(ctx);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the programs in front of the one that is timed (bench.bpf.c) and packet.c share.
+ * What the programs that make packets (bench.bpf.c) share with those that run them.
  *
- * Flow i is that of client address client + i, of a port made from i, to service i % services:
- * eight ports of each VIP. Addresses are given by their last word, in host byte order.
+ * Flow i is that of client BENCH_CLIENT + i, of a port made from i, to service i % services, of which
+ * eight are ports of one VIP. Addresses are given by their last word in host byte order; IPv6 has a
+ * word before. group.sh sets up what belongs to them.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -16,21 +17,22 @@
 #define BENCH_LEARNT 131072 /* flows whose backend and port are kept: for answers, in mode nat */
 #define BENCH_FEW 131072 /* flows that the yardstick's small map holds */
 #define BENCH_MANY 1250000
-
 #define BENCH_TESTED 0 /* slots of the programs behind the one in front */
 #define BENCH_EMPTY 1
 
-#define BENCH_CLIENT_PREFIX 0xfd000080 /* first word of IPv6 addresses */
+#define BENCH_VIP 0x0a000010 /* 10.0.0.16 */
 #define BENCH_VIP_PREFIX 0xfd000010
+#define BENCH_PORT 8000
+#define BENCH_BACKEND 0x0a010000 /* 10.1.0.0 */
 #define BENCH_BACKEND_PREFIX 0xfd000001
+#define BENCH_CLIENT 0x0a800000 /* 10.128.0.0 */
+#define BENCH_CLIENT_PREFIX 0xfd000080
 
 struct bench {
 	__u32 flows;
 	__u32 next; /* flow */
 	__u32 services; /* a power of 2 */
-	__u32 client;
 	__u32 vip;
-	__u32 backend;
 	__u32 port; /* of the first service */
 	__u32 sum; /* IPv4: of the header's words that do not change */
 	__u8 ipv6;
@@ -41,6 +43,12 @@ struct bench {
 	__u8 step; /* of the opening of a flow */
 	__u8 unused[2];
 	__u32 failures; /* openings that went wrong */
+	__u32 ifindex; /* that generated packets leave by */
+	/* At the far end: */
+	__u32 reflect; /* packets that are still to be sent back */
+	__be32 mac; /* last four bytes of the destination MAC that counts; 0: any */
+	__u64 arrived; /* packets */
+	__u64 last; /* when: ns of CLOCK_MONOTONIC */
 };
 
 #endif

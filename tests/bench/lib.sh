@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# For the parts of the benchmark: to be sourced first. Each runs in namespaces of its own
+# (scripts/isolated.sh), so that nothing stays behind, and prints its results as lines of JSON.
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+top=$(realpath "$here/../..")
+readonly here top
+readonly TOOLS=$top/build/tests/bench
+readonly PINS=/sys/fs/bpf/bench
+
+if [ "${XDP_LB_ISOLATED-}" != "$(realpath "$0")" ]; then
+	exec "$top/scripts/isolated.sh" "$(realpath "$0")" "$@"
+fi
+
+progress()
+{
+	echo "bench: $*" >&2
+}
+
+# A command that says something only if it fails.
+quietly() # COMMAND...
+{
+	local output
+
+	output=$("$@" 2>&1) || {
+		progress "failed: $*"
+		echo "$output" >&2
+		return 1
+	}
+}
+
+on() # NETNS COMMAND...
+{
+	nsenter --net="/run/netns/$1" -- "${@:2}"
+}
+
+ifindex() # NETNS DEV
+{
+	on "$1" ip -j link show dev "$2" | jq '.[0].ifindex'
+}
+
+program_id() # NETNS DEV
+{
+	on "$1" ip -j -d link show dev "$2" | jq '.[0].xdp.prog.id'
+}
+
+load_bench()
+{
+	quietly bpftool prog loadall "$TOOLS/bench.bpf.o" "$PINS"
+}
+
+# A balancer by itself: namespace lb, device veth6, which all addresses that bench.h names are behind.
+# XDP_LB_OBJECT is what to attach, if not this tree's.
+balancer_up()
+{
+	ip netns add lb
+	on lb sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0
+	on lb ip link set dev lo up
+	on lb ip link add veth6 address de:ad:be:ef:00:10 type veth peer name veth7
+	on lb ip link set dev veth6 up
+	on lb ip link set dev veth7 up
+	on lb ip addr add 10.0.0.10/8 dev veth6
+	on lb ip addr add fd00::10/16 dev veth6 nodad
+	if [ -n "${XDP_LB_OBJECT-}" ]; then
+		on lb ip link set dev veth6 xdp obj "$XDP_LB_OBJECT" sec xdp
+	else
+		quietly "$top/scripts/attach.sh" -n lb -m native veth6
+	fi
+}
+
+helper() # WORD...
+{
+	"$top/xdp-lb" -n lb "$@"
+}
+
+# A configuration for `apply`: the services and backends that bench.h describes.
+configuration() # MODE FAMILY PROTOCOL SERVICES BACKENDS
+{
+	awk -v mode="$1" -v family="$2" -v protocol="$3" -v services="$4" -v backends="$5" '
+		function real(n)
+		{
+			if (family == 6)
+				return sprintf("fd00:1::a01:%x", n)
+			return sprintf("10.1.%d.%d", int(n / 256), n % 256)
+		}
+		BEGIN {
+			form = family == 6 ? "[fd00:10::a00:%x]:%d/%s" : "10.0.0.%d:%d/%s"
+			for (s = 0; s < services; s++) {
+				vip = sprintf(form, 16 + int(s / 8), 8000 + s % 8, protocol)
+				print "service add", vip, "mode", mode
+				for (n = s * backends + 1; n <= (s + 1) * backends; n++)
+					printf "backend add %s %s mac 02:00:00:01:%02x:%02x\n",
+						vip, real(n), int(n / 256), n % 256
+			}
+		}'
+}
+
+# Minimum, median and maximum of numbers on lines of standard input, as JSON.
+spread()
+{
+	sort -g | jq -cs '[.[0], .[length / 2 | floor], .[-1]]'
+}
+
+# A result of the control path: milliseconds, on lines of standard input.
+result() # NAME
+{
+	spread | jq -c --arg name "$1" '{ part: "control", name: $name, ms: . }'
+}
