@@ -10,8 +10,8 @@
  *   rewrite    datapath/rewrite.h   addresses, ports, checksums, MACs (tunnel.h, icmp.h)
  *   account    datapath/account.h   the one exit: counters, trace
  *
- * Each stage returns VERDICTS to go on, or the verdict that ends the packet's way. The ordinary packet
- * of an established flow gets the same done with fewer instructions: datapath/short.h.
+ * Each stage returns VERDICTS to go on, or the verdict that ends the packet's way. The ordinary
+ * packet of an established flow gets the same done in fewer instructions: datapath/short.h.
  */
 #include "datapath/account.h"
 #include "datapath/fragment.h"

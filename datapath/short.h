@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The short way, of the ordinary packet: no VLAN tag, no IPv4 options, no extension headers, no
- * fragment; to no VIP; or of an established NAT flow, of which it changes nothing; or to a slot that
- * is not in transition (dsr, ipip). Nothing but time is won: it does what the long way would do. So
+ * fragment; to no VIP; or of an established NAT flow, of which it changes nothing; or to a slot
+ * that is not in transition (dsr, ipip). Nothing but time is won: it does what the long way would do. So
  * any doubt leads to the long way, and nothing is written before the last doubt is gone.
  *
  * It wins by few instructions: what is known of the packet stays in registers (struct glance: never
