@@ -13,13 +13,33 @@ static __always_inline __u32 selection_hash(const struct service *service, const
 	return pkt->hash;
 }
 
-static __always_inline struct slot *find_slot(const struct service *service, __u32 hash)
+static __always_inline void *table_of(const struct service *service)
 {
 	__u32 number = service->table;
-	void *table = bpf_map_lookup_elem(&xlb_tables, &number);
-	__u32 index = (__u64)hash * service->slots >> 32;
 
-	return table ? bpf_map_lookup_elem(table, &index) : NULL;
+	return bpf_map_lookup_elem(&xlb_tables, &number);
+}
+
+static __always_inline __u32 slot_of(const struct service *service, __u32 hash)
+{
+	return (__u64)hash * service->slots >> 32;
+}
+
+/* The owner of a slot and OWNER_MOVING, or 0. */
+static __always_inline __u32 owner_of(void *table, __u32 slot)
+{
+	__u32 index = slot / OWNERS;
+	struct owners *owners = table ? bpf_map_lookup_elem(table, &index) : NULL;
+
+	return owners ? owners->backend[slot % OWNERS] : 0;
+}
+
+static __always_inline struct transition *transition_of(const struct service *service, void *table,
+							__u32 slot)
+{
+	__u32 index = (service->slots + OWNERS - 1) / OWNERS + slot;
+
+	return bpf_map_lookup_elem(table, &index);
 }
 
 static __always_inline bool begins_connection(const struct packet *pkt)
@@ -30,12 +50,12 @@ static __always_inline bool begins_connection(const struct packet *pkt)
 /* A transition ends when nothing has needed it for as long as a flow may be idle, or when the
  * administrator's time is up. */
 static __always_inline bool transition_over(const struct config *config,
-					    const struct service *service, const struct slot *slot,
-					    __u32 now)
+					    const struct service *service,
+					    const struct transition *transition, __u32 now)
 {
 	__u32 seconds = config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
 
-	return is_past(now, slot->seen, service->settle ? service->settle : seconds);
+	return is_past(now, transition->seen, service->settle ? service->settle : seconds);
 }
 
 /* Whether a packet of no remembered flow is taken to be of one that is older than the transition.
@@ -52,19 +72,21 @@ static __always_inline bool is_older(const struct packet *pkt, const struct conf
 
 /* Keeps the transition going while a flow's backend is not the owner. */
 static __always_inline void keep_former(const struct packet *pkt, const struct service *service,
-					struct slot *slot, __u32 number, __u32 now)
+					struct transition *transition, __u32 now)
 {
-	if (number != slot->owner && !service->settle && slot->seen != now && !pkt->dry_run)
-		slot->seen = now;
+	if (!service->settle && transition->seen != now && !pkt->dry_run)
+		transition->seen = now;
 }
 
 /* The backend of a packet whose flow is remembered. */
 static __always_inline __u32 pick_remembered(struct xdp_md *ctx, struct packet *pkt,
-					     const struct service *service, struct slot *slot,
-					     struct flow *flow)
+					     const struct service *service,
+					     struct transition *transition, struct flow *flow,
+					     __u32 owner)
 {
 	pkt->choice = CHOICE_FLOW;
-	keep_former(pkt, service, slot, flow->backend, tick_now(pkt));
+	if (flow->backend != owner)
+		keep_former(pkt, service, transition, tick_now(pkt));
 	if (pkt->dry_run)
 		return flow->backend;
 	track_flow(ctx, pkt, flow);
@@ -79,26 +101,26 @@ static __always_inline __u32 pick_remembered(struct xdp_md *ctx, struct packet *
  * not tell for good is remembered.
  */
 GLOBAL int pick_in_transition(struct xdp_md *ctx, struct packet *pkt, const struct service *service,
-			      struct slot *slot)
+			      struct transition *transition, __u32 owner)
 {
 	__u32 zero = 0;
 	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
 	struct found found;
-	__u32 now, number;
+	__u32 now, number = owner;
 
-	if (!pkt || !service || !slot || !config)
+	if (!pkt || !service || !transition || !config)
 		return 0;
 	now = tick_now(pkt);
-	number = slot->owner;
-	if (transition_over(config, service, slot, now))
+	if (!transition->former || transition_over(config, service, transition, now))
 		return number;
 	found = find_flow(config, &pkt->tuple, pkt->hash, now);
 	if (found.flow && !(begins_connection(pkt) && is_closed(found.flow)))
-		return pick_remembered(ctx, pkt, service, slot, found.flow);
+		return pick_remembered(ctx, pkt, service, transition, found.flow, owner);
 	if (is_older(pkt, config, service, now)) {
-		number = slot->former;
+		number = transition->former;
 		pkt->choice = CHOICE_FORMER;
-		keep_former(pkt, service, slot, number, now);
+		if (number != owner)
+			keep_former(pkt, service, transition, now);
 		if (pkt->protocol == IPPROTO_TCP)
 			return number;
 	}
@@ -111,14 +133,15 @@ GLOBAL int pick_in_transition(struct xdp_md *ctx, struct packet *pkt, const stru
 static __always_inline __u32 pick_backend(struct xdp_md *ctx, struct packet *pkt,
 					  const struct service *service)
 {
-	struct slot *slot = find_slot(service, selection_hash(service, pkt));
+	__u32 slot = slot_of(service, selection_hash(service, pkt));
+	void *table = table_of(service);
+	__u32 word = owner_of(table, slot), owner = word & ~OWNER_MOVING;
+	struct transition *transition = NULL;
 
-	if (!slot)
-		return 0;
-	pkt->choice = slot->owner ? CHOICE_TABLE : CHOICE_NONE;
-	if (slot->former && service->mode != MODE_NAT)
-		return pick_in_transition(ctx, pkt, service, slot);
-	return slot->owner;
+	pkt->choice = owner ? CHOICE_TABLE : CHOICE_NONE;
+	if (word & OWNER_MOVING && service->mode != MODE_NAT)
+		transition = transition_of(service, table, slot);
+	return transition ? pick_in_transition(ctx, pkt, service, transition, owner) : owner;
 }
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The short way, of the ordinary packet: no VLAN tag, no IPv4 options, no extension headers, no
  * fragment; to no VIP; or of an established NAT flow, of which it changes nothing; or to a slot
- * that is not in transition (dsr, ipip). Nothing but time is won: it does what the long way would do. So
- * any doubt leads to the long way, and nothing is written before the last doubt is gone.
+ * that is not in transition (dsr, ipip). Nothing but time is won: it does what the long way would
+ * do. So any doubt leads to the long way, and nothing is written before the last doubt is gone.
  *
  * It wins by few instructions: what is known of the packet stays in registers (struct glance: never
  * pass it to a function that is not inlined), and each bound is checked once.
@@ -439,7 +439,6 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 {
 	void *frame = whole_headers(ctx, sizeof(struct ethernet));
 	struct backend *backend;
-	struct slot *slot;
 	__u32 number;
 
 	if (!service)
@@ -448,10 +447,9 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 		return account(STATS_NO_SERVICE, 0, VERDICT_NO_SERVICE, glance->length);
 	if (service->mode == MODE_NAT || service->hash != HASH_FLOW)
 		return LONG_WAY;
-	slot = find_slot(service, glance->hash);
-	if (!slot || slot->former || !slot->owner)
+	number = owner_of(table_of(service), slot_of(service, glance->hash));
+	if (!number || number & OWNER_MOVING)
 		return LONG_WAY;
-	number = slot->owner;
 	backend = backend_at(number);
 	if (!backend || !frame || !is_way_plain(ctx, frame, plain_hop(backend)))
 		return LONG_WAY;

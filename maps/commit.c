@@ -177,6 +177,7 @@ static int write_service(struct balancer *balancer, const struct conf_service *s
 		.slots = service->slots,
 		.mode = service->mode,
 		.hash = service->hash,
+		.moving = service->moving,
 		.settle = service->settle,
 		.changed = service->changed,
 	};

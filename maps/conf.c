@@ -17,7 +17,7 @@ static void free_service(struct conf_service *service)
 {
 	free(service->backends);
 	if (service->mapped)
-		munmap(service->slot, service->mapped);
+		munmap(service->table_memory, service->mapped);
 }
 
 void conf_free(struct conf *conf)
@@ -43,7 +43,7 @@ static void *copy_of(const void *from, size_t size)
 static bool copy_service(struct conf_service *to, const struct conf_service *from)
 {
 	*to = *from;
-	to->slot = NULL;
+	to->table_memory = NULL;
 	to->mapped = 0;
 	to->room = from->count;
 	to->backends = copy_of(from->backends, from->count * sizeof(*from->backends));

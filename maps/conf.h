@@ -42,7 +42,8 @@ struct conf_service {
 	__u32 table;
 	__u32 changed; /* tick */
 	__u32 running_slots; /* of the table; `slots` is what it has once it is made anew */
-	struct slot *slot; /* the running table, mapped */
+	bool moving; /* it has transitions */
+	void *table_memory; /* the running table, mapped */
 	size_t mapped; /* bytes */
 	/* What the commit did: */
 	bool is_rebuilt;
@@ -100,5 +101,8 @@ bool service_differs(const struct conf_service *running, const struct conf_servi
 
 /* The name of a table as a map: it tells whose it is, and its number. */
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
+
+/* A slot of the table that runs, below running_slots. */
+struct slot running_slot(const struct conf_service *service, __u32 slot);
 
 #endif

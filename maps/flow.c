@@ -82,9 +82,11 @@ __u32 count_former_slots(const struct balancer *balancer, const struct conf_serv
 	__u32 limit = value_or(service->settle, timeout) * TICKS_PER_SECOND;
 	__u32 count = 0, now = tick_now();
 
-	for (__u32 i = 0; i < service->running_slots; i++) {
-		if (service->slot[i].former == backend)
-			count += !transition_is_over(&service->slot[i], now, limit);
+	for (__u32 i = 0; i < service->running_slots && service->moving; i++) {
+		struct slot slot = running_slot(service, i);
+
+		if (slot.former == backend)
+			count += !transition_is_over(&slot, now, limit);
 	}
 	return count;
 }

@@ -75,15 +75,18 @@ static bool needs_transitions(const struct balancer *balancer, const struct conf
 	return read_service_stats(balancer, wanted->number, &stats) || has_carried(&stats);
 }
 
-static void fill_transitions(const struct balancer *balancer, const struct conf_service *running,
+/* Returns whether there are any. */
+static bool fill_transitions(const struct balancer *balancer, const struct conf_service *running,
 			     struct conf_service *wanted, struct slot *slots)
 {
 	bool *is_live = calloc(65536, sizeof(*is_live));
+	struct slot *before = calloc(wanted->slots, sizeof(*before));
 	__u32 timeout = balancer->config->tcp_timeout;
 	struct aftermath aftermath = { .is_live = is_live, .now = tick_now() };
+	bool moving = false;
 
-	if (!is_live)
-		return;
+	if (!is_live || !before)
+		goto cleanup;
 	if (running->settle)
 		timeout = running->settle;
 	else if (!timeout)
@@ -91,46 +94,67 @@ static void fill_transitions(const struct balancer *balancer, const struct conf_
 	aftermath.limit = timeout * TICKS_PER_SECOND;
 	for (unsigned int i = 0; i < wanted->count; i++)
 		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
-	if (begin_transitions(slots, running->slot, wanted->slots, &aftermath))
+	for (__u32 i = 0; i < wanted->slots; i++)
+		before[i] = running_slot(running, i);
+	if (begin_transitions(slots, before, wanted->slots, &aftermath))
 		wanted->changed = aftermath.now;
+	for (__u32 i = 0; i < wanted->slots && !moving; i++)
+		moving = slots[i].former;
+cleanup:
 	free(is_live);
+	free(before);
+	return moving;
 }
 
 static void note_moved(const struct conf_service *running, struct conf_service *wanted,
 		       const struct slot *slots)
 {
 	wanted->is_rebuilt = true;
-	wanted->moved = wanted->slots;
-	if (running && running->running_slots == wanted->slots)
-		wanted->moved = count_moved(running->slot, slots, wanted->slots);
+	wanted->moved = 0;
+	for (__u32 i = 0; i < wanted->slots; i++)
+		wanted->moved += !running || running->running_slots != wanted->slots ||
+				 running_slot(running, i).owner != slots[i].owner;
+}
+
+/* A map of the table, without its name in xlb_tables yet; or a negative error. */
+static int write_table(struct balancer *balancer, const struct conf_service *wanted,
+		       const struct slot *slots)
+{
+	__u32 words = owner_values(wanted->slots) + (wanted->moving ? wanted->slots : 0);
+	__u32 entries = words + wanted->count;
+	size_t size = entries * sizeof(struct owners);
+	char name[BPF_OBJ_NAME_LEN];
+	void *memory;
+	int map;
+
+	name_table(name, balancer, wanted->table);
+	map = map_create_array(name, sizeof(struct owners), entries, TABLE_FLAGS);
+	if (map < 0)
+		return map;
+	memory = map_memory(map, size);
+	if (!memory) {
+		close(map);
+		return -ENOMEM;
+	}
+	write_slots(memory, slots, wanted->slots, wanted->moving);
+	fill_members(wanted, (struct member *)memory + words);
+	munmap(memory, size);
+	return map;
 }
 
 int make_table(struct balancer *balancer, const struct conf_service *running,
 	       struct conf_service *wanted)
 {
-	__u32 entries = wanted->slots + wanted->count;
-	size_t size = entries * sizeof(struct slot);
-	char name[BPF_OBJ_NAME_LEN];
-	struct slot *slots;
-	int result, map;
+	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
 
-	name_table(name, balancer, wanted->table);
-	map = map_create_array(name, sizeof(struct slot), entries, TABLE_FLAGS);
-	if (map < 0)
-		return map;
-	slots = map_memory(map, size);
-	result = slots ? fill_owners(wanted, slots) : -ENOMEM;
 	if (!result) {
-		fill_members(wanted, (struct member *)(slots + wanted->slots));
-		if (needs_transitions(balancer, running, wanted))
-			fill_transitions(balancer, running, wanted, slots);
+		wanted->moving = needs_transitions(balancer, running, wanted) &&
+				 fill_transitions(balancer, running, wanted, slots);
 		note_moved(running, wanted, slots);
+		result = write_table(balancer, wanted, slots);
 	}
-	if (slots)
-		munmap(slots, size);
-	if (!result)
-		return map;
-	close(map);
+	free(slots);
 	return result;
 }
 
@@ -181,7 +205,7 @@ int put_tables(struct balancer *balancer, const struct new_table *tables, unsign
 
 static void drop_listed(struct balancer *balancer, struct update *update)
 {
-	int map = map_create_array("xlb_no_table", sizeof(struct slot), 1, TABLE_FLAGS);
+	int map = map_create_array("xlb_no_table", sizeof(struct owners), 1, TABLE_FLAGS);
 
 	if (map < 0)
 		return;

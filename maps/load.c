@@ -11,15 +11,40 @@
 #include "bpf.h"
 #include "conf.h"
 #include "parse.h"
+#include "table.h"
+
+#define VALUE_SIZE sizeof(struct owners) /* of every word of a table */
+
+/* Where the members begin, in words. */
+static __u32 words_of_slots(const struct conf_service *service)
+{
+	return owner_values(service->running_slots) +
+	       (service->moving ? service->running_slots : 0);
+}
 
 static struct member *members_of(const struct conf_service *service)
 {
-	return (struct member *)(service->slot + service->running_slots);
+	return (struct member *)service->table_memory + words_of_slots(service);
 }
 
 static unsigned int member_room(const struct conf_service *service)
 {
-	return service->mapped / sizeof(struct slot) - service->running_slots;
+	return service->mapped / VALUE_SIZE - words_of_slots(service);
+}
+
+/* A service set up by hand may name more slots than its table has. */
+static void limit_slots(struct conf_service *service, __u32 words)
+{
+	if (words_of_slots(service) <= words)
+		return;
+	service->moving = false;
+	if (owner_values(service->running_slots) > words)
+		service->running_slots = words * OWNERS;
+}
+
+struct slot running_slot(const struct conf_service *service, __u32 slot)
+{
+	return read_slot(service->table_memory, service->running_slots, service->moving, slot);
 }
 
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number)
@@ -67,16 +92,18 @@ static void map_table(const struct balancer *balancer, struct conf_service *serv
 	if (map < 0)
 		return;
 	if (!map_info(map, &info)) {
-		service->mapped = info.max_entries * sizeof(struct slot);
-		service->slot = map_memory(map, service->mapped);
-		if (!service->slot)
+		service->mapped = info.max_entries * VALUE_SIZE;
+		service->table_memory = map_memory(map, service->mapped);
+		if (!service->table_memory)
 			service->mapped = 0;
-		else if (service->running_slots > info.max_entries)
-			service->running_slots = info.max_entries;
+		else
+			limit_slots(service, info.max_entries);
 	}
 	close(map);
-	if (!service->mapped)
+	if (!service->mapped) {
 		service->running_slots = 0;
+		service->moving = false;
+	}
 }
 
 /*
@@ -136,7 +163,7 @@ static void load_owners(const struct balancer *balancer, struct conf_service *se
 	bool *seen = calloc(MAX_BACKENDS + 1, sizeof(*seen));
 
 	for (__u32 i = 0; i < service->running_slots && seen; i++) {
-		__u16 owner = service->slot[i].owner;
+		__u16 owner = running_slot(service, i).owner;
 		struct conf_backend *backend;
 
 		if (!owner || owner > MAX_BACKENDS || seen[owner])
@@ -170,6 +197,7 @@ static bool load_service(const struct balancer *balancer, struct conf *conf,
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
 	service->running_slots = entry->slots;
+	service->moving = entry->moving;
 	map_table(balancer, service, tables);
 	service->slots = entry->slots < MAX_SLOTS ? entry->slots : MAX_SLOTS;
 	while (!is_prime(service->slots))

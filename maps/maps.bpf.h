@@ -49,7 +49,7 @@ struct {
 		__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 		__uint(max_entries, 1);
 		__uint(key_size, sizeof(__u32));
-		__uint(value_size, sizeof(struct slot));
+		__uint(value_size, sizeof(struct owners));
 	});
 } xlb_tables SEC(".maps");
 /* clang-format on */

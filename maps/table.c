@@ -269,13 +269,41 @@ int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned i
 	return result;
 }
 
-__u32 count_moved(const struct slot *before, const struct slot *after, __u32 slots)
+__u32 owner_values(__u32 slots)
 {
-	__u32 moved = 0;
+	return (slots + OWNERS - 1) / OWNERS;
+}
 
-	for (__u32 i = 0; i < slots; i++)
-		moved += before[i].owner != after[i].owner;
-	return moved;
+struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot)
+{
+	const struct owners *owners = table;
+	const struct transition *transitions = table;
+	struct slot result = {
+		.owner = owners[slot / OWNERS].backend[slot % OWNERS] & ~OWNER_MOVING,
+	};
+
+	if (moving) {
+		result.former = transitions[owner_values(slots) + slot].former;
+		result.seen = transitions[owner_values(slots) + slot].seen;
+	}
+	return result;
+}
+
+void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
+{
+	struct owners *owners = table;
+	struct transition *transitions = table;
+
+	transitions += owner_values(slots);
+	for (__u32 i = 0; i < slots; i++) {
+		__u16 flag = from[i].former ? OWNER_MOVING : 0;
+
+		owners[i / OWNERS].backend[i % OWNERS] = from[i].owner | flag;
+		if (!moving)
+			continue;
+		transitions[i].former = from[i].former;
+		transitions[i].seen = from[i].seen;
+	}
 }
 
 bool transition_is_over(const struct slot *slot, __u32 now, __u32 limit)

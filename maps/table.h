@@ -25,8 +25,19 @@ struct claim {
  */
 int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count);
 
-/* How many slots have another owner. */
-__u32 count_moved(const struct slot *before, const struct slot *after, __u32 slots);
+/* A slot, as the helper works with it; in a map see struct owners. */
+struct slot {
+	__u16 owner; /* backend, or 0 */
+	__u16 former; /* in transition: the backend whose flows may live on; or 0 */
+	__u32 seen; /* tick when a packet last needed the former owner */
+};
+
+/* Values of a table that hold the owners of so many slots. */
+__u32 owner_values(__u32 slots);
+
+/* From and to the words of a table. */
+struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot);
+void write_slots(void *table, const struct slot *from, __u32 slots, bool moving);
 
 /* What decides how long the flows of a slot's former owner may live on. */
 struct aftermath {

@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
@@ -101,22 +101,34 @@ enum hash {
 struct service {
 	__u32 number; /* 1 to MAX_SERVICES: index in xlb_svc_stats, xlb_limits */
 	__u32 table; /* index in xlb_tables */
-	__u32 slots; /* how many of the table's entries are slots */
+	__u32 slots; /* of the table */
 	__u8 mode; /* enum mode */
 	__u8 hash; /* enum hash */
-	__u16 unused;
+	__u16 moving; /* 1: its table has transitions */
 	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left */
 	__u32 changed; /* tick when its table was last swapped; UDP flows in transition go by it */
 };
 
 /*
- * xlb_tables: a table per service, an array of `slots` slots and then, for the helper alone, one
- * struct member for each configured backend. A table set up by hand may have no members: then its
- * owners are its backends. The owner of slot (hash * slots) >> 32 gets a new flow.
+ * xlb_tables: a table per service, an array of words of 8 bytes:
+ *
+ *   struct owners      for every four of the service's slots
+ *   struct transition  for each slot; only if the service says `moving`
+ *   struct member      for each configured backend; for the helper alone
+ *
+ * A table set up by hand may be owners only: then they are its backends. The owner of slot
+ * (hash * slots) >> 32 gets a new flow. Two bytes a slot: a table fits the processor's cache.
  */
-struct slot {
-	__u16 owner; /* backend, or 0 */
-	__u16 former; /* in transition: the backend whose flows may live on; or 0 */
+#define OWNERS 4
+#define OWNER_MOVING 0x8000 /* flag of an owner: see the slot's transition */
+struct owners {
+	__u16 backend[OWNERS]; /* or 0 */
+};
+
+/* What a slot that changed hands remembers (modes dsr and ipip). */
+struct transition {
+	__u16 former; /* the backend whose flows may live on; 0: the slot is in none */
+	__u16 unused;
 	__u32 seen; /* tick when a packet last needed the former owner; data path and helper */
 };
 
@@ -389,7 +401,9 @@ struct decision {
 
 _Static_assert(sizeof(struct service_key) == 8, "hashed as one word");
 _Static_assert(sizeof(struct tuple) == 24, "compared as three words");
-_Static_assert(sizeof(struct slot) == 8 && sizeof(struct member) == 8, "share a table");
+_Static_assert(sizeof(struct owners) == 8 && sizeof(struct transition) == 8 &&
+		       sizeof(struct member) == 8,
+	       "share a table");
 _Static_assert(sizeof(struct backend) == 64, "one cache line");
 _Static_assert(sizeof(struct flow) == 64, "one cache line");
 _Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
@@ -397,7 +411,7 @@ _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20,
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
-_Static_assert(MAX_BACKENDS < 65536 && MAX_SERVICES < 65536, "numbers fit 16 bits");
+_Static_assert(MAX_BACKENDS < OWNER_MOVING && MAX_SERVICES < 65536, "numbers fit");
 _Static_assert(VERDICTS <= VERDICT_ROOM, "room for every verdict");
 
 #endif

@@ -36,8 +36,8 @@ static void make_tables(void)
 			.definition = inner,
 			.kind = KIND_ARRAY,
 			.key_size = sizeof(uint32_t),
-			.value_size = sizeof(struct slot),
-			.entries = MAX_TEST_SLOTS,
+			.value_size = sizeof(struct owners),
+			.entries = MAX_TEST_WORDS,
 		};
 		standin_make(&tables[i]);
 		map_update(MAP_TABLES, &i, &inner);
@@ -123,9 +123,9 @@ void *map_memory(enum map map)
 	return standin_maps[map].values;
 }
 
-struct slot *table_memory(int number)
+void *table_memory(int number)
 {
-	return (struct slot *)tables[number].values;
+	return tables[number].values;
 }
 
 void read_sums(enum map map, uint32_t number, uint64_t *sums, size_t size)

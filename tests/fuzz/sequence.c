@@ -42,10 +42,8 @@ static void a_small_mtu(int service)
 
 static void in_transition(int service)
 {
-	slots_of(service)[0].former = backend_number(service, B3);
-	slots_of(service)[0].seen = tick_now();
-	slots_of(service)[1].former = backend_number(service, B1);
-	slots_of(service)[1].seen = tick_now();
+	set_former(service, 0, backend_number(service, B3), tick_now());
+	set_former(service, 1, backend_number(service, B1), tick_now());
 }
 
 static void set_up_family(void)
@@ -318,7 +316,7 @@ static void change_flags(struct service *service)
 static void change_world(int event, int value)
 {
 	int service = 1 + value % services;
-	struct slot *slot = &slots_of(service)[value >> 4 & 1];
+	int slot = value >> 4 & 1;
 
 	family = service <= services / 2 ? 4 : 6;
 	switch (event & 15) {
@@ -330,11 +328,12 @@ static void change_world(int event, int value)
 		backend_of(service, B1)->generation++;
 		break;
 	case 2:
-		slot->owner = backend_number(service, B1 + (value >> 5 & 3));
+		set_owner(service, slot, backend_number(service, B1 + (value >> 5 & 3)));
 		break;
 	case 3:
-		slot->former = value & 64 ? backend_number(service, B1 + (value >> 5 & 3)) : 0;
-		slot->seen = tick_now();
+		set_former(service, slot,
+			   value & 64 ? backend_number(service, B1 + (value >> 5 & 3)) : 0,
+			   tick_now());
 		break;
 	case 4:
 		config()->flags ^= value & (CONFIG_DENY | CONFIG_TRACE);
@@ -350,7 +349,7 @@ static void change_world(int event, int value)
 		program = value & 16 ? PROGRAM_FRAGS : PROGRAM_XDP;
 		break;
 	case 8:
-		slot->owner = value >= 192 ? 0 : backend_number(service, B1);
+		set_owner(service, slot, value >= 192 ? 0 : backend_number(service, B1));
 		break;
 	case 9:
 		memcpy(backend_of(service, B1)->hop[0].mac, mac_of(value >= 192 ? NOBODY : B1), 6);

@@ -59,9 +59,32 @@ struct limit *limit_of(int service)
 	return (struct limit *)map_memory(MAP_LIMITS) + service;
 }
 
-struct slot *slots_of(int service)
+static uint16_t *word_of_owner(int service, uint32_t slot)
 {
-	return table_memory(service);
+	return &((struct owners *)table_memory(service))[slot / OWNERS].backend[slot % OWNERS];
+}
+
+void set_owner(int service, uint32_t slot, int backend)
+{
+	uint16_t *word = word_of_owner(service, slot);
+
+	*word = (*word & OWNER_MOVING) | backend;
+}
+
+struct transition *transition_at(int service, uint32_t slot)
+{
+	uint32_t slots = services[service].value.slots;
+
+	return (struct transition *)table_memory(service) + (slots + OWNERS - 1) / OWNERS + slot;
+}
+
+void set_former(int service, uint32_t slot, int backend, uint32_t seen)
+{
+	uint16_t *word = word_of_owner(service, slot);
+
+	*word = backend ? *word | OWNER_MOVING : *word & ~OWNER_MOVING;
+	transition_at(service, slot)->former = backend;
+	transition_at(service, slot)->seen = seen;
 }
 
 /* What a bucket that was never used leads to was neither. */
@@ -89,7 +112,7 @@ void reset_balancer(void)
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
-		memset(table_memory(i), 0, sizeof(struct slot) * MAX_TEST_SLOTS);
+		memset(table_memory(i), 0, sizeof(struct owners) * MAX_TEST_WORDS);
 	while (next_event())
 		;
 	vip_count = service_count = backend_count = 0;
@@ -203,8 +226,7 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 		broken("too many services");
 	counters_moved++;
 	for (; owners[service.slots] != NOBODY; service.slots++)
-		slots_of(number)[service.slots].owner = backend_number(number,
-								       owners[service.slots]);
+		set_owner(number, service.slots, backend_number(number, owners[service.slots]));
 	map_update(MAP_SERVICES, &key, &service);
 	services[number].key = key;
 	services[number].value = service;
@@ -280,8 +302,8 @@ void age_flows(int seconds)
 void age_slots(int seconds)
 {
 	for (int service = 1; service <= service_count; service++)
-		for (int i = 0; i < MAX_TEST_SLOTS; i++)
-			slots_of(service)[i].seen -= seconds * TICKS_PER_SECOND;
+		for (uint32_t i = 0; i < services[service].value.slots; i++)
+			transition_at(service, i)->seen -= seconds * TICKS_PER_SECOND;
 }
 
 /* An update moves an entry, so that it may come up again: the keys are taken first. */

@@ -54,7 +54,7 @@ static const char *const program_names[PROGRAMS] = { "xdp_lb", "xdp_lb_frags" };
 
 static int maps[MAPS];
 static void *memory[MAPS];
-static struct slot *tables[TEST_TABLES + 1];
+static void *tables[TEST_TABLES + 1];
 static int programs[PROGRAMS];
 char object_path[4096];
 static int cpus;
@@ -226,8 +226,8 @@ static void make_tables(void)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_ARRAY,
 		.key_size = sizeof(uint32_t),
-		.value_size = sizeof(struct slot),
-		.max_entries = MAX_TEST_SLOTS,
+		.value_size = sizeof(struct owners),
+		.max_entries = MAX_TEST_WORDS,
 		.map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP,
 	};
 
@@ -236,7 +236,7 @@ static void make_tables(void)
 
 		if (fd < 0)
 			broken("create a table");
-		tables[i] = map_of(fd, sizeof(struct slot) * MAX_TEST_SLOTS);
+		tables[i] = map_of(fd, sizeof(struct owners) * MAX_TEST_WORDS);
 		map_update(MAP_TABLES, &i, &fd);
 		close(fd);
 	}
@@ -345,7 +345,7 @@ void *map_memory(enum map map)
 	return memory[map];
 }
 
-struct slot *table_memory(int number)
+void *table_memory(int number)
 {
 	return tables[number];
 }

@@ -12,7 +12,7 @@
 
 #include "maps/xdp_lb.h"
 
-#define MAX_TEST_SLOTS 1024
+#define MAX_TEST_WORDS 1024
 #define TEST_TABLES 12
 
 enum program { PROGRAM_XDP, PROGRAM_FRAGS, PROGRAMS };
@@ -65,7 +65,7 @@ int map_count(enum map map);
 void map_clear(enum map map); /* of a hash */
 bool map_next(enum map map, const void *key, void *next); /* key NULL: the first */
 void *map_memory(enum map map); /* of an array that is mmapable */
-struct slot *table_memory(int number); /* 1 to TEST_TABLES; MAX_TEST_SLOTS slots */
+void *table_memory(int number); /* 1 to TEST_TABLES; MAX_TEST_WORDS words of 8 bytes */
 
 /* The sum of a counter's 64-bit words over all CPUs. */
 void read_sums(enum map map, uint32_t number, uint64_t *sums, size_t size);

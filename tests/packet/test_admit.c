@@ -235,7 +235,7 @@ static void dry_flow_limited(void)
 
 static void dry_no_backend(void)
 {
-	slots_of(1)[0].owner = 0;
+	set_owner(1, 0, 0);
 	expect(decide(SYN_OF(C1, 40000)), VERDICT_NO_BACKEND, CHOICE_NONE, 1, NOBODY);
 }
 
@@ -247,18 +247,17 @@ static void in_transition(struct service *service)
 static void moving(void)
 {
 	services();
-	slots_of(2)[0].owner = backend_number(2, B2);
-	slots_of(2)[0].former = backend_number(2, B1);
-	slots_of(2)[0].seen = tick_now() - 7;
+	set_owner(2, 0, backend_number(2, B2));
+	set_former(2, 0, backend_number(2, B1), tick_now() - 7);
 	change_service(2, in_transition);
 }
 
 static void dry_former(void)
 {
-	uint32_t seen = slots_of(2)[0].seen;
+	uint32_t seen = transition_at(2, 0)->seen;
 
 	expect(decide(ASK_OF(C1, 40000)), VERDICT_FORWARDED, CHOICE_FORMER, 2, B1);
-	CHECK_EQUAL(slots_of(2)[0].seen, seen);
+	CHECK_EQUAL(transition_at(2, 0)->seen, seen);
 	CHECK_EQUAL(count_flows(), 0);
 }
 

@@ -62,7 +62,7 @@ static void wide_tunnel(void)
 
 static void no_owner(void)
 {
-	slots_of(1)[0].owner = 0;
+	set_owner(1, 0, 0);
 }
 
 static void not_resolved(void)
@@ -250,9 +250,8 @@ static void service_changed(struct service *service)
 
 static void moving(int service)
 {
-	slots_of(service)[0].owner = backend_number(service, B2);
-	slots_of(service)[0].former = backend_number(service, B1);
-	slots_of(service)[0].seen = tick_now();
+	set_owner(service, 0, backend_number(service, B2));
+	set_former(service, 0, backend_number(service, B1), tick_now());
 	change_service(service, service_changed);
 }
 
@@ -278,12 +277,12 @@ static void in_settling(void)
 
 static void to_b3(void)
 {
-	slots_of(1)[0].owner = backend_number(1, B3);
+	set_owner(1, 0, backend_number(1, B3));
 }
 
 static void back_to_b1(void)
 {
-	slots_of(1)[0].owner = backend_number(1, B1);
+	set_owner(1, 0, backend_number(1, B1));
 }
 
 static void after_899s(void)
@@ -319,13 +318,13 @@ static void udp_is_past(void)
 static void b1_goes_down(void)
 {
 	backend_of(1, B1)->generation++;
-	slots_of(1)[0].former = 0;
+	set_former(1, 0, 0, 0);
 }
 
 static void b2_goes_down(void)
 {
 	backend_of(1, B2)->generation++;
-	slots_of(1)[0].owner = backend_number(1, B3);
+	set_owner(1, 0, backend_number(1, B3));
 }
 
 static void one_remembered(void)

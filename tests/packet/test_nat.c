@@ -171,12 +171,12 @@ static void goes_down(void)
 
 static void owner_is_b2(void)
 {
-	slots_of(1)[0].owner = backend_number(1, B2);
+	set_owner(1, 0, backend_number(1, B2));
 }
 
 static void no_owner(void)
 {
-	slots_of(1)[0].owner = 0;
+	set_owner(1, 0, 0);
 }
 
 static void flow_is_flushed(void)

@@ -116,7 +116,7 @@ static bool add_slot(int service, int backend)
 	     more = map_next(MAP_SERVICES, &key, &key)) {
 		if (key.vip != service || !map_lookup(MAP_SERVICES, &key, &value))
 			continue;
-		table_memory(service)[value.slots++].owner = backend;
+		set_owner(service, value.slots++, backend);
 		map_update(MAP_SERVICES, &key, &value);
 		return true;
 	}
