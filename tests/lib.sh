@@ -230,10 +230,11 @@ random_file() # SIZE FILE
 	head -c "$1" /dev/urandom >"$2"
 }
 
-# A file that both web servers have, for downloads of some seconds: curl's options make it so.
+# A file that both web servers have, for downloads of some seconds. The rate that curl is given
+# makes it so, after the first 10 MB: these it may read at once.
 serve_file()
 {
-	random_file "$(scaled 100000000 4000000)" "$TMP/file"
+	random_file "$(scaled 100000000 20000000)" "$TMP/file"
 	cp "$TMP/file" "$TMP/h2/files"
 	cp "$TMP/file" "$TMP/h3/files"
 }

@@ -17,7 +17,7 @@ end_flow() # VERB
 	local download gone other
 
 	rm -f "$TMP/got"
-	spawn h1 curl -s --limit-rate "$(scaled 1M 20k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
+	spawn h1 curl -s --limit-rate "$(scaled 1M 300k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
 	download=$pid
 	await 60 test -s "$TMP/got"
 	gone=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')

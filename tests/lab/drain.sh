@@ -10,7 +10,7 @@ drain()
 	local download draining other shares
 
 	service_up 8000/tcp
-	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 80k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
+	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 300k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
 	download=$pid
 	await 60 test -s "$TMP/got"
 	draining=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')

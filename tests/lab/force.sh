@@ -11,7 +11,7 @@ replace_during_download()
 
 	service_up 8000/tcp
 	saved=$(lb save)
-	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 80k)" -o "$TMP/got" "$url/file"
+	spawn h1 curl -sS --fail --limit-rate "$(scaled 12M 300k)" -o "$TMP/got" "$url/file"
 	download=$pid
 	await 60 test -s "$TMP/got"
 	flows=$(lb -j flow count | jq .flows)

@@ -38,10 +38,10 @@ both_work()
 		guest "./xdp-lb service add $VIP4:$port/tcp"
 		guest "./xdp-lb backend add $VIP4:$port/tcp 10.0.0.2:8000"
 	done
-	[ "$(on h1 curl -sS -m 20 "http://$VIP4:8000/name")" = h2 ]
-	not on h1 curl -sS -m 3 "http://$VIP4:8001/name"
+	[ "$(on h1 curl -sS -m 20 "http://$VIP4:8000/")" = h2 ]
+	not on h1 curl -sS -m 3 "http://$VIP4:8001/"
 	guest 'xdp-filter port -r -m dst -p tcp 8001'
-	[ "$(on h1 curl -sS -m 20 "http://$VIP4:8001/name")" = h2 ]
+	[ "$(on h1 curl -sS -m 20 "http://$VIP4:8001/")" = h2 ]
 }
 
 unload_both()

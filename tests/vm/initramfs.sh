@@ -7,6 +7,8 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 tree=$(realpath "$here/../..")
 root=
+# Where the tree is in the guest, wherever it is here: /tmp and /run are new there.
+readonly TREE=/xdp-lb
 # Drivers of network devices that the tests may ask for.
 readonly DRIVERS='dummy ifb macvlan net_failover tun veth virtio_net vrf'
 # Data of programs, where there is any.
@@ -91,9 +93,9 @@ copy_modules() # KERNEL
 
 copy_tree()
 {
-	mkdir -p "$root$tree"
-	tar -C "$tree" --exclude=./.git --exclude=./build/vm -c . | tar -C "$root$tree" -x
-	ln -s "$tree/tests/vm/init" "$root/init"
+	mkdir -p "$root$TREE"
+	tar -C "$tree" --exclude=./.git --exclude=./build/vm -c . | tar -C "$root$TREE" -x
+	ln -s $TREE/tests/vm/init "$root/init"
 }
 
 [ $# = 2 ] || die "usage: initramfs.sh KERNEL OUTPUT"
