@@ -39,7 +39,7 @@ static __always_inline enum verdict forward_nat(struct xdp_md *ctx, struct packe
 	if (ttl_expires(ctx, pkt))
 		return VERDICT_TTL;
 	if (!found->from_backend) {
-		if (!fits(pkt, backend, 0))
+		if (!fits(ctx, pkt, backend, 0))
 			return VERDICT_TOO_BIG;
 		learn_way_back(ctx, flow);
 	}

@@ -71,15 +71,29 @@ static __always_inline __u32 ip_length(const struct packet *pkt)
 	return pkt->l4 - pkt->l3 + pkt->payload;
 }
 
+/*
+ * Whether the packet was joined from several (GRO, or TSO of a veth's peer; xdpgeneric sees such):
+ * then it is larger than what its device carries, and is split again on its way out.
+ */
+static __always_inline bool is_joined(struct xdp_md *ctx, const struct packet *pkt)
+{
+	__u32 length = ip_length(pkt);
+
+	return bpf_check_mtu(ctx, 0, &length, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED;
+}
+
 /* Whether the packet and the headers put before it fit the way to the backend. */
-static __always_inline bool fits(struct packet *pkt, const struct backend *backend, __u32 overhead)
+static __always_inline bool fits(struct xdp_md *ctx, struct packet *pkt,
+				 const struct backend *backend, __u32 overhead)
 {
 	__u32 mtu = backend->mtu[backend->flags & BACKEND_HOP];
 
 	if (!mtu && !overhead)
 		return true;
 	pkt->mtu = (mtu ? mtu : DEFAULT_MTU) - overhead;
-	return ip_length(pkt) <= pkt->mtu;
+	if (ip_length(pkt) <= pkt->mtu)
+		return true;
+	return !overhead && is_joined(ctx, pkt);
 }
 
 static __always_inline bool ttl_expires(const struct xdp_md *ctx, const struct packet *pkt)

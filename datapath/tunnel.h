@@ -54,7 +54,7 @@ static __always_inline enum verdict tunnel_packet(struct xdp_md *ctx, struct pac
 
 	if (ttl_expires(ctx, pkt))
 		return VERDICT_TTL;
-	if (!fits(pkt, backend, outer_ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)))
+	if (!fits(ctx, pkt, backend, outer_ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)))
 		return VERDICT_TOO_BIG;
 	decrement_ttl(ctx, pkt);
 	if (!encapsulate(ctx, pkt, backend, outer_ipv4))
@@ -66,7 +66,7 @@ static __always_inline enum verdict tunnel_packet(struct xdp_md *ctx, struct pac
 static __always_inline enum verdict direct_packet(struct xdp_md *ctx, struct packet *pkt,
 						  struct backend *backend)
 {
-	if (!fits(pkt, backend, 0))
+	if (!fits(ctx, pkt, backend, 0))
 		return VERDICT_TOO_BIG;
 	return send_to_hop(ctx, current_hop(backend));
 }

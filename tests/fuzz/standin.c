@@ -205,6 +205,15 @@ long bpf_redirect(__u32 ifindex, __u64 flags)
 	return XDP_REDIRECT;
 }
 
+/* The device carries no more than Ethernet does. */
+long bpf_check_mtu(void *ctx, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags)
+{
+	(void)ctx;
+	(void)ifindex;
+	(void)flags;
+	return *length + difference > 1500 ? BPF_MTU_CHK_RET_FRAG_NEEDED : 0;
+}
+
 /* One port in 32 is one that a socket of the host has. */
 static struct bpf_sock *socket_at(const struct bpf_sock_tuple *tuple, __u32 size)
 {
