@@ -86,7 +86,7 @@ check:
 	$(Q)scripts/check.sh
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/run
 
 vmtest: deps

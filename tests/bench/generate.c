@@ -3,10 +3,10 @@
  * generate PINS IFINDEX VIP PORT SECONDS [PACKETS COMMAND...]
  *
  * Sends UDP packets of 100 flows to a service by the device IFINDEX of this network namespace, as
- * live frames of BPF_PROG_TEST_RUN, for SECONDS: prints how many a second the far end got, which is
- * the program `sink` of the same pins. With COMMAND: only PACKETS a second; after half of the time it
- * runs the command, and prints how many milliseconds after its begin the first backend got its last
- * packet, and how many it ran.
+ * live frames of BPF_PROG_TEST_RUN, for SECONDS: prints how many a second the first backend got,
+ * which is the program `sink` of the same pins. With COMMAND: only PACKETS a second; after half of
+ * the time it runs the command, and prints how many milliseconds after its begin the first backend
+ * got its last packet, and how many it ran.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +25,7 @@
 #define FLOWS 100
 #define BATCH 64 /* frames that the kernel sends at once */
 #define BURST 6400 /* frames in one call, without a rate */
-#define FIRST_BACKEND_MAC 0x00010001 /* its end, see down.sh */
+#define FIRST_BACKEND_MAC 0x00010001 /* its end, see down.sh and pps.sh */
 #define OPENINGS 10 /* times that each flow is answered at first, so that a balancer knows it */
 #define PAUSE 100 /* microseconds between two looks at the clock */
 #define LAG 640 /* packets that are made up for */
@@ -133,7 +133,6 @@ static void measure_command(double duration, double rate, char **command)
 	if (took == MAP_FAILED)
 		die("mmap");
 	nice(URGENT);
-	bench->mac = htonl(FIRST_BACKEND_MAC);
 	send_until(begin + duration / 2, rate);
 	started = seconds();
 	watcher = start_command(command, took);
@@ -164,6 +163,7 @@ int main(int argc, char **argv)
 		.ifindex = atoi(argv[2]),
 		.vip = ntohl(vip.s_addr),
 		.port = atoi(argv[4]),
+		.mac = htonl(FIRST_BACKEND_MAC),
 		.sum = htons(0x4500) + htons(BENCH_FRAME - ETH_HLEN) + htons(0x4000) +
 		       htons(64 << 8 | 17),
 	};

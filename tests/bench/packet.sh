@@ -16,7 +16,7 @@ fi
 group() # MODE FAMILY PROTOCOL SERVICES BACKENDS FLOWS...
 {
 	echo "bench: packet: ${*:1:5}" >&2
-	"$here/group.sh" "${@:1:5}" "$rounds" "${@:6}"
+	setpriv --pdeathsig KILL "$here/group.sh" "${@:1:5}" "$rounds" "${@:6}"
 }
 
 # shellcheck disable=SC2086 # a word each

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# pps.sh [quick]: UDP packets a second, of 128 bytes and 100 flows, that are sent by the kernel's own
+# generator, forwarded, and counted where they come out: by xdp-lb in each mode, by nftables, and by
+# the kernel's routing alone. What sends and counts takes its part of the same CPU.
+#
+#    source: generator, sink            lb
+#    veth9 -------------------------- veth8
+. "$(dirname "$(realpath "$0")")/lib.sh"
+
+readonly VIP=10.0.0.16 BACKEND=10.1.0.1 BACKEND_MAC=02:00:00:01:00:01
+readonly RIVALS='nat dsr ipip nat-generic nftables routing'
+rounds=3
+[ "${1-}" != quick ] || rounds=1
+
+network()
+{
+	load_bench
+	ip netns add lb
+	ip netns add source
+	on lb ip link add veth8 address de:ad:be:ef:00:10 type veth peer name veth9 netns source
+	on lb sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 \
+		net.ipv4.conf.veth8.send_redirects=0
+	on lb ip link set dev veth8 up
+	# Where no XDP program is, a veth takes frames by way of GRO alone.
+	on lb ethtool -K veth8 gro on
+	on lb ip addr add 10.0.0.10/8 dev veth8
+	on lb ip neigh replace $BACKEND lladdr $BACKEND_MAC dev veth8
+	on lb ip neigh replace $VIP lladdr $BACKEND_MAC dev veth8
+	on source ip link set dev veth9 up
+	on source bpftool net attach xdpdrv pinned "$PINS/sink" dev veth9
+}
+
+balancer() # MODE native|generic
+{
+	quietly "$top/scripts/attach.sh" -n lb -m "$2" veth8
+	helper service add $VIP:8000/udp mode "$1"
+	helper backend add $VIP:8000/udp $BACKEND mac $BACKEND_MAC
+}
+
+translation()
+{
+	on lb nft -f - <<-END
+		table ip bench {
+			chain in {
+				type nat hook prerouting priority dstnat
+				ip daddr $VIP udp dport 8000 dnat to $BACKEND
+			}
+			chain out {
+				type nat hook postrouting priority srcnat
+				ip daddr $BACKEND masquerade
+			}
+		}
+	END
+}
+
+begin() # RIVAL
+{
+	case $1 in
+	nftables) translation ;;
+	routing) ;;
+	*-generic) balancer "${1%-generic}" generic ;;
+	*) balancer "$1" native ;;
+	esac
+}
+
+end() # RIVAL
+{
+	case $1 in
+	nftables) on lb nft delete table ip bench ;;
+	routing) ;;
+	*) quietly "$top/scripts/detach.sh" -n lb veth8 ;;
+	esac
+}
+
+rate()
+{
+	on source "$TOOLS/generate" "$PINS" "$(ifindex source veth9)" $VIP 8000 1
+}
+
+network
+for ((round = 1; round <= rounds; round++)); do
+	progress "packets a second: round $round of $rounds"
+	for rival in $RIVALS; do
+		begin "$rival"
+		rate >>"/run/$rival"
+		end "$rival"
+	done
+done
+for rival in $RIVALS; do
+	spread <"/run/$rival" | jq -c --arg name "$rival" '{ part: "pps", name: $name, pps: . }'
+done
