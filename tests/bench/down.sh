@@ -21,6 +21,7 @@ network()
 	on far bpftool net attach xdpdrv pinned "$PINS/sink" dev veth7
 	ip netns add source
 	on source ip link set dev lo up
+	attach_bench source generator
 	on lb ip link add veth8 address de:ad:be:ef:00:10 type veth peer name veth9 netns source
 	on lb ip link set dev veth8 up
 	on source ip link set dev veth9 up

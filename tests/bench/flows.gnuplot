@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # ns of a packet over the number of flows; `data` is a file of blocks, `format` svg or png.
-if (format eq "svg") set terminal svg size 800,480 font "sans,13" background "white"; else set terminal pngcairo size 800,480 font "sans,11"
+if (format eq "svg") set terminal svg size 800,480 font "sans,13" background "white"
+if (format eq "png") set terminal pngcairo size 800,480 font "sans,11"
 set title "Cost of a packet (IPv4, TCP data, above the empty program)"
 set xlabel "flows"
 set ylabel "ns per packet"

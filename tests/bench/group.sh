@@ -9,4 +9,6 @@
 balancer_up
 configuration "$1" "$2" "$3" "$4" "$5" | quietly helper apply -
 load_bench
+attach_bench lb front
+attach_bench lb front_empty
 on lb "$TOOLS/packet" "$(program_id lb veth6)" "$(ifindex lb veth6)" "$PINS" "$@"

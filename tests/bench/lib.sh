@@ -51,6 +51,14 @@ load_bench()
 	quietly bpftool prog loadall "$TOOLS/bench.bpf.o" "$PINS"
 }
 
+# Attaches a program to a device that is down. At each test run of one that is attached nowhere the
+# kernel would wait for two grace periods: its dispatcher learns of the program, and forgets it.
+attach_bench() # NETNS PROGRAM
+{
+	on "$1" ip link add "$2" type veth
+	on "$1" bpftool net attach xdpgeneric pinned "$PINS/$2" dev "$2"
+}
+
 # A balancer by itself: namespace lb, device veth6, which all addresses that bench.h names are behind.
 # XDP_LB_OBJECT is what to attach, if not this tree's.
 balancer_up()

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # live.sh [quick]: requests, connections, latency, throughput and CPU time, from a client through
 # xdp-lb and its rivals to one backend, in turns.
-. "$(dirname "$(realpath "$0")")/lib.sh"
-. "$here/rivals.sh"
+. "$(dirname "$(realpath "$0")")/rivals.sh"
 
 readonly SAMPLES=/run/samples
+readonly RIVALS='straight nat dsr ipip nat-generic dsr-generic ipip-generic nftables haproxy nginx'
 rounds=5
 [ "${1-}" != quick ] || rounds=1
 

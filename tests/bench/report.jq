@@ -4,7 +4,8 @@
 def one: if . == null then "-" else . * 10 | round / 10 | tostring end;
 def whole: if . == null then "-" else round | tostring end;
 def three: if . == null then "-" else map(one) | join(" / ") end;
-def times($other): if . == null or $other == null or $other == 0 then "-" else . / $other * 100 | round / 100 | tostring end;
+def times($other):
+	if . == null or $other == null or $other == 0 then "-" else . / $other * 100 | round / 100 | tostring end;
 def line: map(. // "-" | tostring) | join("\t");
 def part($name): .results[] | select(.part == $name);
 def order: ["straight", "dsr", "ipip", "nat", "dsr-generic", "ipip-generic", "nat-generic", "nftables",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Bars of what a client gets; `data` is a file of lines, `format` svg or png.
-if (format eq "svg") set terminal svg size 800,420 font "sans,13" background "white"; else set terminal pngcairo size 800,420 font "sans,11"
+if (format eq "svg") set terminal svg size 800,420 font "sans,13" background "white"
+if (format eq "png") set terminal pngcairo size 800,420 font "sans,11"
 set multiplot layout 1,2
 set style data histograms
 set style fill solid 0.9 noborder

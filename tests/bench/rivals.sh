@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# For live.sh: xdp-lb and what it is compared with, side by side in the lab, each on a host of its
-# own. Each has one backend, an nginx of one worker and an iperf3.
+# For live.sh, on top of lib.sh: xdp-lb and what it is compared with, side by side in the lab, each on
+# a host of its own. Each has one backend, an nginx of one worker and an iperf3.
 #
 #    h1 client      h2 backend     h3 the same, where tunnels end
 #      |              |              |
@@ -12,8 +12,9 @@
 #
 # Direct return and tunnels have VIPs that are routed to the balancer, and need nothing of h2 that
 # would make it slower for the others; a tunnel's end, an XDP program, does: hence h3.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
 readonly WEB=8000 BULK=5201
-readonly RIVALS='straight nat dsr ipip nat-generic dsr-generic ipip-generic nftables haproxy nginx'
 readonly CLIENT=h1 BACKEND=10.0.0.2 TUNNEL_END=10.0.0.3
 
 # Where a client finds it.
