@@ -369,32 +369,53 @@ static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *
 
 /* Modes dsr and ipip */
 
-/* Puts the packet into an IPv4 tunnel, of which the header's sum is known but for three words. */
-static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct glance *glance,
-					      __be32 to, const struct hop *hop, bool ipv6)
+/* Writes the outer headers; of the IPv4 header's sum only the checksum itself is missing. */
+static __always_inline void write_outer_ipv4(struct ipv4_words *ip, const struct glance *glance,
+					     __be32 to, bool ipv6)
 {
-	struct ipv4_words outer = {
-		.first = IPV4_PLAIN | glance->class << 8 |
-			 (__u32)bpf_htons(glance->size + sizeof(outer)) << 16,
-		.fragment = bpf_htonl(IPV4_DONT_FRAGMENT),
-		.life = NEW_TTL | (ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP) << 8,
-		.source = bpf_htonl(TUNNEL_SOURCE_IPV4 | (glance->hash & 0xffff)),
-		.destination = to,
-	};
-	__u64 sum = (__u64)outer.first + outer.fragment + outer.life + outer.source + to;
-	struct ipv4_words *ip;
-	void *frame;
+	__u32 first = IPV4_PLAIN | glance->class << 8 |
+		      (__u32)bpf_htons(glance->size + sizeof(*ip)) << 16;
+	__u32 life = NEW_TTL | (ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP) << 8;
+	__u32 source = bpf_htonl(TUNNEL_SOURCE_IPV4 | (glance->hash & 0xffff));
+	__u64 sum = (__u64)first + bpf_htonl(IPV4_DONT_FRAGMENT) + life + source + to;
 
-	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(outer)))
+	ip->first = first;
+	ip->fragment = bpf_htonl(IPV4_DONT_FRAGMENT);
+	ip->life = life | ~fold_sum(sum) << 16;
+	ip->source = source;
+	ip->destination = to;
+}
+
+static __always_inline void write_outer_ipv6(struct ipv6_words *ip, const struct glance *glance,
+					     const struct address *to, bool ipv6)
+{
+	ip->first = IPV6_VERSION | bpf_htonl((__u32)glance->class << 20);
+	ip->life = bpf_htons(glance->size) | (ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP) << 16 |
+		   (__u32)NEW_TTL << 24;
+	ip->source[0] = bpf_htonl(TUNNEL_SOURCE_IPV6);
+	ip->source[1] = (__u64)glance->hash << 32;
+	ip->destination[0] = ((const __u64 *)to)[0];
+	ip->destination[1] = ((const __u64 *)to)[1];
+}
+
+/* Puts the packet into a tunnel. Returns false if there is no room in front of it. */
+static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct glance *glance,
+					      struct backend *backend, bool outer_ipv4, bool ipv6)
+{
+	__u32 size = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
+	struct ethernet *eth;
+
+	if (bpf_xdp_adjust_head(ctx, -(int)size))
 		return false;
-	frame = whole_headers(ctx, sizeof(struct ethernet) + sizeof(outer));
-	if (!frame)
+	eth = whole_headers(ctx, sizeof(*eth) + size);
+	if (!eth)
 		return false;
-	write_macs(frame, hop);
-	((struct ethernet *)frame)->type = bpf_htons(ETH_P_IP);
-	ip = frame + sizeof(struct ethernet);
-	*ip = outer;
-	ip->life = outer.life | ~fold_sum(sum) << 16;
+	write_macs(eth, plain_hop(backend));
+	eth->type = outer_ipv4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+	if (outer_ipv4)
+		write_outer_ipv4((void *)(eth + 1), glance, backend->address.word[3], ipv6);
+	else
+		write_outer_ipv6((void *)(eth + 1), glance, &backend->address, ipv6);
 	return true;
 }
 
@@ -403,15 +424,17 @@ static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance 
 					__u32 number, bool ipv6)
 {
 	void *frame = whole_headers(ctx, headers_size(ipv6));
+	bool outer_ipv4 = is_ipv4(&backend->address);
+	__u32 overhead = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
 
-	if (!is_ipv4(&backend->address) || !frame ||
-	    !fits_plainly(backend, glance->size + sizeof(struct ipv4_words)))
+	if (!frame || !fits_plainly(backend, glance->size + overhead))
 		return LONG_WAY;
 	if (ipv6)
 		age_ipv6(frame + sizeof(struct ethernet));
 	else
 		age_ipv4(frame + sizeof(struct ethernet), 0);
-	if (!encapsulate_plain(ctx, glance, backend->address.word[3], plain_hop(backend), ipv6))
+	if (!(outer_ipv4 ? encapsulate_plain(ctx, glance, backend, true, ipv6) :
+			   encapsulate_plain(ctx, glance, backend, false, ipv6)))
 		return account(service->number, number, VERDICT_INTERNAL, glance->length);
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
@@ -428,8 +451,7 @@ static __always_inline int direct_plain(struct xdp_md *ctx, const struct glance 
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
-/* Begins a flow in the counters, since in these modes it has no other beginning. */
-static __always_inline bool is_beginning(const struct glance *glance)
+static __always_inline bool begins_plainly(const struct glance *glance)
 {
 	return (glance->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
@@ -440,6 +462,7 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 	void *frame = whole_headers(ctx, sizeof(struct ethernet));
 	struct backend *backend;
 	__u32 number;
+	int action;
 
 	if (!service)
 		return LONG_WAY;
@@ -454,8 +477,12 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 	if (!backend || !frame || !is_way_plain(ctx, frame, plain_hop(backend)))
 		return LONG_WAY;
 	if (service->mode == MODE_DSR)
-		return direct_plain(ctx, glance, backend, service, number);
-	return tunnel_plain(ctx, glance, backend, service, number, ipv6);
+		action = direct_plain(ctx, glance, backend, service, number);
+	else
+		action = tunnel_plain(ctx, glance, backend, service, number, ipv6);
+	if (action == XDP_TX && begins_plainly(glance))
+		count_flow(service->number, number);
+	return action;
 }
 
 /* Returns the XDP action, or LONG_WAY. */

@@ -56,6 +56,10 @@ static void set_up_family(void)
 	int tunnel = SERVICE(VIP3, HTTP, IPPROTO_TCP, MODE_IPIP, B1, B2);
 	int tunnel_dns = SERVICE(VIP3, ANY_PORT, IPPROTO_UDP, MODE_IPIP, B1, B2);
 
+	for (int service = http; service <= tunnel_dns; service++) {
+		know_way(backend_of(service, B1));
+		know_way(backend_of(service, B2));
+	}
 	backend_of(dns, B1)->port = htons(5353);
 	backend_of(http, B1)->hop[1] = backend_of(http, B2)->hop[0];
 	backend_of(http, B2)->hop[0].ifindex = IFINDEX_LO + 1;
@@ -344,7 +348,7 @@ static void change_world(int event, int value)
 		limit_of(service)->flows = value >= 224 ? 2 : 0;
 		break;
 	case 6:
-		backend_of(service, B1)->mtu[0] = value & 16 ? 600 : 0;
+		backend_of(service, B1)->mtu[0] = value & 16 ? 600 : value & 32 ? KNOWN_MTU : 0;
 		break;
 	case 7:
 		program = value & 16 ? PROGRAM_FRAGS : PROGRAM_XDP;

@@ -182,6 +182,13 @@ static int vip_number(enum host host, enum mode mode)
 	return number;
 }
 
+void know_way(struct backend *backend)
+{
+	memcpy(backend->hop[0].own_mac, mac_of(LB), 6);
+	backend->hop[0].ifindex = IFINDEX_LO;
+	backend->mtu[0] = backend->mtu[1] = KNOWN_MTU;
+}
+
 static int add_backend(int service, enum host host)
 {
 	struct backend *backend = &backends()[++backend_count];
@@ -195,6 +202,8 @@ static int add_backend(int service, enum host host)
 	backend->generation = FIRST_GENERATION;
 	backend->service = service;
 	memcpy(backend->hop[0].mac, mac_of(host), 6);
+	if (warm)
+		know_way(backend);
 	return backend_count;
 }
 

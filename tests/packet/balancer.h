@@ -10,6 +10,8 @@
 #define TEST_BACKENDS 64
 
 /* What a packet became. */
+#define KNOWN_MTU 9000
+
 struct outcome {
 	int action; /* enum xdp_action */
 	size_t length;
@@ -64,6 +66,8 @@ extern long counters_moved; /* counts what makes them differ from what was read 
 /* Before each packet the CPU gets to know the VIP and the service: then an ordinary one takes the short
  * way (datapath/short.h); else all take the long one. */
 extern bool warm;
+/* Fills in what the helper knows of the way to a backend, and bpftool may leave out. */
+void know_way(struct backend *backend);
 void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome);
 /* A dry run; returns what the data path wrote. */
 struct decision dry_run(const uint8_t *frame, size_t length, struct outcome *outcome);

@@ -606,6 +606,7 @@ static void kept_hop(struct hop *hop)
 {
 	memcpy(hop->mac, mac_of(ROUTER), 6);
 	memcpy(hop->own_mac, mac_of(STRANGER), 6);
+	hop->ifindex = 0;
 }
 
 static void second_hop(void)
