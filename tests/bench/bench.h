@@ -2,9 +2,9 @@
 /*
  * What the programs that make packets (bench.bpf.c) share with those that run them.
  *
- * Flow i is that of client BENCH_CLIENT + i, of a port made from i, to service i % services, of which
- * eight are ports of one VIP. Addresses are given by their last word in host byte order; IPv6 has a
- * word before. group.sh sets up what belongs to them.
+ * Flow i is that of client BENCH_CLIENT + i, of a port made from i, to service i % services, of
+ * which eight are ports of one VIP. Addresses are given by their last word in host byte order; IPv6
+ * has a word before. group.sh sets up what belongs to them.
  */
 #ifndef BENCH_H
 #define BENCH_H

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # One table of the results, as lines with tabs; or the data of a plot: $what says which.
 
-def one: if . == null then "-" else . * 10 | round / 10 | tostring end;
+def one: if . == null then "-" else . * 10 | round | if . == 0 then "0" else . / 10 | tostring end end;
 def whole: if . == null then "-" else round | tostring end;
 def three: if . == null then "-" else map(one) | join(" / ") end;
 def times($other):
-	if . == null or $other == null or $other == 0 then "-" else . / $other * 100 | round / 100 | tostring end;
+	if . == null or ($other // 0) == 0 then "-"
+	else . / $other * 100 | round / 100 | tostring end;
 def line: map(. // "-" | tostring) | join("\t");
 def part($name): .results[] | select(.part == $name);
 def order: ["straight", "dsr", "ipip", "nat", "dsr-generic", "ipip-generic", "nat-generic", "nftables",

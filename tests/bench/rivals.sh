@@ -106,8 +106,6 @@ native_up()
 generic_up()
 {
 	new_host generic 11
-	# Joined segments would be larger than what fits the way to the backend.
-	on sw ethtool -K to-generic tx off >/dev/null
 	# shellcheck disable=SC2016 # the inner shell's
 	quietly unshare --mount sh -c 'mount -t bpf bpf /sys/fs/bpf && exec "$@"' sh \
 		"$top/scripts/attach.sh" -n generic -m generic veth0

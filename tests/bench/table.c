@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* table BACKENDS SLOTS TIMES: how many milliseconds the table of a service takes to be built; a line
- * each time. */
+/*
+ * table BACKENDS SLOTS TIMES: how many milliseconds the table of a service takes to be built; a
+ * line each time.
+ */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,8 +59,9 @@ def beside(condition):
 	map(select(.ratio != null)) | max_by(.ratio);
 
 def compared($what; $bar; $limit; condition):
-	beside(condition) as $worst |
-	row($what; $bar; "\($worst.ratio | times) (\($worst.of // "-"))"; $worst.ratio | most($limit));
+	beside(condition) as $worst | beside((condition) and .flows == 1) as $one |
+	row($what; $bar; "one flow \($one.ratio | times); at worst \($worst.ratio | digits(2))" +
+		" (\($worst.of // "-"))"; $worst.ratio | most($limit));
 
 def foreign:
 	([.results[] | select(.part == "packet" and .kind == "foreign") | ."xdp-lb"[1]] | worst) as $cost |
