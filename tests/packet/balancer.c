@@ -239,8 +239,8 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 	map_update(MAP_SERVICES, &key, &service);
 	services[number].key = key;
 	services[number].value = service;
-	return number;
 	forget_kept();
+	return number;
 }
 
 void change_service(int service, void (*change)(struct service *))
