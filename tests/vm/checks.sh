@@ -46,7 +46,7 @@ check_load()
 # the other lab tests: what they test is the helper and scripts, which do the same on any kernel; or
 # rates, which an emulated processor does not reach; or they take more than some minutes there.
 readonly IN_GUEST='packet lab/force lab/fragments lab/host lab/http lab/jumbo lab/modes lab/mss'"\
- lab/mtu lab/samesport lab/ttl lab/twoarms lab/udp lab/vlan lab/xdploader"
+ lab/mtu lab/samesport lab/ttl lab/twoarms lab/udp lab/xdploader"
 
 check_tests()
 {
