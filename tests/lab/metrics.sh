@@ -14,7 +14,7 @@ find_promtool()
 	promtool=$(command -v promtool) && return
 	promtool=$top/build/tests/promtool
 	[ ! -x "$promtool" ] || return 0
-	directory=$TMP/promtool
+	directory=$TMP/package
 	mkdir "$directory"
 	chmod a+rwx "$directory"
 	(
