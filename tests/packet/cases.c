@@ -244,7 +244,7 @@ int stride(void)
 {
 	if (is_slow())
 		return 257;
-	return program == PROGRAM_XDP ? 1 : 17;
+	return warm ? 1 : 17;
 }
 
 /* Each program takes the long way, then xdp the short one where it can. */
@@ -256,7 +256,7 @@ static void run_case(const struct test_case *test, int in_family)
 		program = i;
 		run_steps(test);
 	}
-	if (!failed && !frags_only && !test->heavy) {
+	if (!failed && !frags_only) {
 		program = PROGRAM_XDP;
 		warm = true;
 		run_steps(test);
