@@ -30,12 +30,7 @@ def dsr:
 
 def ipip:
 	cost("ipip"; "data"; 1) as $cost |
-	row("ipip, IPv4, one flow"; "at most 50 ns"; $cost |# Each group of figures has one of a packet of no service, which depends on none of what it varies.
-def foreign:
-	([.results[] | select(.part == "packet" and .kind == "foreign") | ."xdp-lb"[1]] | sort |
-		.[length / 2 | floor]) as $cost |
-	row("a packet of no service"; "at most 15 ns"; "\($cost | ns), median of all groups";
-		$cost | most(50));
+	row("ipip, IPv4, one flow"; "at most 50 ns"; $cost | ns; $cost | most(50));
 
 def million($mode):
 	cost($mode; "data"; 1000000) as $cost | ratio($cost; cost($mode; "data"; 1)) as $ratio |
@@ -68,9 +63,12 @@ def compared($what; $bar; $limit; condition):
 	row($what; $bar; "one flow \($one.ratio | times); at worst \($worst.ratio | digits(2))" +
 		" (\($worst.of // "-"))"; $worst.ratio | most($limit));
 
+# Each group of figures has a packet of no service, which depends on nothing that the groups vary.
 def foreign:
-	([.results[] | select(.part == "packet" and .kind == "foreign") | ."xdp-lb"[1]] | worst) as $cost |
-	row("a packet of no service"; "at most 15 ns"; $cost | ns; $cost | most(15));
+	([.results[] | select(.part == "packet" and .kind == "foreign") | ."xdp-lb"[1]] | sort |
+		.[length / 2 | floor]) as $cost |
+	row("a packet of no service"; "at most 15 ns"; "\($cost | ns), median of all groups";
+		$cost | most(15));
 
 def bytes($when): first((.results[] | select(.part == "memory" and .when == $when) | .bytes), null);
 def megabytes: "\(if . == null then null else . / 1e6 end | digits(1)) MB";
