@@ -684,8 +684,8 @@ static const struct test_case hop_cases[] = {
 static void every_checksum(void)
 {
 	for (int word = 0; word < 0x10000 && passed_so_far(); word += stride())
-		TAKE(SENT(P(FROM(C1), UDP(40000, DNS), DATA(3), WORD(word)),
-			  P(TO(B1), UDP(40000, 5353), DATA(3), WORD(word))));
+		TAKE(SENT(P(FROM(C1), UDP(40000, DNS), DATA(15), WORD(word)),
+			  P(TO(B1), UDP(40000, 5353), DATA(15), WORD(word))));
 }
 
 static void every_checksum_back(void)
