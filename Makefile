@@ -26,8 +26,8 @@ LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
 PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
-INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftrace.sh bytes.sh detach.sh \
-	lib.sh run.sh trace-drops.sh trace-xdp-errors.sh))
+INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftrace.sh \
+	bytes.sh detach.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh))
 
 ifneq ($(V),1)
 Q = @

@@ -25,15 +25,23 @@ readonly PROGRAM='
 readonly EXPLAIN='
 	BEGIN {
 		split("ABORTED DROP PASS TX REDIRECT", actions)
-		name[0] = "no error"; text[0] = "the queue of the device was full, or the frame too long for it"
-		name[6] = "ENXIO"; text[6] = "nobody receives: the peer of a veth has no XDP program (stub.bpf.o)"
-		name[12] = "ENOMEM"; text[12] = "no memory for the frame"
-		name[22] = "EINVAL"; text[22] = "no such device to redirect to, or flags that it does not know"
-		name[28] = "ENOSPC"; text[28] = "the queue of the target is full"
-		name[90] = "EMSGSIZE"; text[90] = "longer than the MTU of the target"
-		name[95] = "EOPNOTSUPP"; text[95] = "the target takes no XDP frames: its driver cannot, or the peer " \
-			"of a veth has no XDP program (stub.bpf.o)"
-		name[100] = "ENETDOWN"; text[100] = "the target is down"
+		name[0] = "no error"
+		text[0] = "the queue of the device was full, or the frame too long for it"
+		name[6] = "ENXIO"
+		text[6] = "nobody receives: the peer of a veth has no XDP program (stub.bpf.o)"
+		name[12] = "ENOMEM"
+		text[12] = "no memory for the frame"
+		name[22] = "EINVAL"
+		text[22] = "no such device to redirect to, or flags that it does not know"
+		name[28] = "ENOSPC"
+		text[28] = "the queue of the target is full"
+		name[90] = "EMSGSIZE"
+		text[90] = "longer than the MTU of the target"
+		name[95] = "EOPNOTSUPP"
+		text[95] = "the target takes no XDP frames: its driver cannot, or the " \
+			"peer of a veth has no XDP program (stub.bpf.o)"
+		name[100] = "ENETDOWN"
+		text[100] = "the target is down"
 	}
 	/^@\[/ {
 		gsub(/^@\[|,|\]:/, " ")
@@ -43,8 +51,8 @@ readonly EXPLAIN='
 			why = "see errno(3)"
 		if ($1 == "xdp_exception")
 			why = $2 == 0 ? "the program gave up (reason internal)" : \
-				"the program asked for what the driver could not do: its queue was full, it lacks " \
-				"one for this CPU, or the frame does not fit"
+				"the program asked for what the driver could not do: its queue was " \
+				"full, it lacks one for this CPU, or the frame does not fit"
 		printf "%s XDP_%s device %s: %d packets, error %d (%s): %s\n", $1, actions[$2 + 1], $3, $5,
 			error, error in name ? name[error] : "?", why
 		fflush()

@@ -691,8 +691,8 @@ static void every_checksum(void)
 static void every_checksum_back(void)
 {
 	for (int word = 0; word < 0x10000 && passed_so_far(); word += stride())
-		TAKE(SENT(P(BACK(B1), UDP(5353, 40000), WORD(word)),
-			  P(HOME(C1), UDP(DNS, 40000), WORD(word))));
+		TAKE(SENT(P(BACK(B1), UDP(5353, 40000), DATA(15), WORD(word)),
+			  P(HOME(C1), UDP(DNS, 40000), DATA(15), WORD(word))));
 }
 
 static void every_tcp_checksum(void)
