@@ -243,7 +243,7 @@ static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet
 	if (!is_reborn(pkt, found))
 		return admit_known(pkt, config, found);
 	if (!pkt->dry_run)
-		end_flow(found->flow);
+		__sync_val_compare_and_swap(&found->flow->life, found->life, 0);
 	found->flow = NULL;
 	return VERDICTS;
 }

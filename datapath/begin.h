@@ -10,7 +10,7 @@
 
 #define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
 #define PORT_TRIES 128 /* a port may be free: with 95 % taken, one in 700 searches ends in vain */
-#define GENTLE_TRIES 8 /* after so many, a flow that never came to be gives its port up */
+#define GENTLE_TRIES 5 /* after so many, the oldest flow seen that never came to be gives way */
 
 /* A search for a place in the table, and in mode nat for a port, for a new flow. */
 struct search {
@@ -25,6 +25,7 @@ struct search {
 	bool any_port; /* mode nat: the port may differ from the wanted one */
 	bool ipv6;
 	bool force; /* take what is offered */
+	bool evicts; /* what is taken is a living flow */
 	bool full; /* a port was free, but no way of its bucket */
 	bool done; /* the result: found */
 	__u32 index;
@@ -67,6 +68,17 @@ static __always_inline bool can_give_way(const struct flow *flow)
 	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow);
 }
 
+/* Ends a flow that can give way. Returns false if meanwhile it can not: see change_state. */
+static __always_inline bool evict(struct flow *flow)
+{
+	__u32 life = __sync_lock_test_and_set(&flow->life, 0);
+
+	if (can_give_way(flow))
+		return true;
+	WRITE_ONCE(flow->life, life);
+	return false;
+}
+
 /* Takes note of a flow that could give way to the port that is being tried. */
 static __always_inline bool offer_way(struct search *search, const struct flow *flow)
 {
@@ -79,10 +91,27 @@ static __always_inline bool offer_way(struct search *search, const struct flow *
 		search->offer = search->tuple.vip_port;
 		search->offer_age = age;
 	}
+	search->evicts = search->force;
 	return search->force;
 }
 
 #define NO_WAY FLOW_WAYS
+
+/* The way that has the tuple, dead or alive: there are never two. */
+static __always_inline __u32 find_holder(const struct search *search, struct flow_bucket *bucket,
+					 __u32 hash)
+{
+	for (__u32 way = 0; way < FLOW_WAYS; way++) {
+		struct flow *flow;
+
+		if (*tag_at(bucket, way) != hash)
+			continue;
+		flow = flow_at(index_of(hash, way));
+		if (flow && is_backend_tuple(flow, &search->tuple))
+			return way;
+	}
+	return NO_WAY;
+}
 
 /*
  * Chooses the way for search->flow in its bucket, which is locked: that of a dead flow of the same
@@ -91,43 +120,31 @@ static __always_inline bool offer_way(struct search *search, const struct flow *
 static __always_inline __u32 choose_way(struct search *search, const struct config *config,
 					struct flow_bucket *bucket, __u32 hash)
 {
-	__u32 free = 0, oldest = 0, holder = 0, oldest_age = 0;
-	bool has_free = false, has_oldest = false, has_holder = false;
+	__u32 oldest = find_holder(search, bucket, hash), oldest_age = 0;
+	struct flow *flow;
 
+	if (oldest != NO_WAY) {
+		flow = flow_at(index_of(hash, oldest));
+		if (!flow || !flow->life || !is_alive(config, flow, search->now))
+			return oldest;
+		return offer_way(search, flow) ? oldest : NO_WAY;
+	}
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
 		__u32 way = (first_place(hash) + i) & (FLOW_WAYS - 1);
-		struct flow *flow = flow_at(index_of(hash, way));
-		bool same = flow && *tag_at(bucket, way) == hash &&
-			    is_backend_tuple(flow, &search->tuple);
-		__u32 age;
 
-		if (!flow)
-			break;
-		age = search->now - flow->seen;
-		if (same) {
-			holder = way;
-			has_holder = true;
-		}
-		if (!flow->life || !is_alive(config, flow, search->now)) {
-			if (same)
-				return way;
-			if (!has_free)
-				free = way;
-			has_free = true;
-		} else if (can_give_way(flow) && (!has_oldest || age > oldest_age)) {
-			oldest = way;
-			oldest_age = age;
-			has_oldest = true;
-		}
+		flow = flow_at(index_of(hash, way));
+		if (!flow || !flow->life || !is_alive(config, flow, search->now))
+			return way;
+		if (!can_give_way(flow) ||
+		    (oldest != NO_WAY && search->now - flow->seen <= oldest_age))
+			continue;
+		oldest = way;
+		oldest_age = search->now - flow->seen;
 	}
-	if (has_holder)
-		return offer_way(search, flow_at(index_of(hash, holder))) ? holder : NO_WAY;
-	if (has_free)
-		return free;
 	search->full = true;
-	if (has_oldest)
-		return offer_way(search, flow_at(index_of(hash, oldest))) ? oldest : NO_WAY;
-	return NO_WAY;
+	if (oldest == NO_WAY)
+		return NO_WAY;
+	return offer_way(search, flow_at(index_of(hash, oldest))) ? oldest : NO_WAY;
 }
 
 /* Whether a socket of the host would get what the backend sends to this port: its own connection to
@@ -184,7 +201,7 @@ static __always_inline void take_way(struct search *search, struct flow_bucket *
 	struct flow *flow = flow_at(index_of(hash, way));
 	__u32 life = bpf_get_prandom_u32() | 1;
 
-	if (!flow)
+	if (!flow || (search->evicts && !evict(flow)))
 		return;
 	end_flow(flow);
 	barrier();
@@ -281,9 +298,8 @@ GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
 
 		if (old && !is_stale(config, old, hash, now)) {
 			flow = flow_at(old);
-			if (i < FLOW_POINTERS || !flow || !can_give_way(flow))
+			if (i < FLOW_POINTERS || !flow || !evict(flow))
 				continue;
-			end_flow(flow);
 		}
 		if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
 			return true;

@@ -230,10 +230,8 @@ static __always_inline bool flow_gone(const struct found *found)
 
 /* The flow of a TCP packet from the backend moves on. */
 static __always_inline __u8 next_state_by_backend(struct flow *flow, const struct tcphdr *tcp,
-						  __u8 flags)
+						  __u8 state, __u8 flags)
 {
-	__u8 state = flow->state;
-
 	if (flags & TCP_SYN && flags & TCP_ACK && !(state & FLOW_ESTABLISHED)) {
 		flow->isn = bpf_ntohl(tcp->seq);
 		state |= FLOW_SYN_ACK;
@@ -246,14 +244,34 @@ static __always_inline __u8 next_state_by_backend(struct flow *flow, const struc
  * that it has seen the backend's number: a sender of spoofed packets has not.
  */
 static __always_inline __u8 next_state_by_client(struct flow *flow, const struct tcphdr *tcp,
-						 __u8 flags)
+						 __u8 state, __u8 flags)
 {
-	__u8 state = flow->state;
-
 	if (state & FLOW_SYN_ACK && flags & TCP_ACK && !(flags & TCP_SYN) &&
 	    bpf_ntohl(tcp->ack_seq) - flow->isn - 1 < HANDSHAKE_WINDOW)
 		state |= FLOW_ESTABLISHED;
 	return flags & TCP_FIN ? state | FLOW_CLIENT_FIN : state;
+}
+
+/* The word that has a flow's state: packets of both directions change it at the same time. */
+#define STATE_SHIFT 16
+static __always_inline __u32 *word_of_state(struct flow *flow)
+{
+	return (__u32 *)&flow->generation;
+}
+
+/*
+ * Changes the bits of the flow's state that differ from `before`. The locked instructions also
+ * keep the order against evict(), which stores, then loads, as does who establishes a flow that is
+ * being evicted: either that sees the new state, or this packet sees the end (flow_gone).
+ */
+static __always_inline void change_state(struct flow *flow, __u32 before, __u32 state)
+{
+	__u32 added = state & ~before, removed = before & ~state;
+
+	if (added)
+		__sync_fetch_and_or(word_of_state(flow), added << STATE_SHIFT);
+	if (removed)
+		__sync_fetch_and_and(word_of_state(flow), ~(removed << STATE_SHIFT));
 }
 
 /* Notes what the packet does to its flow. A reset that is followed by more was none. */
@@ -261,27 +279,26 @@ static __always_inline void track_flow(struct xdp_md *ctx, struct packet *pkt, s
 {
 	const struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
 	__u32 now = tick_now(pkt);
-	__u8 state = flow->state;
+	__u8 before = READ_ONCE(flow->state), state = before;
 
 	if (flow->seen != now)
 		flow->seen = now;
 	if (pkt->protocol == IPPROTO_UDP) {
-		if (pkt->from_backend && !(state & FLOW_ESTABLISHED))
-			flow->state = state | FLOW_ESTABLISHED;
+		if (pkt->from_backend)
+			change_state(flow, state, state | FLOW_ESTABLISHED);
 		return;
 	}
 	if (!pkt->tcp_flags || !tcp)
 		return;
 	if (pkt->from_backend)
-		state = next_state_by_backend(flow, tcp, pkt->tcp_flags);
+		state = next_state_by_backend(flow, tcp, state, pkt->tcp_flags);
 	else
-		state = next_state_by_client(flow, tcp, pkt->tcp_flags);
+		state = next_state_by_client(flow, tcp, state, pkt->tcp_flags);
 	if (pkt->tcp_flags & TCP_RST)
 		state |= FLOW_RESET;
 	else
 		state &= ~FLOW_RESET;
-	if (state != flow->state)
-		flow->state = state;
+	change_state(flow, before, state);
 }
 
 #endif

@@ -90,8 +90,8 @@ static __always_inline __u32 pick_remembered(struct xdp_md *ctx, struct packet *
 	if (pkt->dry_run)
 		return flow->backend;
 	track_flow(ctx, pkt, flow);
-	if (!(flow->state & FLOW_ESTABLISHED) && !begins_connection(pkt))
-		flow->state |= FLOW_ESTABLISHED;
+	if (!begins_connection(pkt))
+		change_state(flow, flow->state, flow->state | FLOW_ESTABLISHED);
 	return flow->backend;
 }
 

@@ -210,7 +210,7 @@ struct flow {
 	__be16 port; /* source port that the backend sees, if FLOW_NAT */
 	__u16 backend;
 	__u16 generation; /* of the backend when the flow began */
-	__u8 state; /* FLOW_* */
+	__u8 state; /* FLOW_*; changed by atomic operations on the word of `generation` */
 	__u8 unused;
 	__u16 address_sum; /* ones' complement: backend's address minus client's */
 	__u16 flow_sum; /* the same of addresses and ports, for L4 checksums */

@@ -89,8 +89,8 @@ static bool client_sends(struct worker *worker, struct client *client, int flags
 	memcpy(frame + SOURCE_AT, client->address, 4);
 	memcpy(frame + SOURCE_PORT_AT, client->port, 2);
 	frame[FLAGS_AT] = flags;
-	if (flags & ACK)
-		frame[ACKNOWLEDGED_AT + 3] = 1; /* the backend's first sequence number is 0 */
+	memset(frame + ACKNOWLEDGED_AT, 0, 4);
+	frame[ACKNOWLEDGED_AT + 3] = 1; /* the backend's first sequence number is 0 */
 	set_ip_sum(frame);
 	if (run(worker, frame, client->got) != XDP_TX)
 		return false;
@@ -205,6 +205,7 @@ static void check_table(void)
 static void race(void)
 {
 	unsigned long packets = 0, connections = 0;
+	int established = 0;
 
 	build(P(FROM(C1), TCP(40000, HTTP, SYN)), syn, NULL, 0);
 	for (int i = 0; i < THREADS; i++) {
@@ -220,6 +221,10 @@ static void race(void)
 		connections += workers[i].connections;
 	}
 	check_table();
+	for (int i = 0; i < flow_count; i++)
+		established += flows[i]->state & FLOW_ESTABLISHED;
+	check(established > flow_count / 4, "%d of %d flows are established", established,
+	      flow_count);
 	check(connections > packets / 20, "only %lu connections of %lu packets", connections,
 	      packets);
 	printf("# %lu packets, %lu connections, %d flows at the end\n", packets, connections,
