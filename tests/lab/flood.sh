@@ -8,7 +8,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PORT=8000 RATE=100000
-syns=$([ -n "${FULL-}" ] && echo 10000000 || echo 300000)
+syns=${SYNS:-$([ -n "${FULL-}" ] && echo 10000000 || echo 300000)}
 
 # Connections by `steady`, broken ones among them.
 report() # FILE WHAT
@@ -50,8 +50,19 @@ flood()
 	lb service del "$vip:$PORT/tcp"
 }
 
+# The kernel would do all of this on one CPU, where it drops what it cannot hold: the balancer gets
+# a thread, and the backends' packets a CPU each.
+spread()
+{
+	ip netns exec "${prefix}lb" sh -c 'echo 1 >/sys/class/net/veth6/threaded'
+	ip netns exec "${prefix}sw" sh -c 'echo 1 >/sys/class/net/veth7/threaded'
+	ip netns exec "${prefix}h2" sh -c 'echo 1 >/sys/class/net/veth3/queues/rx-0/rps_cpus'
+	ip netns exec "${prefix}h3" sh -c 'echo 2 >/sys/class/net/veth5/queues/rx-0/rps_cpus'
+}
+
 lab_up
 attach
+spread
 for host in h2 h3; do
 	on $host "$TOOLS/steady" serve $PORT $host &
 	await 60 serves $host $PORT
