@@ -147,6 +147,8 @@ beyond_router() # HOST ROUTER N X HOST...
 }
 
 # Long-lived connections with traffic that is checked (tools/steady.c). No port is used twice.
+# Beside them some over the client's loopback: what stalls these is the machine, not the balancer.
+readonly BESIDE=20
 declare -A talkers=()
 talk_port=20000
 
@@ -158,6 +160,8 @@ start_listeners() # HOST...
 		on "$host" "$TOOLS/steady" serve 9 "$host" &
 		await 5 serves "$host" 9
 	done
+	on h1 "$TOOLS/steady" serve 9 loopback &
+	await 5 serves h1 9
 }
 
 begin_talk() # NAME CONNECTIONS [CLIENT]
@@ -166,13 +170,19 @@ begin_talk() # NAME CONNECTIONS [CLIENT]
 		"$(scaled 200 1000)" >"$TMP/talk-$1" 2>"$TMP/talk-$1.log"
 	talkers[$1]=$pid
 	talk_port=$((talk_port + $2))
+	spawn h1 "$TOOLS/steady" talk 127.0.0.1 9 $BESIDE $talk_port "$(scaled 200 1000)" \
+		>"$TMP/talk-$1-beside" 2>/dev/null
+	talkers[$1-beside]=$pid
+	talk_port=$((talk_port + BESIDE))
 	await 20 grep -q open "$TMP/talk-$1"
+	await 20 grep -q open "$TMP/talk-$1-beside"
 }
 
 # Afterwards `broken NAME HOST` and the like know how it went.
 end_talk() # NAME
 {
-	kill -USR1 "${talkers[$1]}"
+	kill -USR1 "${talkers[$1]}" "${talkers[$1-beside]}"
+	wait "${talkers[$1-beside]}" || fail "over loopback"
 	wait "${talkers[$1]}" || fail "talk $1: $(cat "$TMP/talk-$1.log")"
 }
 
@@ -188,10 +198,13 @@ talked() # NAME connections|broken|worst [HOST]
 }
 
 # No connection was reset, none stood still. On a quiet machine the slowest message takes some 7 ms;
-# the limit leaves room for a machine that itself stood still for a second or two.
+# one that is lost three times, as where a busy machine's queues overflow, 1.4 s. The limit is above,
+# and what the machine itself stood still comes on top.
 expect_unbroken() # NAME
 {
+	local most=$(($(scaled 3000 20000) + $(talked "$1-beside" worst)))
+
 	equal "$(talked "$1" broken)" 0 "broken connections, see $(cat "$TMP/talk-$1.log")"
-	within "$(talked "$1" worst)" 0 "$(scaled 5000 20000)" "ms for the slowest of \
+	within "$(talked "$1" worst)" 0 "$most" "ms for the slowest of \
 $(awk '/total/ { print $2 }' "$TMP/talk-$1") messages on $(talked "$1" connections) connections"
 }
