@@ -108,6 +108,17 @@ spawn() # HOST COMMAND...
 	pid=$!
 }
 
+# Packets that the lab's own queues have dropped so far (a veth's ring, a CPU's backlog), which no
+# balancer saw or could help: on a busy machine these overflow.
+lab_drops()
+{
+	local ns
+
+	for ns in "/run/netns/$prefix"*; do
+		nsenter --net="$ns" -- ip -j -s -s link
+	done | jq -s '[.[][].stats64 | .rx.dropped + .tx.dropped] | add'
+}
+
 lb()
 {
 	"$top/xdp-lb" -n "${prefix}lb" "$@"
