@@ -10,7 +10,7 @@
 
 #define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
 #define PORT_TRIES 128 /* a port may be free: with 95 % taken, one in 700 searches ends in vain */
-#define GENTLE_TRIES 5 /* after so many, the oldest flow seen that never came to be gives way */
+#define GENTLE_TRIES 6 /* at least so many before a flow gives way, see is_flooded */
 
 /* A search for a place in the table, and in mode nat for a port, for a new flow. */
 struct search {
@@ -19,6 +19,7 @@ struct search {
 	struct tuple tuple; /* what leads to its bucket */
 	__u32 seed; /* of the ports tried */
 	__u32 now;
+	__u32 offers; /* tries that met a flow that could give way */
 	__u32 offer_age; /* of the best offer, in ticks */
 	__be16 offer; /* port of the oldest flow that could give way; 0: none */
 	__be16 wanted; /* port to try first */
@@ -86,6 +87,7 @@ static __always_inline bool offer_way(struct search *search, const struct flow *
 
 	if (!flow || !can_give_way(flow))
 		return false;
+	search->offers++;
 	age = search->now - flow->seen;
 	if (!search->offer || age > search->offer_age) {
 		search->offer = search->tuple.vip_port;
@@ -220,6 +222,16 @@ struct attempt {
 	struct search *search;
 };
 
+/*
+ * Whether most of the ports tried are of flows that could give way, and none is free: then one of
+ * them does. Where most are of established flows a free one is looked for much longer, so that
+ * a flow that has just begun is not ended without need.
+ */
+static __always_inline bool is_flooded(const struct search *search, __u32 tries)
+{
+	return tries >= GENTLE_TRIES && 2 * search->offers > tries;
+}
+
 /* Tries port number `i` of the search. Returns 1 to end it (bpf_loop). */
 static long try_port(__u32 i, struct attempt *attempt)
 {
@@ -241,12 +253,12 @@ static long try_port(__u32 i, struct attempt *attempt)
 	if (way != NO_WAY && !(search->any_port && host_uses_port(attempt->ctx, search)))
 		take_way(search, bucket, way, hash);
 	unlock_bucket(bucket);
-	return search->done || (search->offer && i >= GENTLE_TRIES);
+	return search->done || is_flooded(search, i + 1);
 }
 
 /*
- * Searches a place for search->flow. Where none of the first ports is free, the oldest flow that
- * can give way does. Returns whether there is one.
+ * Searches a place for search->flow. Where no port is found free, the oldest flow met that can give
+ * way does. Returns whether there is one.
  */
 static __always_inline bool search_place(struct xdp_md *ctx, struct search *search)
 {

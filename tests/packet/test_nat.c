@@ -525,7 +525,47 @@ static void closed_by_reset(void)
 			send_raw(P(BACK(B1), TCP(HTTP, port, RST)));
 }
 
+static void establish_all(struct flow *flow)
+{
+	flow->state |= FLOW_ESTABLISHED;
+}
+
+/* Half of the backend's ports are in use; 500 flows more have only begun. */
+static void half_the_ports(void)
+{
+	for (int port = 1; port <= 33000; port++)
+		send_raw(P(FROM(C2), UDP(port, DNS)));
+	for_each_flow(establish_all);
+	for (int port = 33001; port <= 33500; port++)
+		send_raw(P(FROM(C2), UDP(port, DNS)));
+}
+
+static void establish_c3(struct flow *flow)
+{
+	struct address c3 = address_of(C3);
+
+	if (!memcmp(&flow->client.peer, &c3, sizeof(c3)))
+		flow->state |= FLOW_ESTABLISHED;
+}
+
+/* Each has to take another port than its own. */
+static void flows_of_c3(void)
+{
+	for (int port = 1; port <= 5000; port++) {
+		send_raw(P(FROM(C3), UDP(port, DNS)));
+		if (port % 250 == 0)
+			for_each_flow(establish_c3);
+	}
+}
+
+static void none_gave_way(void)
+{
+	CHECK_EQUAL(count_flows(), 33000 + 500 + 5000);
+}
+
 static const struct test_case scarce_cases[] = {
+	HEAVY_CASE("port: a flow that has only begun keeps its port while others are free", BOTH,
+		   udp_service, DO(half_the_ports), DO(flows_of_c3), THEN(none_gave_way)),
 	HEAVY_CASE("port: none is free, all are of established flows", BOTH, udp_service,
 		   DO(all_ports_established), KEPT(P(FROM(C1), UDP(40000, DNS)), NO_PORT)),
 	HEAVY_CASE("port: a half-open flow gives its port up", BOTH, tcp_service,
