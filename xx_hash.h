@@ -90,21 +90,19 @@ static inline __attribute__((always_inline)) __u32 xxh32(const void *input, __u3
 }
 
 /*
- * XXH32, seed 0, of 24 bytes: `stripe` and two words more, in memory order. The key of the data
- * path, without a copy of it and without a loop.
+ * XXH32, seed 0, of 20 bytes: `stripe` and a word more, in memory order. The key of the data path,
+ * without a copy of it and without a loop.
  */
-static inline __attribute__((always_inline)) __u32 xxh32_key(const __u32 stripe[4], __u32 word4,
-							     __u32 word5)
+static inline __attribute__((always_inline)) __u32 xxh32_key(const __u32 stripe[4], __u32 word)
 {
 	const unsigned char *at = (const unsigned char *)stripe;
 	__u32 a = xxh_round(XXH_PRIME_1 + XXH_PRIME_2, xxh_word(at));
 	__u32 b = xxh_round(XXH_PRIME_2, xxh_word(at + 4));
 	__u32 c = xxh_round(0, xxh_word(at + 8));
 	__u32 d = xxh_round(0U - XXH_PRIME_1, xxh_word(at + 12));
-	__u32 hash = xxh_join(a, b, c, d) + XXH_STRIPE + 2 * sizeof(__u32);
+	__u32 hash = xxh_join(a, b, c, d) + XXH_STRIPE + sizeof(word);
 
-	hash = xxh_stir(hash, xxh_word((const unsigned char *)&word4));
-	return xxh_avalanche(xxh_stir(hash, xxh_word((const unsigned char *)&word5)));
+	return xxh_avalanche(xxh_stir(hash, xxh_word((const unsigned char *)&word)));
 }
 
 #endif

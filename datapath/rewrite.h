@@ -43,7 +43,7 @@ static __always_inline bool same_mac(const void *a, const void *b)
 	const __u16 *x = a;
 	const __u16 *y = b;
 
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+	return x[0] == y[0] && *(const __u32 *)(x + 1) == *(const __u32 *)(y + 1);
 }
 
 static __always_inline bool is_group_mac(const void *mac)

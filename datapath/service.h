@@ -11,20 +11,21 @@
 
 /*
  * The hash that finds flows and picks slots, the same on every balancer (Katran's idea: no secret,
- * no state): XXH32 of the tuple with the VIP's number, which is not the same everywhere, as 0.
+ * no state): XXH32 of the peer's address and both ports. Not of the VIP's number, which is not the
+ * same everywhere, nor of the protocol: a client that has the same ports in both is rare.
  */
-static __always_inline __u32 hash_key(const __u64 peer[2], __u32 ports, __u8 protocol)
+static __always_inline __u32 hash_key(const __u64 peer[2], __u32 ports)
 {
 	__u32 word[] = { peer[0], peer[0] >> 32, peer[1], peer[1] >> 32 };
 
-	return xxh32_key(word, ports, (__u32)protocol << 16);
+	return xxh32_key(word, ports);
 }
 
 static __always_inline __u32 hash_tuple(const struct tuple *tuple)
 {
 	const __u64 *word = (const __u64 *)tuple;
 
-	return hash_key(word, word[2], tuple->protocol);
+	return hash_key(word, word[2]);
 }
 
 #define CACHED_VIPS 256
@@ -46,7 +47,10 @@ struct cached_vip {
 	struct address address;
 	struct vip vip; /* number 0: it is none */
 	__u32 generation;
-	struct cached_service first; /* of its services to be asked for; most have one */
+	__u64 key; /* of the first of its services to be asked for, and that; most have one */
+	struct service service;
+	__u32 jiffy; /* in which this CPU has read the clock for a packet to it, in mode nat */
+	__u32 tick; /* that it read */
 };
 
 struct {
@@ -84,10 +88,14 @@ static __always_inline struct vip find_vip(struct packet *pkt, const struct conf
 		vip = bpf_map_lookup_elem(&xlb_vips, &pkt->vip);
 		copy_address(&cached->address, &pkt->vip);
 		cached->vip = vip ? *vip : (struct vip){};
-		cached->first.key = 0;
+		cached->key = 0;
 		cached->generation = generation;
 	}
 	pkt->vip_number = cached->vip.number;
+	if (cached->vip.number && !(cached->vip.flags & VIP_STATELESS)) {
+		cached->jiffy = bpf_jiffies64();
+		cached->tick = tick_now(pkt);
+	}
 	return cached->vip;
 }
 

@@ -176,13 +176,15 @@ static __always_inline struct service *known_service(const struct glance *glance
 	__u32 place = cache_place(key, CACHED_SERVICES);
 	struct cached_service *cached;
 
-	if (vip->first.key == key)
-		return &vip->first.service;
+	if (vip->key == key)
+		return &vip->service;
 	cached = bpf_map_lookup_elem(&xlb_svc_cache, &place);
 	if (!cached || cached->generation != generation || cached->key != key)
 		return NULL;
-	if (!vip->first.key)
-		vip->first = *cached;
+	if (!vip->key) {
+		vip->key = key;
+		vip->service = cached->service;
+	}
 	return &cached->service;
 }
 
@@ -260,14 +262,19 @@ static __always_inline bool comes_same_way(const struct xdp_md *ctx, const struc
 	       same_mac(flow->own_mac, eth->destination) && flow->ifindex == ctx->ingress_ifindex;
 }
 
-/* Notes that the flow has a packet. Returns false if it was idle for too long. */
-static __always_inline bool keep_alive(const struct config *config, struct flow *flow)
+/* Whether this CPU knows the time: it has read the clock within this jiffy. */
+static __always_inline bool knows_time(const struct cached_vip *vip)
 {
-	__u32 now = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+	return vip->jiffy == (__u32)bpf_jiffies64();
+}
 
+/* Notes that the flow has a packet. Returns false if it was idle for a second, and may have been
+ * for too long. */
+static __always_inline bool keep_alive(struct flow *flow, __u32 now)
+{
 	if (flow->seen == now)
 		return true;
-	if (is_past(now, flow->seen, idle_timeout(config, flow)))
+	if (is_past(now, flow->seen, 1))
 		return false;
 	flow->seen = now;
 	return true;
@@ -311,10 +318,9 @@ static __always_inline void translate_plain(const struct glance *glance, void *l
 
 /* Forwards a packet of the flow; `found` says which, and from which side. */
 static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance *glance,
-					 const struct config *config, struct found *found,
-					 bool ipv6)
+					 void *frame, const struct cached_vip *vip,
+					 struct found *found, bool ipv6)
 {
-	void *frame = whole_headers(ctx, headers_size(ipv6));
 	struct flow *flow = found->flow;
 	struct other_side other;
 	struct backend *backend;
@@ -325,7 +331,7 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 	if (!found->life || (flow->state | FLOW_SYN_ACK) != FLOW_PLAIN)
 		return LONG_WAY;
 	backend = backend_at(flow->backend);
-	if (!backend || !frame || backend->generation != flow->generation ||
+	if (!backend || backend->generation != flow->generation ||
 	    !is_sent_by(glance, found, backend))
 		return LONG_WAY;
 	other = other_side(found, backend);
@@ -336,7 +342,7 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 		    flow->ifindex != hop->ifindex :
 		    !comes_same_way(ctx, frame, flow) || !fits_plainly(backend, glance->size))
 		return LONG_WAY;
-	if (!keep_alive(config, flow))
+	if (!keep_alive(flow, vip->tick))
 		return LONG_WAY;
 	translate_plain(glance, frame + sizeof(struct ethernet), &other, ipv6);
 	write_macs(frame, found->from_backend ? (void *)flow->client_mac : (void *)hop);
@@ -345,8 +351,8 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 	return account(backend->service, flow->backend, VERDICT_FORWARDED, glance->length);
 }
 
-static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *glance,
-				       const struct config *config, bool ipv6)
+static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *glance, void *frame,
+				       const struct cached_vip *vip, bool ipv6)
 {
 	struct flow_bucket *bucket = bucket_at(glance->hash);
 	__u32 place = first_place(glance->hash);
@@ -358,13 +364,13 @@ static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *
 	pointer = *pointer_at(bucket, place);
 	if (is_pointer_of(pointer, glance->hash)) {
 		found.flow = flow_at(pointer);
-		return found.flow ? forward_plain(ctx, glance, config, &found, ipv6) : LONG_WAY;
+		return found.flow ? forward_plain(ctx, glance, frame, vip, &found, ipv6) : LONG_WAY;
 	}
 	if (*tag_at(bucket, place) != glance->hash)
 		return LONG_WAY;
 	found.flow = flow_at(index_of(glance->hash, place));
 	found.from_backend = true;
-	return found.flow ? forward_plain(ctx, glance, config, &found, ipv6) : LONG_WAY;
+	return found.flow ? forward_plain(ctx, glance, frame, vip, &found, ipv6) : LONG_WAY;
 }
 
 /* Modes dsr and ipip */
@@ -420,14 +426,13 @@ static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct g
 }
 
 static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance *glance,
-					struct backend *backend, const struct service *service,
-					__u32 number, bool ipv6)
+					void *frame, struct backend *backend,
+					const struct service *service, __u32 number, bool ipv6)
 {
-	void *frame = whole_headers(ctx, headers_size(ipv6));
 	bool outer_ipv4 = is_ipv4(&backend->address);
 	__u32 overhead = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
 
-	if (!frame || !fits_plainly(backend, glance->size + overhead))
+	if (!fits_plainly(backend, glance->size + overhead))
 		return LONG_WAY;
 	if (ipv6)
 		age_ipv6(frame + sizeof(struct ethernet));
@@ -439,13 +444,11 @@ static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance 
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
-static __always_inline int direct_plain(struct xdp_md *ctx, const struct glance *glance,
+static __always_inline int direct_plain(const struct glance *glance, void *frame,
 					struct backend *backend, const struct service *service,
 					__u32 number)
 {
-	void *frame = whole_headers(ctx, sizeof(struct ethernet));
-
-	if (!frame || !fits_plainly(backend, glance->size))
+	if (!fits_plainly(backend, glance->size))
 		return LONG_WAY;
 	write_macs(frame, plain_hop(backend));
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
@@ -457,9 +460,8 @@ static __always_inline bool begins_plainly(const struct glance *glance)
 }
 
 static __always_inline int follow_table(struct xdp_md *ctx, const struct glance *glance,
-					const struct service *service, bool ipv6)
+					void *frame, const struct service *service, bool ipv6)
 {
-	void *frame = whole_headers(ctx, sizeof(struct ethernet));
 	struct backend *backend;
 	__u32 number;
 	int action;
@@ -474,28 +476,27 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 	if (!number || number & OWNER_MOVING)
 		return LONG_WAY;
 	backend = backend_at(number);
-	if (!backend || !frame || !is_way_plain(ctx, frame, plain_hop(backend)))
+	if (!backend || !is_way_plain(ctx, frame, plain_hop(backend)))
 		return LONG_WAY;
 	if (service->mode == MODE_DSR)
-		action = direct_plain(ctx, glance, backend, service, number);
+		action = direct_plain(glance, frame, backend, service, number);
 	else
-		action = tunnel_plain(ctx, glance, backend, service, number, ipv6);
+		action = tunnel_plain(ctx, glance, frame, backend, service, number, ipv6);
 	if (action == XDP_TX && begins_plainly(glance))
 		count_flow(service->number, number);
 	return action;
 }
 
-/* Returns the XDP action, or LONG_WAY. */
-static __always_inline int take_short_way(struct xdp_md *ctx, const struct config *config,
-					  __u32 length, bool ipv6)
+/* Returns the XDP action, or LONG_WAY. The headers are all there, see headers_size. */
+static __always_inline int take_short_way(struct xdp_md *ctx, void *frame,
+					  const struct config *config, __u32 length, bool ipv6)
 {
-	void *frame = whole_headers(ctx, headers_size(ipv6));
 	void *l3 = frame + sizeof(struct ethernet);
 	__u32 generation = READ_ONCE(config->generation);
 	struct glance glance = { .length = length };
 	struct cached_vip *vip;
 
-	if (!frame || !glance_at_destination(&glance, l3, ipv6))
+	if (!generation || !glance_at_destination(&glance, l3, ipv6))
 		return LONG_WAY;
 	vip = known_vip(&glance, generation);
 	if (!vip)
@@ -507,25 +508,29 @@ static __always_inline int take_short_way(struct xdp_md *ctx, const struct confi
 		return LONG_WAY;
 	if (!(ipv6 ? glance_at_ipv6(&glance, l3) : glance_at_ipv4(&glance, l3)))
 		return LONG_WAY;
-	glance.hash = hash_key(glance.source, glance.ports, glance.protocol);
+	glance.hash = hash_key(glance.source, glance.ports);
 	if (vip->vip.flags & VIP_STATELESS)
-		return follow_table(ctx, &glance, known_service(&glance, generation, vip), ipv6);
-	return follow_flow(ctx, &glance, config, ipv6);
+		return follow_table(ctx, &glance, frame, known_service(&glance, generation, vip),
+				    ipv6);
+	if (!knows_time(vip))
+		return LONG_WAY;
+	return follow_flow(ctx, &glance, frame, vip, ipv6);
 }
 
 /* Takes the short way if the packet is fit for it. Returns the XDP action, or LONG_WAY. */
 static __always_inline int try_short_way(struct xdp_md *ctx, const struct config *config,
 					 __u32 length)
 {
-	const struct ethernet *eth = whole_headers(ctx, sizeof(*eth));
+	struct ethernet *eth = whole_headers(ctx, headers_size(false));
 
-	if (!eth || !config->generation || ctx->data_meta < ctx->data)
+	if (!eth || ctx->data_meta < ctx->data)
 		return LONG_WAY;
 	if (eth->type == bpf_htons(ETH_P_IP))
-		return take_short_way(ctx, config, length, false);
-	if (eth->type == bpf_htons(ETH_P_IPV6))
-		return take_short_way(ctx, config, length, true);
-	return LONG_WAY;
+		return take_short_way(ctx, eth, config, length, false);
+	if (eth->type != bpf_htons(ETH_P_IPV6))
+		return LONG_WAY;
+	eth = whole_headers(ctx, headers_size(true));
+	return eth ? take_short_way(ctx, eth, config, length, true) : LONG_WAY;
 }
 
 #endif

@@ -95,10 +95,8 @@ struct ends {
 
 static __always_inline void write_ethernet(__u16 *eth)
 {
-	*(__u32 *)eth = bpf_htonl(0xdeadbeef);
-	eth[2] = bpf_htons(0x0010);
-	*(__u32 *)(eth + 3) = bpf_htonl(0xdeadbeef);
-	eth[5] = bpf_htons(0x0001);
+	*(__u64 *)eth = bpf_cpu_to_be64(0xdeadbeef0010dead);
+	*(__u32 *)(eth + 4) = bpf_htonl(0xbeef0001);
 }
 
 static __always_inline void write_l4(const struct bench *state, __be32 *l4, const struct ends *ends,

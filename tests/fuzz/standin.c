@@ -138,6 +138,12 @@ __u64 bpf_ktime_get_coarse_ns(void)
 	return standin_clock;
 }
 
+/* At 1,000 Hz. */
+__u64 bpf_jiffies64(void)
+{
+	return standin_clock / 1000000;
+}
+
 void standin_seed(uint32_t seed)
 {
 	random_state = seed;

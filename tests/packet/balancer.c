@@ -136,16 +136,14 @@ struct address address_of(enum host host)
 	return address;
 }
 
-uint32_t flow_hash(enum host peer, int peer_port, int vip_port, int protocol)
+uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
 {
-	struct tuple tuple = {
-		.peer = address_of(peer),
-		.peer_port = htons(peer_port),
-		.vip_port = htons(vip_port),
-		.protocol = protocol,
-	};
+	struct {
+		struct address peer;
+		uint16_t peer_port, vip_port;
+	} key = { address_of(peer), htons(peer_port), htons(vip_port) };
 
-	return XXH32(&tuple, sizeof(tuple), 0);
+	return XXH32(&key, sizeof(key), 0);
 }
 
 /*

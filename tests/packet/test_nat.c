@@ -5,6 +5,7 @@
  *	C1, C2 (clients) ── LB (VIP) ── B1, B2 (backends)      all on one wire
  */
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -155,6 +156,23 @@ static void ages_121s(void)
 static void ages_11s(void)
 {
 	age_flows(11);
+}
+
+/* A packet of either side after half a second counts against the timeout. */
+static void each_packet_counts(void)
+{
+	__u32 now;
+
+	only_flow();
+	for (int side = 0; side < 2 && passed_so_far(); side++) {
+		now = the_flow->seen;
+		the_flow->seen = now - TICKS_PER_SECOND / 2;
+		if (side)
+			TAKE(BACKEND_SENDS(ACK, 10));
+		else
+			TAKE(CLIENT_SENDS(ACK, 10));
+		CHECK((__s32)(the_flow->seen - now) >= 0);
+	}
 }
 
 static void short_timeouts(void)
@@ -315,6 +333,8 @@ static const struct test_case tcp_cases[] = {
 	     DO(ages_901s), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW)),
 	CASE("tcp: after 15 minutes the backend's packet is unknown, too", BOTH, tcp_service,
 	     HANDSHAKE, DO(ages_901s), KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE)),
+	CASE("tcp: each packet begins the idle time anew", BOTH, tcp_service, HANDSHAKE,
+	     DO(each_packet_counts)),
 	CASE("tcp: a half-open flow lives for a minute", BOTH, tcp_service, CLIENT_SYN,
 	     DO(ages_59s), BACKEND_SYN_ACK, CLIENT_ACK, THEN(established)),
 	CASE("tcp: a half-open flow ends after a minute", BOTH, tcp_service, CLIENT_SYN,
@@ -694,6 +714,17 @@ static void client_moves_device(void)
 	the_flow->ifindex = 9;
 }
 
+/* The way back is another by one byte of a MAC, until the client's next packet. */
+static void way_back_is_learnt(void)
+{
+	only_flow();
+	for (int i = 0; i < 2 * ETH_ALEN && passed_so_far(); i++) {
+		*(i < ETH_ALEN ? &the_flow->client_mac[i] : &the_flow->own_mac[i - ETH_ALEN]) ^= 2;
+		TAKE(CLIENT_SENDS(ACK, 10));
+		TAKE(BACKEND_SENDS(ACK, 10));
+	}
+}
+
 static const struct test_case hop_cases[] = {
 	CASE("hop: the answer goes to the router that the client's packets come from", BOTH,
 	     tcp_service,
@@ -701,6 +732,8 @@ static const struct test_case hop_cases[] = {
 		  P(TO(B1), TCP(40000, HTTP, SYN))),
 	     SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),
 		  P(ETH(LB, ROUTER), IP(VIP, C1, .ttl = 63), TCP(HTTP, 40000, SYN | ACK)))),
+	CASE("hop: the way back is that of the client's last packet", BOTH, tcp_service, HANDSHAKE,
+	     DO(way_back_is_learnt)),
 	CASE("hop: the second of a backend's hops", BOTH, second_hop,
 	     SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(VIA_ROUTER, TCP(40000, HTTP, SYN)))),
 	CASE("hop: own MAC given", BOTH, own_mac_given,

@@ -30,6 +30,7 @@ long bpf_map_delete_elem(void *map, const void *key);
 
 __u64 bpf_ktime_get_ns(void);
 __u64 bpf_ktime_get_coarse_ns(void);
+__u64 bpf_jiffies64(void);
 __u32 bpf_get_prandom_u32(void);
 __u32 bpf_get_smp_processor_id(void);
 long bpf_loop(__u32 count, void *function, void *context, __u64 flags);
