@@ -81,7 +81,7 @@ each_way()
 	each_mode tunnel_of_other_family
 }
 
-half=$(scaled 250 25)
+half=$(scaled 250 100)
 large=$(scaled 20000000 200000)
 lab_up
 attach
