@@ -308,6 +308,8 @@ GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
 		__u32 old = READ_ONCE(*pointed);
 		struct flow *flow;
 
+		if (old == pointer)
+			return true; /* left by the last flow of the same client and port */
 		if (old && !is_stale(config, old, hash, now)) {
 			flow = flow_at(old);
 			if (i < FLOW_POINTERS || !flow || !evict(flow))

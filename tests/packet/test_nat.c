@@ -175,6 +175,19 @@ static void each_packet_counts(void)
 	}
 }
 
+/* More often than a bucket has pointers. */
+static void again_and_again(void)
+{
+	for (int i = 0; i < 2 * FLOW_POINTERS && passed_so_far(); i++) {
+		TAKE(BACKEND_SENDS(FIN | ACK, 10));
+		TAKE(CLIENT_SENDS(FIN | ACK, 10));
+		TAKE(CLIENT_SYN);
+		TAKE(BACKEND_SYN_ACK);
+		TAKE(CLIENT_ACK);
+	}
+	one_flow();
+}
+
 static void short_timeouts(void)
 {
 	config()->tcp_timeout = 10;
@@ -333,6 +346,8 @@ static const struct test_case tcp_cases[] = {
 	     DO(ages_901s), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW)),
 	CASE("tcp: after 15 minutes the backend's packet is unknown, too", BOTH, tcp_service,
 	     HANDSHAKE, DO(ages_901s), KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE)),
+	CASE("tcp: one connection after the other from the same port", BOTH, tcp_service, HANDSHAKE,
+	     DO(again_and_again)),
 	CASE("tcp: each packet begins the idle time anew", BOTH, tcp_service, HANDSHAKE,
 	     DO(each_packet_counts)),
 	CASE("tcp: a half-open flow lives for a minute", BOTH, tcp_service, CLIENT_SYN,
