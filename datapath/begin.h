@@ -10,7 +10,8 @@
 
 #define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
 #define PORT_TRIES 128 /* a port may be free: with 95 % taken, one in 700 searches ends in vain */
-#define GENTLE_TRIES 6 /* at least so many before a flow gives way, see is_flooded */
+#define GENTLE_TRIES 6 /* at least so many before a flow gives way, see must_give_way */
+#define PATIENT_TRIES 32 /* with 80 % taken, one search in 1,000 gets so far */
 
 /* A search for a place in the table, and in mode nat for a port, for a new flow. */
 struct search {
@@ -223,13 +224,14 @@ struct attempt {
 };
 
 /*
- * Whether most of the ports tried are of flows that could give way, and none is free: then one of
- * them does. Where most are of established flows a free one is looked for much longer, so that
- * a flow that has just begun is not ended without need.
+ * Whether, after so many tries in vain, a flow that can give way has to. A flood that holds most of
+ * the ports is known by that soon. Else a free one is looked for longer, so that a flow that has
+ * just begun is not ended without need; but not so long that each SYN of a flood costs much.
  */
-static __always_inline bool is_flooded(const struct search *search, __u32 tries)
+static __always_inline bool must_give_way(const struct search *search, __u32 tries)
 {
-	return tries >= GENTLE_TRIES && 2 * search->offers > tries;
+	return search->offer && tries >= GENTLE_TRIES &&
+	       (2 * search->offers > tries || tries >= PATIENT_TRIES);
 }
 
 /* Tries port number `i` of the search. Returns 1 to end it (bpf_loop). */
@@ -253,7 +255,7 @@ static long try_port(__u32 i, struct attempt *attempt)
 	if (way != NO_WAY && !(search->any_port && host_uses_port(attempt->ctx, search)))
 		take_way(search, bucket, way, hash);
 	unlock_bucket(bucket);
-	return search->done || is_flooded(search, i + 1);
+	return search->done || must_give_way(search, i + 1);
 }
 
 /*
