@@ -4,8 +4,8 @@
  *
  * Times one packet in the attached program (id PROGRAM), which balances SERVICES of BACKENDS each,
  * by BPF_PROG_TEST_RUN through the programs of bench.bpf.o, which are pinned in PINS. Prints a line
- * of JSON for each kind of packet and number of flows: ns above the empty program; minimum, median
- * and maximum of the rounds, for the program and for its rivals, the floor and the yardstick.
+ * of JSON for each kind of packet and number of flows: ns above the empty program, for the program
+ * and for its rivals, the floor and the yardstick; and whether the CPU was busy; by rounds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include "kernel.h"
 #include "maps/xdp_lb.h"
 
-#define MAX_ROUNDS 99
+#define MAX_ROUNDS 9
 #define MAX_COUNTS 8
 #define TIMED_RUNS 20000 /* of one slice, and of the empty program before and after it */
 #define SLICES 5 /* in a round, which counts with their median */
@@ -125,11 +125,11 @@ static double median(double *samples, int count)
  * it is timed again, on another CPU; until our patience is at its end: then it counts as it is.
  * Returns ns above the empty program.
  */
-#define PATIENCE 10 /* seconds that may be lost in all */
+#define PATIENCE 3 /* seconds that may be lost in all */
 #define PAUSE 1000 /* microseconds */
 #define SAME_PERCENT 5
 
-static uint32_t timed_slices, restless;
+static int busy_slices;
 
 static double seconds(void)
 {
@@ -158,14 +158,13 @@ static double time_slice(int in_front, uint32_t warming)
 	static double lost;
 	double ns, begin = 0;
 
-	timed_slices++;
 	while (!try_slice(in_front, &ns)) {
 		double now = seconds();
 
 		if (!begin)
 			begin = now;
 		if (lost + now - begin > PATIENCE) {
-			restless++;
+			busy_slices++;
 			break;
 		}
 		change_cpu();
@@ -286,8 +285,12 @@ static double time_rival(enum rival rival, const struct kind *kind, uint32_t flo
 
 /* Results */
 
-static void print_result(const struct kind *kind, uint32_t flows,
-			 double samples[RIVALS][MAX_ROUNDS])
+struct samples {
+	double ns[RIVALS][MAX_ROUNDS];
+	bool busy[MAX_ROUNDS];
+};
+
+static void print_result(const struct kind *kind, uint32_t flows, const struct samples *samples)
 {
 	static const char *const modes[] = { "nat", "dsr", "ipip" };
 
@@ -296,19 +299,23 @@ static void print_result(const struct kind *kind, uint32_t flows,
 	       modes[setup.mode], setup.ipv6 ? 6 : 4, setup.protocol == IPPROTO_TCP ? "tcp" : "udp",
 	       kind->name, flows, setup.services, setup.backends);
 	for (enum rival rival = FLOOR; rival < RIVALS; rival++) {
-		double middle = median(samples[rival], rounds);
-
-		if (has_rival(kind, rival))
-			printf(",\"%s\":[%.1f,%.1f,%.1f]", rival_names[rival], *samples[rival],
-			       middle, samples[rival][rounds - 1]);
+		if (!has_rival(kind, rival))
+			continue;
+		printf(",\"%s\":", rival_names[rival]);
+		for (int round = 0; round < rounds; round++)
+			printf("%c%.1f", round ? ',' : '[', samples->ns[rival][round]);
+		printf("]");
 	}
-	printf("}\n");
+	printf(",\"busy\":");
+	for (int round = 0; round < rounds; round++)
+		printf("%c%s", round ? ',' : '[', samples->busy[round] ? "true" : "false");
+	printf("]}\n");
 	fflush(stdout);
 }
 
 static void time_kind(const struct kind *kind, uint32_t flows)
 {
-	double samples[RIVALS][MAX_ROUNDS];
+	struct samples samples = {};
 	uint32_t next[RIVALS] = {};
 
 	start_kind(kind, flows);
@@ -319,14 +326,16 @@ static void time_kind(const struct kind *kind, uint32_t flows)
 			if (!has_rival(kind, rival))
 				continue;
 			bench->next = next[rival];
-			samples[rival][round] = time_rival(rival, kind, flows);
+			busy_slices = 0;
+			samples.ns[rival][round] = time_rival(rival, kind, flows);
+			samples.busy[round] |= busy_slices > SLICES / 2;
 			next[rival] = bench->next;
 		}
 	}
 	bench->next = 0;
 	if (!kind->foreign)
 		run_all(clear[are_many(flows)], flows, XDP_TX, "clear the yardstick");
-	print_result(kind, flows, samples);
+	print_result(kind, flows, &samples);
 }
 
 /* Flows of mode nat */
@@ -353,17 +362,19 @@ static struct flow *flows_of_balancer(void)
 static void time_new(uint32_t flows)
 {
 	struct flow *known = flows_of_balancer();
-	double samples[RIVALS][MAX_ROUNDS];
+	struct samples samples = {};
 
 	choose(program);
 	for (int round = 0; round < rounds; round++) {
 		for (uint32_t i = 0; i < FLOWS; i++)
 			known[i].life = 0;
 		start_kind(&new_flow, flows);
-		samples[PROGRAM][round] = -time_empty();
-		samples[PROGRAM][round] += time_runs(front, flows);
+		samples.busy[round] = !is_calm();
+		samples.ns[PROGRAM][round] = -time_empty();
+		samples.ns[PROGRAM][round] += time_runs(front, flows);
+		samples.busy[round] |= !is_calm();
 	}
-	print_result(&new_flow, flows, samples);
+	print_result(&new_flow, flows, &samples);
 }
 
 /* What became of the packets, by the program's own counters. */
@@ -446,8 +457,5 @@ int main(int argc, char **argv)
 	if (setup.mode == MODE_NAT)
 		time_new(NEW_FLOWS);
 	check_verdicts();
-	if (restless)
-		fprintf(stderr, "bench: %u of %u slices were timed on a busy CPU\n", restless,
-			timed_slices);
 	return 0;
 }

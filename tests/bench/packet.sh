@@ -1,35 +1,68 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # packet.sh [quick]: what a packet costs, in every mode and family, as flows, services and backends
-# grow.
+# grow. Each group of figures is timed in passes some minutes apart, each with the program loaded anew
+# (where it lies in memory matters, and neighbours of this machine come and go), until it has enough
+# rounds in quiet; or else until our patience is at its end.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
-rounds=9
+readonly ROUNDS=3 # of a pass
+passes=3 patience=2
 few='1 100 10000 100000'
 many='1 100 10000 100000 1000000'
 families='4 6'
 
 if [ "${1-}" = quick ]; then
-	rounds=3 few='1 100000' many='1 1000000' families=4
+	passes=1 patience=0 few='1 100000' many='1 1000000' families=4
 fi
+enough=$((passes * ROUNDS))
 
-group() # MODE FAMILY PROTOCOL SERVICES BACKENDS FLOWS...
+# Mode, family, protocol, services, backends, flows.
+groups()
 {
-	echo "bench: packet: ${*:1:5}" >&2
-	setpriv --pdeathsig KILL "$here/group.sh" "${@:1:5}" "$rounds" "${@:6}"
+	for family in $families; do
+		echo "nat $family tcp 1 2 $few"
+		echo "dsr $family tcp 1 2 $many"
+		echo "ipip $family tcp 1 2 $many"
+	done
+	[ "$passes" != 1 ] || return 0
+	for mode in nat dsr ipip; do
+		echo "$mode 4 udp 1 2 1 100000"
+		echo "$mode 6 udp 1 2 1 100000"
+		# As many backends in all, in many services and in one.
+		echo "$mode 4 tcp 512 2 1 100 10000 100000"
+		echo "$mode 4 tcp 1 1000 1 100 10000 100000"
+	done
 }
 
-# shellcheck disable=SC2086 # a word each
-for family in $families; do
-	group nat "$family" tcp 1 2 $few
-	group dsr "$family" tcp 1 2 $many
-	group ipip "$family" tcp 1 2 $many
+# The rounds of all passes: minimum, median and maximum of those in quiet, if there are any.
+merge() # FILE...
+{
+	jq -cs --argjson enough "$enough" -f "$here/rounds.jq" "$@"
+}
+
+is_settled() # FILE
+{
+	merge "$1" | jq -es 'all(.busy | not)' >/dev/null
+}
+
+raw=$(mktemp -d)
+trap 'rm -r "$raw"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mapfile -t all < <(groups)
+for ((pass = 1; pass <= passes + patience; pass++)); do
+	for group in "${all[@]}"; do
+		read -r mode family protocol services backends flows <<<"$group"
+		lines="$raw/$mode-$family-$protocol-$services-$backends"
+		[ "$pass" -le "$passes" ] || ! is_settled "$lines" || continue
+		echo "bench: packet, pass $pass: $mode $family $protocol $services $backends" >&2
+		# shellcheck disable=SC2086 # a word each
+		setpriv --pdeathsig KILL "$here/group.sh" "$mode" "$family" "$protocol" "$services" \
+			"$backends" $ROUNDS $flows >>"$lines"
+	done
 done
-[ "${1-}" != quick ] || exit 0
-for mode in nat dsr ipip; do
-	group $mode 4 udp 1 2 1 100000
-	group $mode 6 udp 1 2 1 100000
-	# As many backends in all, in many services and in one.
-	group $mode 4 tcp 512 2 1 100 10000 100000
-	group $mode 4 tcp 1 1000 1 100 10000 100000
+for group in "${all[@]}"; do
+	read -r mode family protocol services backends flows <<<"$group"
+	merge "$raw/$mode-$family-$protocol-$services-$backends"
 done

@@ -16,10 +16,11 @@ def machine: .machine | "\(.date), commit \(.commit), \(.kernel), \(.cpu)",
 	(.versions | to_entries | map("\(.key) \(.value)") | join(", "));
 
 def packets:
-	"Per packet: ns above the empty program, min / median / max of the rounds", "",
-	(["packet", "services", "backends", "flows", "floor", "yardstick", "xdp-lb"] | line),
+	"Per packet: ns above the empty program, min / median / max of the rounds (*: on a busy CPU)", "",
+	(["packet", "services", "backends", "flows", "floor", "yardstick", "xdp-lb", "rounds"] | line),
 	(part("packet") | ["\(.mode) IPv\(.family) \(.protocol) \(.kind)", .services, .backends, .flows,
-		(.floor | three), (.yardstick | three), (."xdp-lb" | three)] | line);
+		(.floor | three), (.yardstick | three), (."xdp-lb" | three),
+		"\(.rounds)\(if .busy then "*" else "" end)"] | line);
 
 def memory:
 	"Memory of the maps, KB", "", (["map", "as attached", "512 services"] | line),
