@@ -6,7 +6,7 @@
 
 readonly SAMPLES=/run/samples
 readonly RIVALS='straight nat dsr ipip nat-generic dsr-generic ipip-generic nftables haproxy nginx'
-rounds=5
+rounds=7
 [ "${1-}" != quick ] || rounds=1
 
 sample() # RIVAL WHAT VALUE
@@ -61,7 +61,8 @@ transfer() # RIVAL
 	sample "$1" bulk "$rate"
 }
 
-# A line of JSON for each rival: minimum, median and maximum of all that was sampled.
+# A line of JSON for each rival: minimum, median and maximum of all that was sampled; and the rates
+# by rounds, to be compared with those of others in the same.
 results()
 {
 	jq -cRn '
@@ -70,7 +71,10 @@ results()
 		group_by(.name)[] |
 		{ part: "live", name: .[0].name } +
 			(group_by(.what) | map({ key: .[0].what, value: map(.value) | spread }) |
-			 from_entries)' $SAMPLES
+			 from_entries) +
+			{ rounds: (map(select(.what == "keepalive" or .what == "connections")) |
+			  group_by(.what) | map({ key: .[0].what, value: map(.value) }) |
+			  from_entries) }' $SAMPLES
 }
 
 rivals_up
@@ -79,7 +83,7 @@ for ((round = 1; round <= rounds; round++)); do
 	for rival in $RIVALS; do
 		ask "$rival" keepalive 50
 		ask "$rival" connections 50 -H 'Connection: close'
-		if [ $((round % 2)) = 1 ]; then
+		if [ $((round % 3)) = 1 ]; then
 			ask "$rival" alone 1
 			transfer "$rival"
 		fi

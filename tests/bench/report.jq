@@ -4,11 +4,12 @@
 def one: if . == null then "-" else . * 10 | round | if . == 0 then "0" else . / 10 | tostring end end;
 def whole: if . == null then "-" else round | tostring end;
 def three: if . == null then "-" else map(one) | join(" / ") end;
-def times($other):
-	if . == null or ($other // 0) == 0 then "-"
-	else . / $other * 100 | round / 100 | tostring end;
 def line: map(. // "-" | tostring) | join("\t");
 def part($name): .results[] | select(.part == $name);
+# How often as much, by rounds; see verdicts.jq.
+def of_straight($straight; $figure):
+	[.rounds[$figure], $straight.rounds[$figure]] | transpose | map(.[0] / .[1]) | sort |
+	.[length / 2 | floor] | . * 100 | round / 100 | tostring;
 def order: ["straight", "dsr", "ipip", "nat", "dsr-generic", "ipip-generic", "nat-generic", "nftables",
 	"haproxy", "nginx"];
 
@@ -44,9 +45,9 @@ def live:
 	(["", "requests", "of straight", "p50/p99", "connections", "of straight", "p50/p99 of one",
 		"Mbit/s", "CPU/request", "CPU/connection"] | line),
 	(order[] | $of[.] // empty | [.name, (.keepalive[1] | whole),
-		(.keepalive[1] | times($of.straight.keepalive[1])),
+		of_straight($of.straight; "keepalive"),
 		"\(."keepalive-p50"[1] | whole)/\(."keepalive-p99"[1] | whole)",
-		(.connections[1] | whole), (.connections[1] | times($of.straight.connections[1])),
+		(.connections[1] | whole), of_straight($of.straight; "connections"),
 		"\(."alone-p50"[1] | whole)/\(."alone-p99"[1] | whole)", (.bulk[1] | whole),
 		(."keepalive-cpu"[1] | one), (."connections-cpu"[1] | one)] | line);
 
