@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 readonly ROUNDS=3 # of a pass
-passes=3 patience=2
+passes=3 patience=1
 few='1 100 10000 100000'
 many='1 100 10000 100000 1000000'
 families='4 6'
@@ -35,15 +35,15 @@ groups()
 	done
 }
 
-# The rounds of all passes: minimum, median and maximum of those in quiet, if there are any.
+# The rounds of all passes as one: minimum, median and maximum.
 merge() # FILE...
 {
-	jq -cs --argjson enough "$enough" -f "$here/rounds.jq" "$@"
+	jq -cs --argjson least $ROUNDS -f "$here/rounds.jq" "$@"
 }
 
 is_settled() # FILE
 {
-	merge "$1" | jq -es 'all(.busy | not)' >/dev/null
+	merge "$1" | jq -es --argjson enough "$enough" 'all((.busy | not) and .rounds >= $enough)' >/dev/null
 }
 
 raw=$(mktemp -d)

@@ -54,7 +54,7 @@ def live:
 def verdicts:
 	"What it should show", "", (["what", "bar", "measured", ""] | line),
 	(.verdicts[] | [.what, .bar, .measured,
-		if .meets == null then "not measured" elif .meets then "meets" else "misses" end] | line);
+		if .meets == null then "not measured in quiet" elif .meets then "meets" else "misses" end] | line);
 
 # Blocks of "flows ns" for gnuplot, each under its name.
 def series($name; $mode; $kind; $who):

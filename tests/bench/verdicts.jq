@@ -13,11 +13,12 @@ def most($bar): if . == null then null else . <= $bar end;
 def row($what; $bar; $measured; $meets):
 	{ what: $what, bar: $bar, measured: $measured, meets: $meets };
 
-# A per-packet figure of TCP.
+# A per-packet figure of TCP; null if it could not be timed in quiet.
 def figure($who; $mode; $family; $kind; $flows; $services; $backends):
 	first((.results[] | select(.part == "packet" and .mode == $mode and .family == $family and
 		.protocol == "tcp" and .kind == $kind and .flows == $flows and
-		.services == $services and .backends == $backends) | .[$who][1]), null);
+		.services == $services and .backends == $backends and (.busy | not)) |
+		.[$who][1]), null);
 def cost($mode; $kind; $flows): figure("xdp-lb"; $mode; 4; $kind; $flows; 1; 2);
 def yardstick($mode; $kind; $flows): figure("yardstick"; $mode; 4; $kind; $flows; 1; 2);
 
@@ -53,7 +54,7 @@ def nat_many:
 # and two backends; foreign packets, and first ones, aside.
 def beside(condition):
 	. as $all | [.results[] | select(.part == "packet" and .protocol == "tcp" and .floor) |
-		select(condition) | . as $this |
+		select(condition and (.busy | not)) | . as $this |
 		{ kind: "\(.mode) \(.kind)", setup: "\(.services) x \(.backends)", flows,
 		  ratio: ratio(."xdp-lb"[1]; $all | cost($this.mode; $this.kind; $this.flows)) }] |
 	map(select(.ratio != null));
@@ -67,8 +68,8 @@ def ipv6:
 	(group_by(.kind) | map({ kind: .[0].kind,
 		ratio: (map(.ratio | log) | add / length | exp) }) | max_by(.ratio)) as $worst |
 	row("IPv6"; "at most 1.4 times IPv4";
-		"one flow \(one_flow); all flows at worst \($worst.ratio | digits(2)) (\($worst.kind))";
-		[$worst.ratio, (map(select(.flows == 1).ratio) | max)] | max | most(1.4));
+		"one flow \(one_flow); all flows at worst \($worst.ratio | digits(2)) (\($worst.kind // "-"))";
+		[$worst.ratio, (map(select(.flows == 1).ratio) | max)] | worst | most(1.4));
 
 def many_services:
 	beside(.family == 4 and (.services > 1 or .backends > 2)) | max_by(.ratio) as $worst |
@@ -78,7 +79,8 @@ def many_services:
 
 # Each group of figures has a packet of no service, which depends on nothing that the groups vary.
 def foreign:
-	([.results[] | select(.part == "packet" and .kind == "foreign") | ."xdp-lb"[1]] | sort |
+	([.results[] | select(.part == "packet" and .kind == "foreign" and (.busy | not)) |
+		."xdp-lb"[1]] | sort |
 		.[length / 2 | floor]) as $cost |
 	row("a packet of no service"; "at most 15 ns"; "\($cost | ns), median of all groups";
 		$cost | most(15));
