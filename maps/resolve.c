@@ -10,7 +10,7 @@
 #include "netlink.h"
 #include "resolve.h"
 
-#define PATIENCE_MS 3000 /* the kernel asks three times, a second apart */
+#define PATIENCE_MS 3500 /* the kernel asks three times, a second apart, and gives up after 3 s */
 #define FIRST_PAUSE_MS 2
 #define LONGEST_PAUSE_MS 50
 
@@ -124,8 +124,11 @@ static void find_mac(struct way *way, int netlink, bool anew)
 	if (neighbour.state & NUD_USABLE && (!anew || way->is_asked)) {
 		memcpy(way->hop.mac, neighbour.mac, sizeof(neighbour.mac));
 		way->is_done = true;
-	} else if (!way->is_asked) { /* it may fail for lack of room: then again, later */
-		way->is_asked = !netlink_probe(netlink, way->ifindex, &way->next, anew);
+	} else if (!way->is_asked) {
+		/* A question that is under way is not ours: it may be at its end. And ours may fail
+		 * for lack of room. In both cases again, later. */
+		if (!(neighbour.state & NUD_INCOMPLETE))
+			way->is_asked = !netlink_probe(netlink, way->ifindex, &way->next, anew);
 	} else if (neighbour.state & NUD_FAILED) {
 		way->is_done = true;
 	}

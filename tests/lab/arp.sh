@@ -25,6 +25,16 @@ equal "$(lb -j service show | jq '.[0].backends | length')" 0 "backends"
 on h2 sysctl -qw net.ipv4.conf.veth3.accept_local=1
 add || fail "backend add, where ARP is answered"
 lb backend del "$vip:8000/tcp" "$backend2"
+
+# The host has asked three times already, in vain, and has not given up yet.
+on h2 sysctl -qw net.ipv4.conf.veth3.accept_local=0
+on lb ip neigh flush dev veth6
+spawn lb ping -c 1 -W 1 -I "$vip_address" "$backend2" >/dev/null
+sleep 2.4
+on h2 sysctl -qw net.ipv4.conf.veth3.accept_local=1
+add || fail "backend add, where the host's own question goes unanswered"
+lb backend del "$vip:8000/tcp" "$backend2"
+
 on h2 sysctl -qw net.ipv4.conf.veth3.accept_local=0
 on lb ip neigh flush dev veth6
 lb backend add "$vip:8000/tcp" "$backend2" mac de:ad:be:ef:00:02
