@@ -66,12 +66,11 @@ host() # NAME DEV PORT NUMBER
 # What native XDP on the balancer's veth asks of its peer: a program, without which nothing that is
 # sent by XDP_TX or a redirect arrives; no checksum offload, since a packet sent on by XDP has lost
 # the state that says its checksum is still to be finished; and no VLAN offload, which has the tags
-# travel beside the frame, where XDP does not see them. GRO is not needed, but joins again what could
-# not come joined: bulk transfers are half as fast again.
+# travel beside the frame, where XDP does not see them.
 balancer_port() # PORT HOST DEV
 {
 	cmd_in "$sw" ip -force link set dev "$1" xdpdrv obj "$stub" sec xdp
-	cmd_in "$sw" ethtool -K "$1" tx off txvlan off gro on >/dev/null
+	cmd_in "$sw" ethtool -K "$1" tx off txvlan off >/dev/null
 	cmd_in "$prefix$2" ethtool -K "$3" rxvlan off >/dev/null
 }
 
