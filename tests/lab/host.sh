@@ -10,8 +10,8 @@ host_traffic()
 {
 	service_up 8000/tcp
 	ask 50 >"$TMP/shares" &
-	equal "$(echo hello | on h1 socat -t 100 - "TCP:$vip:22")" hello "an echo of port 22"
-	on h1 socat -t 100 - "TCP:$vip:22" <"$TMP/file" >"$TMP/back"
+	equal "$(echo hello | on h1 socat -t "$(scaled 5 50)" - "TCP:$vip:22")" hello "an echo of port 22"
+	on h1 socat -t "$(scaled 10 100)" - "TCP:$vip:22" <"$TMP/file" >"$TMP/back"
 	cmp "$TMP/file" "$TMP/back" || fail "10 MB over port 22"
 	equal "$(on lb curl -sS "http://${backend2//fd00:10::2/[fd00:10::2]}:8000/")" h2 \
 		"what the balancer itself gets of a backend"
