@@ -240,18 +240,27 @@ static __always_inline void age_ipv6(struct ipv6_words *ip)
 
 /* Mode nat: an established flow, found at the first place */
 
-/* Whether the flow's client, or its backend, sends such packets. */
-static __always_inline bool is_sent_by(const struct glance *glance, const struct found *found,
-				       const struct backend *backend)
+/* Whether a side of the flow sends such packets: its address, and its ports as in the frame. */
+static __always_inline bool is_sent_by(const struct glance *glance, const struct flow *flow,
+				       const struct address *address, __u32 ports)
 {
-	const struct flow *flow = found->flow;
+	const __u64 *peer = (const __u64 *)address;
 	const __u64 *client = (const __u64 *)&flow->client;
-	const __u64 *peer = found->from_backend ? (const __u64 *)&backend->address : client;
-	__u32 ports = found->from_backend ? backend_ports(backend, flow) : (__u32)client[2];
 	__u32 last = glance->vip | (__u32)glance->protocol << 16;
 
 	return glance->ports == ports && client[2] >> 32 == last && peer[1] == glance->source[1] &&
 	       peer[0] == glance->source[0];
+}
+
+static __always_inline bool is_sent_by_client(const struct glance *glance, const struct flow *flow)
+{
+	return is_sent_by(glance, flow, &flow->client.peer, ((const __u64 *)&flow->client)[2]);
+}
+
+static __always_inline bool is_sent_by_backend(const struct glance *glance, const struct flow *flow,
+					       const struct backend *backend)
+{
+	return is_sent_by(glance, flow, &backend->address, backend_ports(backend, flow));
 }
 
 /* Whether the client's packet comes the way that the flow's answers go (see learn_way_back). */
@@ -316,10 +325,9 @@ static __always_inline void translate_plain(const struct glance *glance, void *l
 		     other->flow_sum);
 }
 
-/* Forwards a packet of the flow; `found` says which, and from which side. */
+/* Forwards a packet of the flow at this tick; `found` says which, and from which side. */
 static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance *glance,
-					 void *frame, const struct cached_vip *vip,
-					 struct found *found, bool ipv6)
+					 void *frame, __u32 now, struct found *found, bool ipv6)
 {
 	struct flow *flow = found->flow;
 	struct other_side other;
@@ -330,9 +338,12 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 	barrier();
 	if (!found->life || (flow->state | FLOW_SYN_ACK) != FLOW_PLAIN)
 		return LONG_WAY;
+	if (!found->from_backend && !is_sent_by_client(glance, flow))
+		return LONG_WAY; /* before more is looked up, as registers are few */
 	backend = backend_at(flow->backend);
-	if (!backend || backend->generation != flow->generation ||
-	    !is_sent_by(glance, found, backend))
+	if (!backend || backend->generation != flow->generation)
+		return LONG_WAY;
+	if (found->from_backend && !is_sent_by_backend(glance, flow, backend))
 		return LONG_WAY;
 	other = other_side(found, backend);
 	hop = plain_hop(backend);
@@ -342,7 +353,7 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 		    flow->ifindex != hop->ifindex :
 		    !comes_same_way(ctx, frame, flow) || !fits_plainly(backend, glance->size))
 		return LONG_WAY;
-	if (!keep_alive(flow, vip->tick))
+	if (!keep_alive(flow, now))
 		return LONG_WAY;
 	translate_plain(glance, frame + sizeof(struct ethernet), &other, ipv6);
 	write_macs(frame, found->from_backend ? (void *)flow->client_mac : (void *)hop);
@@ -352,7 +363,7 @@ static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance
 }
 
 static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *glance, void *frame,
-				       const struct cached_vip *vip, bool ipv6)
+				       __u32 now, bool ipv6)
 {
 	struct flow_bucket *bucket = bucket_at(glance->hash);
 	__u32 place = first_place(glance->hash);
@@ -364,13 +375,13 @@ static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *
 	pointer = *pointer_at(bucket, place);
 	if (is_pointer_of(pointer, glance->hash)) {
 		found.flow = flow_at(pointer);
-		return found.flow ? forward_plain(ctx, glance, frame, vip, &found, ipv6) : LONG_WAY;
+		return found.flow ? forward_plain(ctx, glance, frame, now, &found, ipv6) : LONG_WAY;
 	}
 	if (*tag_at(bucket, place) != glance->hash)
 		return LONG_WAY;
 	found.flow = flow_at(index_of(glance->hash, place));
 	found.from_backend = true;
-	return found.flow ? forward_plain(ctx, glance, frame, vip, &found, ipv6) : LONG_WAY;
+	return found.flow ? forward_plain(ctx, glance, frame, now, &found, ipv6) : LONG_WAY;
 }
 
 /* Modes dsr and ipip */
@@ -406,7 +417,8 @@ static __always_inline void write_outer_ipv6(struct ipv6_words *ip, const struct
 
 /* Puts the packet into a tunnel. Returns false if there is no room in front of it. */
 static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct glance *glance,
-					      struct backend *backend, bool outer_ipv4, bool ipv6)
+					      const struct backend *backend, const struct hop *hop,
+					      bool outer_ipv4, bool ipv6)
 {
 	__u32 size = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
 	struct ethernet *eth;
@@ -416,7 +428,7 @@ static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct g
 	eth = whole_headers(ctx, sizeof(*eth) + size);
 	if (!eth)
 		return false;
-	write_macs(eth, plain_hop(backend));
+	write_macs(eth, hop);
 	eth->type = outer_ipv4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 	if (outer_ipv4)
 		write_outer_ipv4((void *)(eth + 1), glance, backend->address.word[3], ipv6);
@@ -426,8 +438,9 @@ static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct g
 }
 
 static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance *glance,
-					void *frame, struct backend *backend,
-					const struct service *service, __u32 number, bool ipv6)
+					void *frame, const struct backend *backend,
+					const struct hop *hop, const struct service *service,
+					__u32 number, bool ipv6)
 {
 	bool outer_ipv4 = is_ipv4(&backend->address);
 	__u32 overhead = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
@@ -438,19 +451,19 @@ static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance 
 		age_ipv6(frame + sizeof(struct ethernet));
 	else
 		age_ipv4(frame + sizeof(struct ethernet), 0);
-	if (!(outer_ipv4 ? encapsulate_plain(ctx, glance, backend, true, ipv6) :
-			   encapsulate_plain(ctx, glance, backend, false, ipv6)))
+	if (!(outer_ipv4 ? encapsulate_plain(ctx, glance, backend, hop, true, ipv6) :
+			   encapsulate_plain(ctx, glance, backend, hop, false, ipv6)))
 		return account(service->number, number, VERDICT_INTERNAL, glance->length);
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
 static __always_inline int direct_plain(const struct glance *glance, void *frame,
-					struct backend *backend, const struct service *service,
-					__u32 number)
+					const struct backend *backend, const struct hop *hop,
+					const struct service *service, __u32 number)
 {
 	if (!fits_plainly(backend, glance->size))
 		return LONG_WAY;
-	write_macs(frame, plain_hop(backend));
+	write_macs(frame, hop);
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
@@ -463,6 +476,7 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 					void *frame, const struct service *service, bool ipv6)
 {
 	struct backend *backend;
+	struct hop *hop;
 	__u32 number;
 	int action;
 
@@ -476,12 +490,15 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 	if (!number || number & OWNER_MOVING)
 		return LONG_WAY;
 	backend = backend_at(number);
-	if (!backend || !is_way_plain(ctx, frame, plain_hop(backend)))
+	if (!backend)
+		return LONG_WAY;
+	hop = plain_hop(backend);
+	if (!is_way_plain(ctx, frame, hop))
 		return LONG_WAY;
 	if (service->mode == MODE_DSR)
-		action = direct_plain(glance, frame, backend, service, number);
+		action = direct_plain(glance, frame, backend, hop, service, number);
 	else
-		action = tunnel_plain(ctx, glance, frame, backend, service, number, ipv6);
+		action = tunnel_plain(ctx, glance, frame, backend, hop, service, number, ipv6);
 	if (action == XDP_TX && begins_plainly(glance))
 		count_flow(service->number, number);
 	return action;
@@ -514,7 +531,7 @@ static __always_inline int take_short_way(struct xdp_md *ctx, void *frame,
 				    ipv6);
 	if (!knows_time(vip))
 		return LONG_WAY;
-	return follow_flow(ctx, &glance, frame, vip, ipv6);
+	return follow_flow(ctx, &glance, frame, vip->tick, ipv6);
 }
 
 /* Takes the short way if the packet is fit for it. Returns the XDP action, or LONG_WAY. */
