@@ -17,21 +17,21 @@ if [ "${1-}" = quick ]; then
 fi
 enough=$((passes * ROUNDS))
 
-# Mode, family, protocol, services, backends, flows.
+# Mode, family, protocol, services, backends, flows. What is compared is timed soon after each other.
 groups()
 {
-	for family in $families; do
-		echo "nat $family tcp 1 2 $few"
-		echo "dsr $family tcp 1 2 $many"
-		echo "ipip $family tcp 1 2 $many"
-	done
-	[ "$passes" != 1 ] || return 0
 	for mode in nat dsr ipip; do
-		echo "$mode 4 udp 1 2 1 100000"
-		echo "$mode 6 udp 1 2 1 100000"
+		flows=$many
+		[ $mode != nat ] || flows=$few
+		for family in $families; do
+			echo "$mode $family tcp 1 2 $flows"
+		done
+		[ "$passes" != 1 ] || continue
 		# As many backends in all, in many services and in one.
 		echo "$mode 4 tcp 512 2 1 100 10000 100000"
 		echo "$mode 4 tcp 1 1000 1 100 10000 100000"
+		echo "$mode 4 udp 1 2 1 100000"
+		echo "$mode 6 udp 1 2 1 100000"
 	done
 }
 

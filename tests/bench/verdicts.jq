@@ -13,14 +13,20 @@ def most($bar): if . == null then null else . <= $bar end;
 def row($what; $bar; $measured; $meets):
 	{ what: $what, bar: $bar, measured: $measured, meets: $meets };
 
-# A per-packet figure of TCP; null if it could not be timed in quiet.
-def figure($who; $mode; $family; $kind; $flows; $services; $backends):
-	first((.results[] | select(.part == "packet" and .mode == $mode and .family == $family and
+# How often as much one is as another: the median of the turns, each compared with the other's of the
+# same, as neighbours of this machine come and go. Both are arrays of a figure for each turn.
+def ratio_by_turns($a; $b):
+	[$a, $b] | transpose | map(ratio(.[0]; .[1])) | map(select(. != null)) | sort |
+	.[length / 2 | floor];
+
+# The figures of a kind of packet, in IPv4 and TCP, of one service with two backends; or nothing, if
+# it could not be timed in quiet.
+def figures($mode; $kind; $flows):
+	first((.results[] | select(.part == "packet" and .mode == $mode and .family == 4 and
 		.protocol == "tcp" and .kind == $kind and .flows == $flows and
-		.services == $services and .backends == $backends and (.busy | not)) |
-		.[$who][1]), null);
-def cost($mode; $kind; $flows): figure("xdp-lb"; $mode; 4; $kind; $flows; 1; 2);
-def yardstick($mode; $kind; $flows): figure("yardstick"; $mode; 4; $kind; $flows; 1; 2);
+		.services == 1 and .backends == 2 and (.busy | not))), {});
+def cost($mode; $kind; $flows): figures($mode; $kind; $flows) | ."xdp-lb"[1];
+def yardstick($mode; $kind; $flows): figures($mode; $kind; $flows) | .yardstick[1];
 
 def dsr:
 	cost("dsr"; "data"; 1) as $cost | yardstick("dsr"; "data"; 1) as $yardstick |
@@ -51,12 +57,14 @@ def nat_many:
 		[$there, $back] | worst | most(1.5));
 
 # The figures that a condition selects, beside the same kind and number of flows in IPv4 of one service
-# and two backends; foreign packets, and first ones, aside.
+# and two backends, by passes, in which they are timed soon after each other; foreign packets, and
+# first ones, aside.
 def beside(condition):
 	. as $all | [.results[] | select(.part == "packet" and .protocol == "tcp" and .floor) |
 		select(condition and (.busy | not)) | . as $this |
 		{ kind: "\(.mode) \(.kind)", setup: "\(.services) x \(.backends)", flows,
-		  ratio: ratio(."xdp-lb"[1]; $all | cost($this.mode; $this.kind; $this.flows)) }] |
+		  ratio: ratio_by_turns(.passes;
+			$all | figures($this.mode; $this.kind; $this.flows).passes // []) }] |
 	map(select(.ratio != null));
 
 # The worst of them decides.
@@ -84,18 +92,14 @@ def memory:
 		"\($bytes | megabytes); with 512 services \(bytes("services") | megabytes)";
 		$bytes | most(192e6));
 
-# How often as much one has as another: the median of the rounds, each compared with the other's of the
-# same round, as neighbours of this machine come and go.
 def rounds($name; $figure):
 	first((.results[] | select(.part == "live" and .name == $name) | .rounds[$figure]), []);
-def rate_ratio($name; $other; $figure):
-	[rounds($name; $figure), rounds($other; $figure)] | transpose |
-	map(ratio(.[0]; .[1])) | map(select(. != null)) | sort | .[length / 2 | floor];
 
 # What a client gets, beside others: pairs of a name and of the least part of it.
 def live($name; $figure; $text; $others):
 	. as $all | [$others[] | . as [$other, $least] | { name: $other, $least,
-		ratio: ($all | rate_ratio($name; $other; $figure)) }] |
+		ratio: ($all | ratio_by_turns(rounds($name; $figure);
+			rounds($other; $figure))) }] |
 	row("\($name), live, \($text)";
 		"at least \(map("\(.least) of \(.name)") | join(", "))";
 		map("\(.ratio | digits(2)) of \(.name)") | join(", ");
