@@ -146,6 +146,36 @@ uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
 	return XXH32(&key, sizeof(key), 0);
 }
 
+static uint32_t rotate(uint32_t value, int bits)
+{
+	return value << bits | value >> (32 - bits);
+}
+
+/* Of an odd number, modulo 2^32: Newton's iteration, each turn of which doubles the bits that are right. */
+static uint32_t inverse(uint32_t number)
+{
+	uint32_t result = number;
+
+	for (int i = 0; i < 5; i++)
+		result *= 2 - number * result;
+	return result;
+}
+
+/*
+ * All that XXH32 does to a word can be undone (xxhash's doc/xxhash_spec.md): the address's last word
+ * goes through the fourth lane, the ports through a turn of their own, and the sum of both counts.
+ */
+void make_twin(enum host peer, int peer_port, int vip_port, int twin_port)
+{
+	static const uint32_t prime1 = 0x9E3779B1, prime2 = 0x85EBCA77, prime3 = 0xC2B2AE3D;
+	uint32_t ports = htons(peer_port) | (uint32_t)htons(vip_port) << 16;
+	uint32_t twin_ports = htons(twin_port) | (uint32_t)htons(vip_port) << 16;
+	uint32_t lane = rotate(address_of(peer).word[3] * prime2 - prime1, 13) * prime1;
+
+	lane = rotate(rotate(lane, 18) + (ports - twin_ports) * prime3, 14);
+	set_twin(peer, (rotate(lane * inverse(prime1), 19) + prime1) * inverse(prime2));
+}
+
 /*
  * After a change of VIPs or services: a new number, so that the program `xdp` forgets what it kept
  * of them. `xdp.frags` runs without keeping any.

@@ -97,6 +97,13 @@ void set_tunnel_source(uint32_t hash)
 	memcpy(addresses[TUNNEL].ip6 + 12, &hash, 4);
 }
 
+void set_twin(enum host host, uint32_t last_word)
+{
+	addresses[TWIN] = addresses[host];
+	memcpy(addresses[TWIN].ip4, &last_word, 4);
+	memcpy(addresses[TWIN].ip6 + 12, &last_word, 4);
+}
+
 const uint8_t *mac_of(enum host host)
 {
 	return macs[host];

@@ -40,6 +40,7 @@ enum host {
 	MAPPED_C1,
 	ALL_NODES, /* a group */
 	TUNNEL, /* outer source of tunnels, see set_tunnel_source() */
+	TWIN, /* whose packets have another's hash, see set_twin() */
 	HOSTS,
 };
 
@@ -154,6 +155,9 @@ extern int chosen[MAX_CHOSEN]; /* 0: not seen yet */
 
 /* TUNNEL is 172.16.0.0/16 or 100::/64 with these bits of the hash of a flow. */
 void set_tunnel_source(uint32_t hash);
+
+/* Gives TWIN a host's address, but for its last word, which is as in memory. */
+void set_twin(enum host host, uint32_t last_word);
 
 const uint8_t *mac_of(enum host host);
 const uint8_t *ip4_of(enum host host); /* 4 bytes */

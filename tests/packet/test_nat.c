@@ -113,6 +113,18 @@ static void port_was_changed(void)
 	CHECK_EQUAL(count_flows(), 2);
 }
 
+static void twin_of_client(void)
+{
+	make_twin(C1, 40000, HTTP, 50000);
+	CHECK_EQUAL(flow_hash(TWIN, 50000, HTTP), flow_hash(C1, 40000, HTTP));
+}
+
+static void twin_of_backend(void)
+{
+	make_twin(B1, HTTP, 40000, 50000);
+	CHECK_EQUAL(flow_hash(TWIN, 50000, 40000), flow_hash(B1, HTTP, 40000));
+}
+
 static void ages_901s(void)
 {
 	age_flows(901);
@@ -277,6 +289,14 @@ static const struct test_case tcp_cases[] = {
 	     KEPT(P(FROM(C1), TCP(40001, HTTP, ACK)), NO_FLOW), THEN(established)),
 	CASE("tcp: another client address is another flow", BOTH, tcp_service, HANDSHAKE,
 	     KEPT(P(FROM(C2), TCP(40000, HTTP, ACK)), NO_FLOW), THEN(established)),
+	CASE("tcp: a client whose packets have the same hash is another", BOTH, tcp_service,
+	     HANDSHAKE, CLIENT_SENDS(ACK, 1), DO(twin_of_client),
+	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50000, HTTP, ACK), DATA(1)), NO_FLOW),
+	     CLIENT_SENDS(ACK, 1)),
+	CASE("tcp: who sends packets of the backend's hash is not the backend", BOTH, tcp_service,
+	     HANDSHAKE, BACKEND_SENDS(ACK, 1), DO(twin_of_backend),
+	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50000, 40000, ACK), DATA(1)), NO_SERVICE),
+	     BACKEND_SENDS(ACK, 1)),
 	CASE("tcp: a backend's answer of no flow passes", BOTH, tcp_service,
 	     KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE), THEN(no_flow)),
 	CASE("tcp: an answer to another port passes", BOTH, tcp_service, HANDSHAKE,
