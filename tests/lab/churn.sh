@@ -4,9 +4,9 @@
 # closed, over and over. The client reads to the end of file, so that it is the server that closes
 # first, and no port of the client's waits in TIME_WAIT.
 #
-# All of it runs on one CPU: with two, one of about a million such connections is reset by the
-# backend's own kernel (6.18), which does not find the socket of a packet that comes while another CPU
-# makes it, out of the handshake's last one.
+# All of it runs on one CPU: with two, two connections of some two million were seen to be reset by the
+# backend's kernel (6.18), which had them open; most likely it missed the socket of a packet that came
+# while another CPU made it out of the handshake's last one.
 #
 #    h1 curl, few ports ---> lb VIP:8000 ---> h2, h3 nginx
 . "$(dirname "$(realpath "$0")")/../lib.sh"
