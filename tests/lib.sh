@@ -91,6 +91,13 @@ await() # SECONDS COMMAND...
 	done
 }
 
+# Whether the balancer knows so many flows: a client takes a connection for open before its last
+# packet is here.
+knows_flows() # COUNT
+{
+	[ "$(lb -j flow count | jq .flows)" = "$1" ]
+}
+
 # A command on a host of the lab. Not `ip netns exec`: the test's bpffs must stay visible.
 on() # HOST COMMAND...
 {

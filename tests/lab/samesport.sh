@@ -16,7 +16,7 @@ same_source_port()
 	spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 16 "$more" 16 40000 >"$TMP/hold"
 	holder=$pid
 	await 60 grep -q 'open 16' "$TMP/hold"
-	equal "$(lb -j flow count | jq .flows)" 16 "flows"
+	await 5 knows_flows 16
 	kill -USR1 "$holder"
 	wait "$holder" || fail "16 TCP clients with one source port"
 
