@@ -35,20 +35,33 @@ static __always_inline void count(struct counter *counter, __u32 length)
 	counter->bytes += length;
 }
 
-/* The one exit: counts what became of a packet of `length` bytes. Returns the XDP action. */
-static __always_inline int account(__u32 service_number, __u32 backend_number, enum verdict verdict,
-				   __u32 length)
+static __always_inline void count_verdict(__u32 service_number, enum verdict verdict, __u32 length)
 {
 	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &service_number);
-	struct backend_stats *backend;
 
 	if (service && (__u32)verdict < VERDICT_ROOM)
 		count(&service->verdict[verdict], length);
-	if (verdict != VERDICT_FORWARDED && verdict != VERDICT_REDIRECTED)
-		return action_of(verdict);
-	backend = bpf_map_lookup_elem(&xlb_be_stats, &backend_number);
+}
+
+static __always_inline void count_sent(__u32 backend_number, __u32 length)
+{
+	struct backend_stats *backend = bpf_map_lookup_elem(&xlb_be_stats, &backend_number);
+
 	if (backend)
 		count(&backend->total, length);
+}
+
+/*
+ * The one exit: counts what became of a packet of `length` bytes. Returns the XDP action. The
+ * ordinary packet is counted once, by its backend: see struct service_stats.
+ */
+static __always_inline int account(__u32 service_number, __u32 backend_number, enum verdict verdict,
+				   __u32 length)
+{
+	if (verdict != VERDICT_FORWARDED)
+		count_verdict(service_number, verdict, length);
+	if (verdict == VERDICT_FORWARDED || verdict == VERDICT_REDIRECTED)
+		count_sent(backend_number, length);
 	return action_of(verdict);
 }
 

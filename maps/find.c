@@ -30,7 +30,8 @@ static const struct {
 	[MAP_LIMITS] = { "xlb_limits", 4, sizeof(struct limit), MAX_SERVICES + 1 },
 	[MAP_SOURCES] = { "xlb_sources", sizeof(struct source_key), 8, MAX_SOURCES },
 	[MAP_SVC_STATS] = { "xlb_svc_stats", 4, sizeof(struct service_stats), MAX_SERVICES + 2 },
-	[MAP_BE_STATS] = { "xlb_be_stats", 4, sizeof(struct backend_stats), MAX_BACKENDS + 1 },
+	[MAP_BE_STATS] = { "xlb_be_stats", 4, sizeof(struct backend_stats),
+			   FORMER_BACKENDS + MAX_SERVICES + 2 },
 	[MAP_TRACE] = { "xlb_trace", 0, 0, TRACE_SIZE },
 };
 

@@ -125,7 +125,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MAX_BACKENDS + 1);
+	__uint(max_entries, FORMER_BACKENDS + MAX_SERVICES + 2);
 	__type(key, __u32);
 	__type(value, struct backend_stats);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);

@@ -151,12 +151,16 @@ static void sync_records(struct balancer *balancer, const struct conf *conf)
 	}
 }
 
-/* The new generation comes first: it ends the flows. */
-static void free_record(struct backend *record)
+/* The new generation comes first: it ends the flows. Were we killed between the counters, packets
+ * would be counted twice, but never be lost. */
+static void free_record(struct balancer *balancer, __u32 number)
 {
+	struct backend *record = &balancer->backends[number];
 	__u16 generation = record->generation + 1;
 
 	store(record->generation, generation);
+	if (record->service && record->service <= MAX_SERVICES)
+		retire_backend_stats(balancer, number, record->service);
 	store(record->service, 0);
 	memset(record, 0, sizeof(*record));
 	store(record->generation, generation);
@@ -167,11 +171,11 @@ static void free_records(struct balancer *balancer, const struct used *used)
 	static const struct address zero;
 
 	for (unsigned int i = 1; i <= MAX_BACKENDS; i++) {
-		struct backend *record = &balancer->backends[i];
+		const struct backend *record = &balancer->backends[i];
 
 		if (!used->backend[i] &&
 		    (record->service || !same_address(&record->address, &zero)))
-			free_record(record);
+			free_record(balancer, i);
 	}
 }
 

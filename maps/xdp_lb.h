@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
@@ -349,8 +349,14 @@ struct counter {
 	__u64 bytes; /* of frames, from the Ethernet header */
 };
 
-/* xlb_svc_stats, per CPU: index is the service's number; 0 counts the packets of no service, and
- * STATS_RETIRED what deleted services had counted (helper). So the totals never go back. */
+/*
+ * xlb_svc_stats, per CPU: index is the service's number; 0 counts the packets of no service, and
+ * STATS_RETIRED what deleted services had counted (helper). So the totals never go back.
+ *
+ * What is FORWARDED the data path counts by backend alone, which spares it a counter for each
+ * packet. Of a service this is what its backends have forwarded, the former ones too, less what is
+ * REDIRECTED; its own counter of FORWARDED is used in STATS_RETIRED only.
+ */
 #define STATS_NO_SERVICE 0
 #define STATS_RETIRED (MAX_SERVICES + 1)
 struct service_stats {
@@ -359,7 +365,11 @@ struct service_stats {
 	struct counter verdict[VERDICT_ROOM];
 };
 
-/* xlb_be_stats, per CPU: index is the backend's number. Forwarded packets, either direction. */
+/*
+ * xlb_be_stats, per CPU: index is the backend's number. Forwarded packets, either direction.
+ * FORMER_BACKENDS plus a service's number: what its deleted backends had counted (helper).
+ */
+#define FORMER_BACKENDS (MAX_BACKENDS + 1)
 struct backend_stats {
 	struct counter total;
 	__u64 flows; /* begun */

@@ -540,14 +540,13 @@ void check_counters(void)
 {
 	static uint64_t counted_before;
 	static unsigned long played_before;
-	struct service_stats stats;
+	struct counters counters;
 	uint64_t counted = 0;
 
-	for (int service = 0; service <= services; service++) {
-		read_sums(MAP_SVC_STATS, service, (uint64_t *)&stats, sizeof(stats));
+	read_counters(&counters);
+	for (int service = 0; service <= services; service++)
 		for (int verdict = 0; verdict < VERDICTS; verdict++)
-			counted += stats.verdict[verdict].packets;
-	}
+			counted += counters.service[service].verdict[verdict].packets;
 	if (counted - counted_before != packets_played - played_before) {
 		printf("FAIL counters: %lu packets counted, not %lu\n",
 		       (unsigned long)(counted - counted_before), packets_played - played_before);

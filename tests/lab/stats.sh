@@ -39,7 +39,7 @@ sample()
 
 add_up()
 {
-	local before shares what host forwarded
+	local before shares what host forwarded share
 
 	sample
 	before=$((device - $(number "$ALL")))
@@ -66,6 +66,19 @@ add_up()
 			"flows of $host, and its answers"
 	done
 	equal $((device - before)) "$(number "$ALL")" "packets that the device received, and verdicts"
+
+	# A deleted backend's packets stay its service's; a new one with its number starts at zero.
+	forwarded=$(of_service 8000/tcp .packets)
+	lb backend del "$vip:8000/tcp" "$backend3"
+	sample
+	equal "$(of_service 8000/tcp .packets)" "$forwarded" "packets without h3"
+	lb backend add "$vip:8000/tcp" "$backend3"
+	ask 20 >"$TMP/out"
+	sample
+	share=$(of_service 8000/tcp ".backends[] | select(.address == \"${net}3\") | .packets")
+	within "$share" 1 300 "packets of h3 when it is back"
+	equal "$(number '[.services[].packets] | add')" "$(number "$FORWARDED")" \
+		"packets of services, and forwarded ones"
 
 	# A deleted service's packets stay in the totals; zero is zero.
 	lb service del "$vip:8000/tcp"

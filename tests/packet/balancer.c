@@ -363,6 +363,22 @@ void age_fragments(int seconds)
 
 /* Running */
 
+/* What a service has forwarded is counted by its backends alone: see struct service_stats. */
+static void add_sent(struct counters *counters, int number)
+{
+	struct counter *sum =
+		&counters->service[backends()[number].service].verdict[VERDICT_FORWARDED];
+
+	sum->packets += counters->backend[number].total.packets;
+	sum->bytes += counters->backend[number].total.bytes;
+}
+
+static void subtract_redirected(struct service_stats *stats)
+{
+	stats->verdict[VERDICT_FORWARDED].packets -= stats->verdict[VERDICT_REDIRECTED].packets;
+	stats->verdict[VERDICT_FORWARDED].bytes -= stats->verdict[VERDICT_REDIRECTED].bytes;
+}
+
 void read_counters(struct counters *counters)
 {
 	memset(counters, 0, sizeof(*counters));
@@ -372,6 +388,10 @@ void read_counters(struct counters *counters)
 	for (int i = 0; i <= backend_count; i++)
 		read_sums(MAP_BE_STATS, i, (uint64_t *)&counters->backend[i],
 			  sizeof(*counters->backend));
+	for (int i = 1; i <= backend_count; i++)
+		add_sent(counters, i);
+	for (int i = 1; i <= service_count; i++)
+		subtract_redirected(&counters->service[i]);
 }
 
 void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome)
