@@ -11,13 +11,16 @@ verdict_packets() # REASON
 	lb -j stats | jq "[.verdicts[] | select(.reason == \"$1\") | .packets] | add"
 }
 
-# Starts a slow download, takes its backend out by VERB, and sees it end.
+# Starts a slow download, takes its backend out by VERB, and sees it end. A client that only listens,
+# and has acknowledged all that came, learns of it by its first keepalive; and curl when it has read
+# what its host has for it, which may be 33 MB.
 end_flow() # VERB
 {
 	local download gone other
 
 	rm -f "$TMP/got"
-	spawn h1 curl -s --limit-rate "$(scaled 1M 300k)" -D "$TMP/headers" -o "$TMP/got" "$url/file"
+	spawn h1 curl -s --keepalive-time 1 --limit-rate "$(scaled 12M 300k)" -D "$TMP/headers" \
+		-o "$TMP/got" "$url/file"
 	download=$pid
 	await 60 test -s "$TMP/got"
 	gone=$(awk 'tolower($1) == "x-backend:" { print $2 }' "$TMP/headers" | tr -d '\r')
