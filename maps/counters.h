@@ -14,7 +14,8 @@ bool has_carried(const struct service_stats *stats);
 /* Before a number is used again: its counts go to STATS_RETIRED. */
 int retire_service_stats(const struct balancer *balancer, __u32 number);
 
-/* Before a backend's record is given up: its counts stay with its service. */
+/* Before a backend's record is given up: its counts stay with its service. Who reads between the
+ * two writes sees them twice. */
 int retire_backend_stats(const struct balancer *balancer, __u32 number, __u32 service);
 
 int zero_service_stats(const struct balancer *balancer, __u32 number);

@@ -12,8 +12,9 @@
  *
  * Only a few connections are under way at a time, so that the lab loses no packet: a veth's ring
  * holds 256, and a backlog of the kernel 1,000. Where a handshake's last ACK was lost, and then the
- * SYN-ACK sent again as well, Linux forgets the connection that its client takes for open (6.18:
- * reqsk_timer_handler drops what it could not send), and answers its first data with a reset.
+ * SYN-ACK sent again as well, a server was seen (6.18) to answer the first data of the connection,
+ * which its client takes for open, with a reset. Most likely its kernel drops a request whose SYN-ACK
+ * it cannot send again.
  */
 #define _GNU_SOURCE /* accept4 */
 #include <errno.h>
