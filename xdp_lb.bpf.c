@@ -21,6 +21,17 @@
 #include "datapath/short.h"
 #include "datapath/tunnel.h"
 
+/* Lets an established flow into the cache of the short way. */
+static __always_inline void keep_pointer(const struct packet *pkt, const struct found *found)
+{
+	__u32 hash;
+
+	if (!(found->flow->state & FLOW_ESTABLISHED))
+		return;
+	hash = found->from_backend ? flow_hash_of(&found->flow->client) : pkt->flow_hash;
+	cache_pointer(hash, make_pointer(hash, found->index));
+}
+
 /* A packet of a NAT flow, known or just begun, to its other side. */
 static __always_inline enum verdict forward_nat(struct xdp_md *ctx, struct packet *pkt,
 						const struct found *found)
@@ -44,6 +55,7 @@ static __always_inline enum verdict forward_nat(struct xdp_md *ctx, struct packe
 		learn_way_back(ctx, flow);
 	}
 	track_flow(ctx, pkt, flow);
+	keep_pointer(pkt, found);
 	if (pkt->fragment)
 		keep_ports(pkt);
 	translate(ctx, pkt, found, backend);
@@ -96,6 +108,7 @@ static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet 
 	verdict = begin_flow(ctx, pkt);
 	if (verdict != VERDICTS)
 		return verdict;
+	found->index = pkt->flow;
 	found->flow = flow_at(pkt->flow);
 	if (!found->flow)
 		return VERDICT_INTERNAL;
@@ -164,7 +177,7 @@ static __always_inline enum verdict relay_to_side(struct xdp_md *ctx, struct pac
 	struct backend *backend;
 	struct found found;
 
-	found = find_flow(config, &pkt->tuple, pkt->hash, tick_now(pkt));
+	found = find_flow(config, &pkt->tuple, pkt->flow_hash, tick_now(pkt));
 	if (!found.flow)
 		return VERDICT_NO_FLOW;
 	backend = backend_at(found.flow->backend);
@@ -208,7 +221,7 @@ GLOBAL int relay_error(struct xdp_md *ctx, struct packet *pkt)
 		return VERDICT_NO_SERVICE;
 	pkt->is_error = true;
 	pkt->malformed = malformed;
-	pkt->hash = hash_tuple(&pkt->tuple);
+	hash_packet(pkt);
 	service = find_service(pkt, config);
 	if (!service || service->mode == MODE_NAT)
 		return relay_to_side(ctx, pkt, config, &place);
@@ -233,11 +246,11 @@ static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet
 		return is_later_fragment(pkt) ? VERDICT_FRAGMENT_EARLY : VERDICT_NO_SERVICE;
 	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return VERDICT_NO_SERVICE;
-	pkt->hash = hash_tuple(&pkt->tuple);
+	hash_packet(pkt);
 	check_headers(ctx, pkt);
 	if (stateless)
 		return VERDICTS;
-	*found = find_flow(config, &pkt->tuple, pkt->hash, tick_now(pkt));
+	*found = find_flow(config, &pkt->tuple, pkt->flow_hash, tick_now(pkt));
 	if (!found->flow)
 		return VERDICTS;
 	if (!is_reborn(pkt, found))

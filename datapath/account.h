@@ -96,7 +96,7 @@ static __always_inline struct tuple client_tuple(const struct packet *pkt)
 
 	if (!pkt->from_backend)
 		return pkt->tuple;
-	flow = flow_at(look_everywhere(&pkt->tuple, pkt->hash) >> FOUND_SHIFT);
+	flow = flow_at(look_everywhere(&pkt->tuple, pkt->flow_hash) >> FOUND_SHIFT);
 	return flow ? flow->client : pkt->tuple;
 }
 

@@ -247,7 +247,7 @@ static long try_port(__u32 i, struct attempt *attempt)
 	if (i)
 		search->tuple.vip_port = bpf_htons(FIRST_OTHER_PORT +
 						   (spread * (65536 - FIRST_OTHER_PORT) >> 16));
-	hash = hash_tuple(&search->tuple);
+	hash = flow_hash_of(&search->tuple);
 	bucket = bucket_at(hash);
 	if (!config || !bucket || !lock_bucket(bucket))
 		return 0;
@@ -286,8 +286,8 @@ static __always_inline bool is_stale(const struct config *config, __u32 pointer,
 
 	if (!flow || !flow->life)
 		return true;
-	own = hash_tuple(&flow->client);
-	return !is_pointer_of(pointer, own) || (own ^ hash) & (FLOW_BUCKETS - 1) ||
+	own = flow_hash_of(&flow->client);
+	return !is_pointer_of(pointer, own) || bucket_of(own) != bucket_of(hash) ||
 	       !is_alive(config, flow, now);
 }
 
@@ -380,7 +380,7 @@ GLOBAL int begin_flow(struct xdp_md *ctx, struct packet *pkt)
 		return search->full ? VERDICT_TABLE_FULL : VERDICT_NO_PORT;
 
 	pkt->flow = search->index;
-	if (add_pointer(pkt->hash, search->index, search->now))
+	if (add_pointer(pkt->flow_hash, search->index, search->now))
 		return VERDICTS;
 	flow = flow_at(search->index);
 	if (flow)

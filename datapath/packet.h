@@ -82,7 +82,8 @@ struct packet {
 	struct tuple tuple;
 	struct address vip; /* the destination */
 	__u32 length; /* of the frame, in bytes */
-	__u32 hash; /* of the tuple */
+	__u32 hash; /* of the tuple: picks its slot */
+	__u32 flow_hash; /* of the tuple: finds its flow */
 	__u32 payload; /* bytes from l4 to the packet's end, as the IP header has it */
 	__u32 l3; /* offset of the IP header */
 	__u32 l4; /* offset of the TCP, UDP or ICMP header */

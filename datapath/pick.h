@@ -113,7 +113,7 @@ GLOBAL int pick_in_transition(struct xdp_md *ctx, struct packet *pkt, const stru
 	now = tick_now(pkt);
 	if (!transition->former || transition_over(config, service, transition, now))
 		return number;
-	found = find_flow(config, &pkt->tuple, pkt->hash, now);
+	found = find_flow(config, &pkt->tuple, pkt->flow_hash, now);
 	if (found.flow && !(begins_connection(pkt) && is_closed(found.flow)))
 		return pick_remembered(ctx, pkt, service, transition, found.flow, owner);
 	if (is_older(pkt, config, service, now)) {

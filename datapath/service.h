@@ -10,9 +10,9 @@
 #define NS_PER_SECOND 1000000000ULL
 
 /*
- * The hash that finds flows and picks slots, the same on every balancer (Katran's idea: no secret,
- * no state): XXH32 of the peer's address and both ports. Not of the VIP's number, which is not the
- * same everywhere, nor of the protocol: a client that has the same ports in both is rare.
+ * The hash that picks slots, the same on every balancer (Katran's idea: no secret, no state): XXH32
+ * of the peer's address and both ports. Not of the VIP's number, which is not the same everywhere,
+ * nor of the protocol: a client that has the same ports in both is rare.
  */
 static __always_inline __u32 hash_key(const __u64 peer[2], __u32 ports)
 {
@@ -30,7 +30,7 @@ static __always_inline __u32 hash_tuple(const struct tuple *tuple)
 
 #define CACHED_VIPS 256
 #define CACHED_SERVICES 2048
-#define CACHE_HASH 0x9E3779B97F4A7C15ULL /* 2^64 over the golden ratio: Knuth, volume 3, 6.4 */
+#define GOLDEN_RATIO 0x9E3779B97F4A7C15ULL /* 2^64 over the golden ratio: Knuth, volume 3, 6.4 */
 
 /*
  * What this CPU found in xlb_vips and xlb_services last, absence too: a third of the time of a
@@ -69,7 +69,7 @@ struct {
 
 static __always_inline __u32 cache_place(__u64 key, __u32 places)
 {
-	return (key * CACHE_HASH >> 40) & (places - 1);
+	return (key * GOLDEN_RATIO >> 40) & (places - 1);
 }
 
 /* The VIP that the packet is sent to, or one of number 0. */

@@ -44,7 +44,7 @@ struct glance {
 	__u64 source[2];
 	__u64 destination[2];
 	__u32 ports; /* as they are in the frame */
-	__u32 hash;
+	__u32 hash; /* to a stateless VIP: picks the slot; else finds the flow */
 	__u32 length; /* of the frame, in bytes */
 	__u32 size; /* of the IP packet, by its header */
 	__u16 vip; /* number */
@@ -68,11 +68,16 @@ static __always_inline void *whole_headers(const struct xdp_md *ctx, __u32 size)
 	return frame + size > (void *)(long)ctx->data_end ? NULL : frame;
 }
 
+/* Folds a sum of two 16-bit words. */
+static __always_inline __u32 fold_two(__u32 sum)
+{
+	return (sum & 0xffff) + (sum >> 16);
+}
+
 /* Folds a sum of a few 16-bit words. */
 static __always_inline __u32 fold_few(__u32 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
+	return fold_two(fold_two(sum));
 }
 
 static __always_inline bool ipv4_words_intact(const struct ipv4_words *ip)
@@ -84,12 +89,11 @@ static __always_inline bool ipv4_words_intact(const struct ipv4_words *ip)
 	return sum == CHECKSUM_OK || sum == 2 * CHECKSUM_OK;
 }
 
-/* Reads the ports and, of TCP, the flags. Returns false where there is a doubt. */
+/* Reads, of TCP, the flags. Returns false where there is a doubt. */
 static __always_inline bool glance_at_l4(struct glance *glance, const __u32 *l4, __u32 payload)
 {
 	__u32 header;
 
-	glance->ports = l4[0];
 	if (glance->protocol == IPPROTO_TCP) {
 		glance->tcp_flags = l4[3] >> 8;
 		header = l4[3] >> 2 & 0x3c; /* the upper half of the byte, in words */
@@ -105,8 +109,6 @@ static __always_inline bool glance_at_ipv4(struct glance *glance, const struct i
 {
 	__u32 payload = bpf_ntohs(ip->first >> 16) - sizeof(*ip);
 
-	glance->source[0] = 0;
-	glance->source[1] = (__u64)ip->source << 32 | IPV4_MAPPED;
 	glance->protocol = ip->life >> 8;
 	glance->class = ip->first >> 8;
 	glance->size = payload + sizeof(*ip);
@@ -124,8 +126,6 @@ static __always_inline bool glance_at_ipv6(struct glance *glance, const struct i
 {
 	__u32 payload = bpf_ntohs(ip->life & 0xffff);
 
-	glance->source[0] = ip->source[0];
-	glance->source[1] = ip->source[1];
 	glance->protocol = ip->life >> 16;
 	glance->class = bpf_ntohl(ip->first) >> 20;
 	glance->size = payload + sizeof(*ip);
@@ -135,6 +135,24 @@ static __always_inline bool glance_at_ipv6(struct glance *glance, const struct i
 	    glance->length - sizeof(struct ethernet) - sizeof(*ip) - sizeof(struct udphdr))
 		return false;
 	return glance_at_l4(glance, (const __u32 *)(ip + 1), payload);
+}
+
+/*
+ * Reads where the packet comes from, and hashes it: before it is known whether the packet is an
+ * ordinary one, as the flow or slot waits for this chain of multiplications, and the checks do not.
+ */
+static __always_inline void glance_at_source(struct glance *glance, const void *l3, bool stateless,
+					     bool ipv6)
+{
+	const struct ipv4_words *ip4 = l3;
+	const struct ipv6_words *ip6 = l3;
+
+	glance->source[0] = ipv6 ? ip6->source[0] : 0;
+	glance->source[1] = ipv6 ? ip6->source[1] : (__u64)ip4->source << 32 | IPV4_MAPPED;
+	glance->ports = ipv6 ? *(const __u32 *)(ip6 + 1) : *(const __u32 *)(ip4 + 1);
+	glance->hash = stateless ? hash_key(glance->source, glance->ports) :
+				   flow_hash(glance->source, glance->ports);
+	keep_order(glance->hash);
 }
 
 /* Reads where the packet is sent to. */
@@ -190,7 +208,7 @@ static __always_inline struct service *known_service(const struct glance *glance
 
 /*
  * Whether the frame is for us, and leaves by the device that it came in by to a next hop that is
- * known. Where it does not, the long way knows what to do.
+ * known (and has no MAC that begins with four zeros). Else the long way knows what to do.
  */
 static __always_inline bool is_way_plain(const struct xdp_md *ctx, const void *frame,
 					 const struct hop *hop)
@@ -198,7 +216,7 @@ static __always_inline bool is_way_plain(const struct xdp_md *ctx, const void *f
 	const __u64 *mac = (const __u64 *)hop; /* the next hop's, and 16 bits of our own */
 	const __u32 *own = (const __u32 *)hop;
 
-	return *mac << 16 && *mac >> 48 == *(const __u16 *)frame &&
+	return (__u32)*mac && *mac >> 48 == *(const __u16 *)frame &&
 	       own[2] == *(const __u32 *)(frame + sizeof(__u16)) &&
 	       hop->ifindex == ctx->ingress_ifindex;
 }
@@ -211,18 +229,23 @@ static __always_inline void write_macs(void *frame, const void *macs)
 	((__u32 *)frame)[2] = ((const __u32 *)macs)[2];
 }
 
-static __always_inline struct hop *plain_hop(struct backend *backend)
-{
-	struct hop *hop = current_hop(backend);
+/* The way to a backend, and the bytes that a packet may have on it. */
+struct way {
+	struct hop *hop;
+	const __u16 *mtu; /* 0: not known */
+};
 
-	keep_order(hop);
-	return hop;
-}
-
-/* Whether a packet of so many bytes fits the way to the backend, of which the MTU must be known. */
-static __always_inline bool fits_plainly(const struct backend *backend, __u32 size)
+/* By a branch, which the CPU predicts: an index would be waited for. */
+static __always_inline struct way way_to(struct backend *backend)
 {
-	return size <= backend->mtu[backend->flags & BACKEND_HOP];
+	struct way way = { &backend->hop[0], &backend->mtu[0] };
+
+	if (backend->flags & BACKEND_HOP) {
+		way = (struct way){ &backend->hop[1], &backend->mtu[1] };
+		keep_order(way.hop);
+		keep_order(way.mtu);
+	}
+	return way;
 }
 
 /* Decrements the TTL, and adds `sum` to the header's checksum. */
@@ -238,29 +261,38 @@ static __always_inline void age_ipv6(struct ipv6_words *ip)
 	ip->life -= 1U << 24;
 }
 
-/* Mode nat: an established flow, found at the first place */
+/* Mode nat: an established flow */
 
-/* Whether a side of the flow sends such packets: its address, and its ports as in the frame. */
+/*
+ * Whether a side of the flow sends such packets: its address, and its ports as in the frame. Of an
+ * IPv4 address the last word is enough, as a VIP's clients and backends are of its family.
+ */
 static __always_inline bool is_sent_by(const struct glance *glance, const struct flow *flow,
-				       const struct address *address, __u32 ports)
+				       const struct address *address, __u32 ports, bool ipv6)
 {
 	const __u64 *peer = (const __u64 *)address;
 	const __u64 *client = (const __u64 *)&flow->client;
 	__u32 last = glance->vip | (__u32)glance->protocol << 16;
 
-	return glance->ports == ports && client[2] >> 32 == last && peer[1] == glance->source[1] &&
-	       peer[0] == glance->source[0];
+	if (glance->ports != ports || client[2] >> 32 != last)
+		return false;
+	if (!ipv6)
+		return address->word[3] == glance->source[1] >> 32;
+	return peer[1] == glance->source[1] && peer[0] == glance->source[0];
 }
 
-static __always_inline bool is_sent_by_client(const struct glance *glance, const struct flow *flow)
+static __always_inline bool is_sent_by_client(const struct glance *glance, const struct flow *flow,
+					      bool ipv6)
 {
-	return is_sent_by(glance, flow, &flow->client.peer, ((const __u64 *)&flow->client)[2]);
+	__u32 ports = ((const __u64 *)&flow->client)[2];
+
+	return is_sent_by(glance, flow, &flow->client.peer, ports, ipv6);
 }
 
 static __always_inline bool is_sent_by_backend(const struct glance *glance, const struct flow *flow,
-					       const struct backend *backend)
+					       const struct backend *backend, bool ipv6)
 {
-	return is_sent_by(glance, flow, &backend->address, backend_ports(backend, flow));
+	return is_sent_by(glance, flow, &backend->address, backend_ports(backend, flow), ipv6);
 }
 
 /* Whether the client's packet comes the way that the flow's answers go (see learn_way_back). */
@@ -298,7 +330,7 @@ static __always_inline void translate_l4(const struct glance *glance, __u32 *l4,
 
 	*l4 = ports << 16 | ports >> 16;
 	if (glance->protocol == IPPROTO_TCP)
-		tcp->check = ~fold_few((__u16)~tcp->check + sum);
+		tcp->check = ~fold_two((__u16)~tcp->check + sum);
 	else
 		udp->check = updated_udp_checksum(udp->check, sum);
 }
@@ -325,63 +357,92 @@ static __always_inline void translate_plain(const struct glance *glance, void *l
 		     other->flow_sum);
 }
 
-/* Forwards a packet of the flow at this tick; `found` says which, and from which side. */
+/* Forwards a packet at this tick, if it is one of the flow, by the client or by the backend. */
 static __always_inline int forward_plain(struct xdp_md *ctx, const struct glance *glance,
-					 void *frame, __u32 now, struct found *found, bool ipv6)
+					 void *frame, __u32 now, struct flow *flow,
+					 bool from_backend, bool ipv6)
 {
-	struct flow *flow = found->flow;
+	struct found found = { .flow = flow, .from_backend = from_backend };
 	struct other_side other;
 	struct backend *backend;
-	struct hop *hop;
+	struct way way;
 
-	found->life = READ_ONCE(flow->life);
+	found.life = READ_ONCE(flow->life);
 	barrier();
-	if (!found->life || (flow->state | FLOW_SYN_ACK) != FLOW_PLAIN)
+	if (!found.life || (flow->state | FLOW_SYN_ACK) != FLOW_PLAIN)
 		return LONG_WAY;
-	if (!found->from_backend && !is_sent_by_client(glance, flow))
+	if (!from_backend && !is_sent_by_client(glance, flow, ipv6))
 		return LONG_WAY; /* before more is looked up, as registers are few */
 	backend = backend_at(flow->backend);
 	if (!backend || backend->generation != flow->generation)
 		return LONG_WAY;
-	if (found->from_backend && !is_sent_by_backend(glance, flow, backend))
+	if (from_backend && !is_sent_by_backend(glance, flow, backend, ipv6))
 		return LONG_WAY;
-	other = other_side(found, backend);
-	hop = plain_hop(backend);
-	if (!is_way_plain(ctx, frame, hop))
+	other = other_side(&found, backend);
+	way = way_to(backend);
+	if (!is_way_plain(ctx, frame, way.hop))
 		return LONG_WAY;
-	if (found->from_backend ?
-		    flow->ifindex != hop->ifindex :
-		    !comes_same_way(ctx, frame, flow) || !fits_plainly(backend, glance->size))
+	if (from_backend ? flow->ifindex != way.hop->ifindex :
+			   !comes_same_way(ctx, frame, flow) || glance->size > *way.mtu)
 		return LONG_WAY;
 	if (!keep_alive(flow, now))
 		return LONG_WAY;
 	translate_plain(glance, frame + sizeof(struct ethernet), &other, ipv6);
-	write_macs(frame, found->from_backend ? (void *)flow->client_mac : (void *)hop);
-	if (flow_gone(found))
+	write_macs(frame, from_backend ? (void *)flow->client_mac : (void *)way.hop);
+	if (flow_gone(&found))
 		return account(backend->service, flow->backend, VERDICT_FLOW_GONE, glance->length);
 	return account(backend->service, flow->backend, VERDICT_FORWARDED, glance->length);
 }
 
+/*
+ * A flow that was pushed out of the cache returns in one tick of so many: were it with each packet,
+ * flows that have to share a word would push each other out all the time.
+ */
+#define TICKS_TO_RETURN 32
+
+/* The pointer that leads to the flow of the client, or 0. */
+static __always_inline __u32 cached_pointer(__u32 hash)
+{
+	__u64 *cached = cached_pointers(hash);
+	__u64 word;
+
+	if (!cached)
+		return 0;
+	word = READ_ONCE(*cached);
+	if (is_pointer_of(word, hash))
+		return word;
+	return is_pointer_of(word >> 32, hash) ? word >> 32 : 0;
+}
+
+/*
+ * Most clients' packets have their flow's pointer in the cache, and most answers their flow's
+ * record where the hash alone leads to.
+ */
 static __always_inline int follow_flow(struct xdp_md *ctx, const struct glance *glance, void *frame,
 				       __u32 now, bool ipv6)
 {
-	struct flow_bucket *bucket = bucket_at(glance->hash);
-	__u32 place = first_place(glance->hash);
-	struct found found = {};
+	struct flow_bucket *bucket;
+	struct flow *flow;
 	__u32 pointer;
 
-	if (!bucket || glance->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
+	if (glance->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST))
 		return LONG_WAY;
-	pointer = *pointer_at(bucket, place);
-	if (is_pointer_of(pointer, glance->hash)) {
-		found.flow = flow_at(pointer);
-		return found.flow ? forward_plain(ctx, glance, frame, now, &found, ipv6) : LONG_WAY;
+	pointer = cached_pointer(glance->hash);
+	if (!pointer) {
+		flow = flow_at(glance->hash);
+		if (flow && flow->port == glance->ports >> 16)
+			return forward_plain(ctx, glance, frame, now, flow, true, ipv6);
+		bucket = bucket_at(glance->hash);
+		if (!bucket)
+			return LONG_WAY;
+		pointer = *pointer_at(bucket, first_place(glance->hash));
+		if (!is_pointer_of(pointer, glance->hash))
+			return LONG_WAY;
+		if ((glance->hash ^ now) % TICKS_TO_RETURN == 0)
+			cache_pointer(glance->hash, pointer);
 	}
-	if (*tag_at(bucket, place) != glance->hash)
-		return LONG_WAY;
-	found.flow = flow_at(index_of(glance->hash, place));
-	found.from_backend = true;
-	return found.flow ? forward_plain(ctx, glance, frame, now, &found, ipv6) : LONG_WAY;
+	flow = flow_at(pointer);
+	return flow ? forward_plain(ctx, glance, frame, now, flow, false, ipv6) : LONG_WAY;
 }
 
 /* Modes dsr and ipip */
@@ -439,31 +500,31 @@ static __always_inline bool encapsulate_plain(struct xdp_md *ctx, const struct g
 
 static __always_inline int tunnel_plain(struct xdp_md *ctx, const struct glance *glance,
 					void *frame, const struct backend *backend,
-					const struct hop *hop, const struct service *service,
+					const struct way *way, const struct service *service,
 					__u32 number, bool ipv6)
 {
 	bool outer_ipv4 = is_ipv4(&backend->address);
 	__u32 overhead = outer_ipv4 ? sizeof(struct ipv4_words) : sizeof(struct ipv6_words);
 
-	if (!fits_plainly(backend, glance->size + overhead))
+	if (glance->size + overhead > *way->mtu)
 		return LONG_WAY;
 	if (ipv6)
 		age_ipv6(frame + sizeof(struct ethernet));
 	else
 		age_ipv4(frame + sizeof(struct ethernet), 0);
-	if (!(outer_ipv4 ? encapsulate_plain(ctx, glance, backend, hop, true, ipv6) :
-			   encapsulate_plain(ctx, glance, backend, hop, false, ipv6)))
+	if (!(outer_ipv4 ? encapsulate_plain(ctx, glance, backend, way->hop, true, ipv6) :
+			   encapsulate_plain(ctx, glance, backend, way->hop, false, ipv6)))
 		return account(service->number, number, VERDICT_INTERNAL, glance->length);
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
 static __always_inline int direct_plain(const struct glance *glance, void *frame,
-					const struct backend *backend, const struct hop *hop,
-					const struct service *service, __u32 number)
+					const struct way *way, const struct service *service,
+					__u32 number)
 {
-	if (!fits_plainly(backend, glance->size))
+	if (glance->size > *way->mtu)
 		return LONG_WAY;
-	write_macs(frame, hop);
+	write_macs(frame, way->hop);
 	return account(service->number, number, VERDICT_FORWARDED, glance->length);
 }
 
@@ -476,7 +537,7 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 					void *frame, const struct service *service, bool ipv6)
 {
 	struct backend *backend;
-	struct hop *hop;
+	struct way way;
 	__u32 number;
 	int action;
 
@@ -492,13 +553,13 @@ static __always_inline int follow_table(struct xdp_md *ctx, const struct glance 
 	backend = backend_at(number);
 	if (!backend)
 		return LONG_WAY;
-	hop = plain_hop(backend);
-	if (!is_way_plain(ctx, frame, hop))
+	way = way_to(backend);
+	if (!is_way_plain(ctx, frame, way.hop))
 		return LONG_WAY;
 	if (service->mode == MODE_DSR)
-		action = direct_plain(glance, frame, backend, hop, service, number);
+		action = direct_plain(glance, frame, &way, service, number);
 	else
-		action = tunnel_plain(ctx, glance, frame, backend, hop, service, number, ipv6);
+		action = tunnel_plain(ctx, glance, frame, backend, &way, service, number, ipv6);
 	if (action == XDP_TX && begins_plainly(glance))
 		count_flow(service->number, number);
 	return action;
@@ -521,11 +582,11 @@ static __always_inline int take_short_way(struct xdp_md *ctx, void *frame,
 	glance.vip = vip->vip.number;
 	if (!glance.vip)
 		return account(STATS_NO_SERVICE, 0, VERDICT_NO_SERVICE, length);
+	glance_at_source(&glance, l3, vip->vip.flags & VIP_STATELESS, ipv6);
 	if (config->flags)
 		return LONG_WAY;
 	if (!(ipv6 ? glance_at_ipv6(&glance, l3) : glance_at_ipv4(&glance, l3)))
 		return LONG_WAY;
-	glance.hash = hash_key(glance.source, glance.ports);
 	if (vip->vip.flags & VIP_STATELESS)
 		return follow_table(ctx, &glance, frame, known_service(&glance, generation, vip),
 				    ipv6);

@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
@@ -230,7 +230,8 @@ struct flow {
 /*
  * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS places for flows, which
  * are records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS for pointers; of both, the
- * even are in one half and the odd in the other, so that a first look takes one cache line.
+ * even are in one half and the odd in the other, so that a first look takes one cache line. The low
+ * FLOW_INDEX_BITS of a hash are its bucket and, the lowest, the way that is tried first.
  */
 struct flow_bucket {
 	struct {

@@ -44,6 +44,7 @@ void standin_register(void)
 	REGISTER(14, xlb_scratch, KIND_ARRAY);
 	REGISTER(15, xlb_vip_cache, KIND_ARRAY);
 	REGISTER(16, xlb_svc_cache, KIND_ARRAY);
+	REGISTER(17, xlb_flow_cache, KIND_ARRAY);
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);

@@ -136,7 +136,7 @@ struct address address_of(enum host host)
 	return address;
 }
 
-uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
+uint32_t slot_hash(enum host peer, int peer_port, int vip_port)
 {
 	struct {
 		struct address peer;
@@ -146,34 +146,41 @@ uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
 	return XXH32(&key, sizeof(key), 0);
 }
 
-static uint32_t rotate(uint32_t value, int bits)
+#define PORTS_FACTOR 0xC2B2AE3D27D4EB4FULL /* of datapath/flow.h, flow_hash() */
+
+static uint32_t ports_word(int source, int destination)
 {
-	return value << bits | value >> (32 - bits);
+	return htons(source) | (uint32_t)htons(destination) << 16;
 }
 
-/* Of an odd number, modulo 2^32: Newton's iteration, each turn of which doubles the bits that are right. */
-static uint32_t inverse(uint32_t number)
+uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
 {
-	uint32_t result = number;
+	struct address address = address_of(peer);
+	uint64_t half[2], hash;
 
-	for (int i = 0; i < 5; i++)
-		result *= 2 - number * result;
-	return result;
+	memcpy(half, &address, sizeof(half));
+	hash = half[1] + half[0] * 0x9E3779B97F4A7C15ULL +
+	       ports_word(peer_port, vip_port) * PORTS_FACTOR;
+	hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ULL;
+	return hash ^ hash >> 32;
 }
 
 /*
- * All that XXH32 does to a word can be undone (xxhash's doc/xxhash_spec.md): the address's last word
- * goes through the fourth lane, the ports through a turn of their own, and the sum of both counts.
+ * Of IPv6 the address makes up for what the ports differ by. IPv4 has no such twin by construction;
+ * one in two billion addresses is: the caller has tried them.
  */
-void make_twin(enum host peer, int peer_port, int vip_port, int twin_port)
+void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const char *twin_ip4)
 {
-	static const uint32_t prime1 = 0x9E3779B1, prime2 = 0x85EBCA77, prime3 = 0xC2B2AE3D;
-	uint32_t ports = htons(peer_port) | (uint32_t)htons(vip_port) << 16;
-	uint32_t twin_ports = htons(twin_port) | (uint32_t)htons(vip_port) << 16;
-	uint32_t lane = rotate(address_of(peer).word[3] * prime2 - prime1, 13) * prime1;
+	uint32_t ports = ports_word(peer_port, vip_port);
+	uint32_t twin_ports = ports_word(twin_port, vip_port);
+	uint64_t half;
+	uint8_t ip4[4];
 
-	lane = rotate(rotate(lane, 18) + (ports - twin_ports) * prime3, 14);
-	set_twin(peer, (rotate(lane * inverse(prime1), 19) + prime1) * inverse(prime2));
+	memcpy(&half, ip6_of(peer) + 8, sizeof(half));
+	half += ports * PORTS_FACTOR - twin_ports * PORTS_FACTOR;
+	if (inet_pton(AF_INET, twin_ip4, ip4) != 1)
+		broken("%s is no address", twin_ip4);
+	set_twin(peer, ip4, half);
 }
 
 /*

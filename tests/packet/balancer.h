@@ -50,9 +50,11 @@ void deny(enum host host, int bits);
 struct address address_of(enum host host); /* in the family of the case */
 /* XXH32 of a packet to the VIP, by the xxhash package: picks the slot, and the source of its
  * tunnel. */
+uint32_t slot_hash(enum host peer, int peer_port, int vip_port);
+/* The hash that finds the flow of a packet to the VIP. */
 uint32_t flow_hash(enum host peer, int peer_port, int vip_port);
-/* Makes TWIN's packets from a port of its own have the hash of the peer's, all 32 bits of it. */
-void make_twin(enum host peer, int peer_port, int vip_port, int twin_port);
+/* Makes TWIN's packets from a port of its own have that of the peer's, all 32 bits of it. */
+void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const char *twin_ip4);
 
 /* Flows and fragments: what there is, and as if they had been idle for so long. */
 int for_each_flow(void (*visit)(struct flow *flow)); /* returns how many */

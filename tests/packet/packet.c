@@ -97,11 +97,11 @@ void set_tunnel_source(uint32_t hash)
 	memcpy(addresses[TUNNEL].ip6 + 12, &hash, 4);
 }
 
-void set_twin(enum host host, uint32_t last_word)
+void set_twin(enum host host, const uint8_t ip4[4], uint64_t last_half)
 {
 	addresses[TWIN] = addresses[host];
-	memcpy(addresses[TWIN].ip4, &last_word, 4);
-	memcpy(addresses[TWIN].ip6 + 12, &last_word, 4);
+	memcpy(addresses[TWIN].ip4, ip4, 4);
+	memcpy(addresses[TWIN].ip6 + 8, &last_half, 8);
 }
 
 const uint8_t *mac_of(enum host host)

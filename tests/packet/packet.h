@@ -156,8 +156,8 @@ extern int chosen[MAX_CHOSEN]; /* 0: not seen yet */
 /* TUNNEL is 172.16.0.0/16 or 100::/64 with these bits of the hash of a flow. */
 void set_tunnel_source(uint32_t hash);
 
-/* Gives TWIN a host's address, but for its last word, which is as in memory. */
-void set_twin(enum host host, uint32_t last_word);
+/* Gives TWIN this IPv4 address, and a host's IPv6 address but for its last half, as in memory. */
+void set_twin(enum host host, const uint8_t ip4[4], uint64_t last_half);
 
 const uint8_t *mac_of(enum host host);
 const uint8_t *ip4_of(enum host host); /* 4 bytes */

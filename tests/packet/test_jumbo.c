@@ -34,7 +34,7 @@ static void ipip(void)
 {
 	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_IPIP, B1);
 	backend_of(1, B1)->mtu[0] = 9000;
-	set_tunnel_source(flow_hash(C1, 40000, HTTP));
+	set_tunnel_source(slot_hash(C1, 40000, HTTP));
 }
 
 #define TCP_FLOW SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN)))

@@ -26,12 +26,12 @@ static void ipip(void)
 {
 	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_IPIP, B1);
 	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_IPIP, B1);
-	set_tunnel_source(flow_hash(C1, 40000, HTTP));
+	set_tunnel_source(slot_hash(C1, 40000, HTTP));
 }
 
 static void udp_source(void)
 {
-	set_tunnel_source(flow_hash(C1, 40000, DNS));
+	set_tunnel_source(slot_hash(C1, 40000, DNS));
 }
 
 /* The backend is of the other family. */
@@ -417,7 +417,7 @@ static enum host owner_by_hash(uint32_t hash)
 static void picks_by_flow(void)
 {
 	for (int port = 1024; port < 2048 && passed_so_far(); port += stride()) {
-		enum host backend = owner_by_hash(flow_hash(C1, port, HTTP));
+		enum host backend = owner_by_hash(slot_hash(C1, port, HTTP));
 
 		TAKE(TCP_TO(backend, port, SYN));
 	}
@@ -426,7 +426,7 @@ static void picks_by_flow(void)
 static void nat_picks_by_flow(void)
 {
 	for (int port = 1024; port < 2048 && passed_so_far(); port += stride()) {
-		enum host backend = owner_by_hash(flow_hash(C1, port, HTTP));
+		enum host backend = owner_by_hash(slot_hash(C1, port, HTTP));
 
 		TAKE(SENT(P(FROM(C1), TCP(port, HTTP, SYN)), P(TO(backend), TCP(port, HTTP, SYN))));
 	}
@@ -463,7 +463,7 @@ static void nat_picks_by_source(void)
 static void outer_sources(void)
 {
 	for (int port = 1024; port < 1100 && passed_so_far(); port++) {
-		set_tunnel_source(flow_hash(C1, port, HTTP));
+		set_tunnel_source(slot_hash(C1, port, HTTP));
 		TAKE(SENT(P(FROM(C1), TCP(port, HTTP, SYN)),
 			  P(ETH(LB, B1), OUTER(), IP(C1, VIP, .ttl = 63), TCP(port, HTTP, SYN))));
 	}

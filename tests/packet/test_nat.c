@@ -115,13 +115,13 @@ static void port_was_changed(void)
 
 static void twin_of_client(void)
 {
-	make_twin(C1, 40000, HTTP, 50000);
-	CHECK_EQUAL(flow_hash(TWIN, 50000, HTTP), flow_hash(C1, 40000, HTTP));
+	make_twin(C1, 40000, HTTP, 50004, "103.98.168.21");
+	CHECK_EQUAL(flow_hash(TWIN, 50004, HTTP), flow_hash(C1, 40000, HTTP));
 }
 
 static void twin_of_backend(void)
 {
-	make_twin(B1, HTTP, 40000, 50000);
+	make_twin(B1, HTTP, 40000, 50000, "36.249.243.114");
 	CHECK_EQUAL(flow_hash(TWIN, 50000, 40000), flow_hash(B1, HTTP, 40000));
 }
 
@@ -291,7 +291,7 @@ static const struct test_case tcp_cases[] = {
 	     KEPT(P(FROM(C2), TCP(40000, HTTP, ACK)), NO_FLOW), THEN(established)),
 	CASE("tcp: a client whose packets have the same hash is another", BOTH, tcp_service,
 	     HANDSHAKE, CLIENT_SENDS(ACK, 1), DO(twin_of_client),
-	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50000, HTTP, ACK), DATA(1)), NO_FLOW),
+	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50004, HTTP, ACK), DATA(1)), NO_FLOW),
 	     CLIENT_SENDS(ACK, 1)),
 	CASE("tcp: who sends packets of the backend's hash is not the backend", BOTH, tcp_service,
 	     HANDSHAKE, BACKEND_SENDS(ACK, 1), DO(twin_of_backend),
