@@ -3,12 +3,12 @@
 # packet.sh [quick]: what a packet costs, in every mode and family, as flows, services and backends
 # grow. Each group of figures is timed in passes some minutes apart, each with the program loaded anew
 # (where it lies in memory matters, and neighbours of this machine come and go), until it has enough
-# rounds in quiet; or else until our patience is at its end. What is just too large for the second-level
-# cache depends the most on where it lies: it is timed with more loads in each pass.
+# rounds in quiet; or else until our patience (seconds) is at its end. What is just too large for the
+# second-level cache depends the most on where it lies: it is timed with more loads in each pass.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 readonly ROUNDS=3 # of a pass
-passes=3 patience=3 loads=3
+passes=3 patience=540 loads=3
 few='1 100 10000 100000'
 many='1 100 10000 100000 1000000'
 families='4 6'
@@ -50,9 +50,11 @@ merge() # FILE...
 	jq -cs --argjson least $ROUNDS -f "$here/rounds.jq" "$@"
 }
 
-is_settled() # FILE
+# The numbers of flows for which some packet wants more rounds in quiet.
+unsettled() # FILE
 {
-	merge "$1" | jq -es --argjson enough "$enough" 'all((.busy | not) and .rounds >= $enough)' >/dev/null
+	merge "$1" | jq -sr --argjson enough "$enough" '
+		map(select(.busy or .rounds < $enough).flows) | unique | join(" ")'
 }
 
 raw=$(mktemp -d)
@@ -60,12 +62,18 @@ trap 'rm -r "$raw"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mapfile -t all < <(groups)
-for ((pass = 1; pass <= passes + patience; pass++)); do
+timed=1
+for ((pass = 1; timed; pass++)); do
+	timed=
 	for group in "${all[@]}"; do
 		read -r mode family protocol services backends flows <<<"$group"
 		lines="$raw/$mode-$family-$protocol-$services-$backends"
-		[ "$pass" -le "$passes" ] || ! is_settled "$lines" || continue
-		echo "bench: packet, pass $pass: $group" >&2
+		if [ "$pass" -gt $passes ]; then
+			flows=$(unsettled "$lines")
+			[ -n "$flows" ] && [ $SECONDS -lt $patience ] || continue
+		fi
+		timed=1
+		echo "bench: packet, pass $pass: $mode $family $protocol $services $backends $flows" >&2
 		# shellcheck disable=SC2086 # a word each
 		setpriv --pdeathsig KILL "$here/group.sh" "$mode" "$family" "$protocol" "$services" \
 			"$backends" $ROUNDS $flows | jq -c ".pass = $pass" >>"$lines"

@@ -52,7 +52,7 @@ def live:
 		(."keepalive-cpu"[1] | one), (."connections-cpu"[1] | one)] | line);
 
 def verdicts:
-	"What it should show", "", (["what", "bar", "measured", ""] | line),
+	"What it should show; in brackets: what three rounds of four have at least", "", (["what", "bar", "measured", ""] | line),
 	(.verdicts[] | [.what, .bar, .measured,
 		if .meets == null then "not measured in quiet" elif .meets then "meets" else "misses" end] | line);
 
