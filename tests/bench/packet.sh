@@ -50,11 +50,40 @@ merge() # FILE...
 	jq -cs --argjson least $ROUNDS -f "$here/rounds.jq" "$@"
 }
 
-# The numbers of flows for which some packet wants more rounds in quiet.
-unsettled() # FILE
+# The numbers of flows with which some packet has fewer rounds in quiet than wanted.
+unsettled() # WANTED FILE
 {
-	merge "$1" | jq -sr --argjson enough "$enough" '
-		map(select(.busy or .rounds < $enough).flows) | unique | join(" ")'
+	merge "$2" | jq -sr --argjson wanted "$1" '
+		map(select(.floor and (.busy or .rounds < $wanted)).flows) | unique[]'
+}
+
+time_group() # MODE FAMILY PROTOCOL SERVICES BACKENDS FLOWS...
+{
+	echo "bench: packet, pass $pass: $*" >&2
+	setpriv --pdeathsig KILL "$here/group.sh" "${@:1:5}" $ROUNDS "${@:6}" |
+		jq -c ".pass = $pass" >>"$raw/$(lines_of "$@")"
+}
+
+lines_of() # MODE FAMILY PROTOCOL SERVICES BACKENDS...
+{
+	echo "$1-$2-$3-$4-$5"
+}
+
+# Times again what has too few rounds, a number of flows at a time, each of which may then wait for
+# calm as long as a whole group. Returns 1 if there was nothing to do, or no patience left.
+time_again() # WANTED
+{
+	local group flows done=1
+
+	for group in "${all[@]}"; do
+		read -ra group <<<"$group"
+		for flows in $(unsettled "$1" "$raw/$(lines_of "${group[@]}")"); do
+			[ $SECONDS -lt $patience ] || return
+			time_group "${group[@]:0:5}" "$flows" || exit
+			done=0
+		done
+	done
+	return $done
 }
 
 raw=$(mktemp -d)
@@ -62,23 +91,17 @@ trap 'rm -r "$raw"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 mapfile -t all < <(groups)
-timed=1
-for ((pass = 1; timed; pass++)); do
-	timed=
+for ((pass = 1; pass <= passes; pass++)); do
 	for group in "${all[@]}"; do
-		read -r mode family protocol services backends flows <<<"$group"
-		lines="$raw/$mode-$family-$protocol-$services-$backends"
-		if [ "$pass" -gt $passes ]; then
-			flows=$(unsettled "$lines")
-			[ -n "$flows" ] && [ $SECONDS -lt $patience ] || continue
-		fi
-		timed=1
-		echo "bench: packet, pass $pass: $mode $family $protocol $services $backends $flows" >&2
 		# shellcheck disable=SC2086 # a word each
-		setpriv --pdeathsig KILL "$here/group.sh" "$mode" "$family" "$protocol" "$services" \
-			"$backends" $ROUNDS $flows | jq -c ".pass = $pass" >>"$lines"
+		time_group $group
 	done
 done
-for lines in $(groups | cut -d ' ' -f 1-5 | tr ' ' - | awk '!seen[$0]++'); do
+while time_again $ROUNDS; do pass=$((pass + 1)); done
+while time_again $enough; do pass=$((pass + 1)); done
+for group in "${all[@]}"; do
+	# shellcheck disable=SC2086 # a word each
+	lines_of $group
+done | awk '!seen[$0]++' | while read -r lines; do
 	merge "$raw/$lines"
 done
