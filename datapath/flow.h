@@ -75,7 +75,11 @@ static __always_inline struct flow_bucket *bucket_at(__u32 hash)
  */
 static __always_inline __u32 first_place(__u32 hash)
 {
-	return (hash & (FLOW_WAYS - 1)) | hash >> (32 - FLOW_WAY_BITS) << FLOW_WAY_BITS;
+	__u32 place = (hash & (FLOW_WAYS - 1)) | hash >> (32 - FLOW_WAY_BITS) << FLOW_WAY_BITS;
+
+	/* Else clang leaves out a mask, as it knows how large an OR may be. Linux 6.1 does not. */
+	keep_order(place);
+	return place;
 }
 
 static __always_inline bool is_closed(const struct flow *flow)
