@@ -25,7 +25,7 @@ static __always_inline bool same_tuple(const struct tuple *a, const struct tuple
 
 /*
  * The hash that finds flows. Not the one that picks slots, which all balancers must agree on: this
- * one is ready in a third of the time, and the rest of a packet's way waits for it. Multiplications
+ * one waits for two multiplications instead of six, and the packet's way for it. Multiplications
  * and a fold, twice, in the manner of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom
  * number generators, 2014). IPv4 tuples all differ until the last fold.
  */

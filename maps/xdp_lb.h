@@ -175,7 +175,7 @@ struct backend {
 
 /*
  * What a packet to a VIP says of its flow: where from, and to which port. Network byte order except
- * vip. All of it is compared; its first 20 bytes are hashed, so that all balancers agree.
+ * vip. All of it is compared; its first 20 bytes are hashed, as VIPs are numbered by each balancer.
  */
 struct tuple {
 	struct address peer; /* source: the client, or in NAT mode the backend */
