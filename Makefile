@@ -18,8 +18,8 @@ BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -We
 	-MMD -MP -MF build/$(@:build/%=%).d
 
 BPF_OBJECTS := $(patsubst %.c,%.o,$(wildcard *.bpf.c))
-HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*.c))
-HELPER_PARTS := $(filter-out build/maps/main.o,$(HELPER_OBJECTS))
+HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*/*.c))
+HELPER_PARTS := $(filter-out build/maps/cmd/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
 LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
@@ -102,8 +102,8 @@ install: all
 	install -m 755 xdp-lb $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(BPF_OBJECTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
 	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
-	install -D -m 644 maps/xdp-lb.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8
-	install -D -m 644 maps/xdp-lb.bash \
+	install -D -m 644 maps/man/xdp-lb.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8
+	install -D -m 644 maps/man/xdp-lb.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
 
 uninstall:

@@ -120,7 +120,7 @@ clang_tidy()
 
 man_page()
 {
-	LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l maps/xdp-lb.8 2>&1 >/dev/null | fail_if_any
+	LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l maps/man/xdp-lb.8 2>&1 >/dev/null | fail_if_any
 }
 
 check 'SPDX line in every file' spdx_lines

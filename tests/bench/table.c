@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "maps/table.h"
+#include "maps/model/maglev.h"
 
 static double milliseconds(void)
 {

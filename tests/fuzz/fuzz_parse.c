@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The file's lines are read by what is static there. */
-#include "maps/apply.c"
+#include "maps/cmd/apply.c"
 
 #define MAX_COMMAND_WORDS 64
 #define MAX_INPUT 4096

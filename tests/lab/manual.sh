@@ -5,7 +5,7 @@
 # help`; the man page's verdicts and findings are those of the sources. And what completion offers.
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-readonly MANUAL=$top/maps/xdp-lb.8 COMPLETION=$top/maps/xdp-lb.bash
+readonly MANUAL=$top/maps/man/xdp-lb.8 COMPLETION=$top/maps/man/xdp-lb.bash
 
 # Tags of a section of the man page, as plain text.
 tags() # SECTION
@@ -76,7 +76,7 @@ verdicts()
 findings()
 {
 	same "$(tags DOCTOR | tr -d , | tr ' ' '\n' | sort -u)" \
-		"$(cat "$top"/maps/doctor*.c | grep -o 'report(patient, "[^"]*' | cut -d '"' -f 2 |
+		"$(cat "$top"/maps/doctor/*.c | grep -o 'report(patient, "[^"]*' | cut -d '"' -f 2 |
 			sort -u)" "findings of doctor in the man page"
 }
 

@@ -98,7 +98,7 @@ reasons()
 
 	for reason in $(jq -r '.verdicts[].reason' "$TMP/stats" | sort -u); do
 		grep -q "reason=\"$reason\"" "$TMP/metrics" || fail "$reason is not in metrics"
-		grep -qF "\fB${reason//-/\\-}\fR" "$top/maps/xdp-lb.8" ||
+		grep -qF "\fB${reason//-/\\-}\fR" "$top/maps/man/xdp-lb.8" ||
 			fail "$reason is not in the man page"
 	done
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "command.h"
+#include "cmd/command.h"
+#include "lib/text.h"
 
 #define WORD_COUNT(words) (sizeof(words) / sizeof(*(words)))
 

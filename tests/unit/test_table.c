@@ -7,7 +7,8 @@
 #include <time.h>
 
 #include "check.h"
-#include "table.h"
+#include "model/maglev.h"
+#include "model/slots.h"
 
 #define SLOTS DEFAULT_SLOTS
 #define MAX_CLAIMS 1000

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/* backend add, set, drain, down, up, del */
+#include <string.h>
+
+#include "cmd/backend.h"
+#include "lib/text.h"
+
+static bool parse_backend(struct words *words, struct request *request, bool needs_option)
+{
+	struct option backend_options[] = {
+		{ "weight", parse_weight, &request->weight, false },
+		{ "mac", parse_mac, request->mac, false },
+	};
+	const char *word = next_word(words, "a service");
+
+	if (!word || !parse_vip(word, &request->vip))
+		return false;
+	word = next_word(words, "a backend");
+	if (!word || !parse_real(word, &request->real))
+		return false;
+	if (needs_option && !words->left) {
+		fail(WRONG, "weight or mac expected at the end");
+		return false;
+	}
+	if (!parse_options(words, backend_options, 2))
+		return false;
+	request->has_mac = backend_options[1].given;
+	return true;
+}
+
+bool parse_backend_add(struct words *words, struct request *request)
+{
+	return parse_backend(words, request, false);
+}
+
+bool parse_backend_set(struct words *words, struct request *request)
+{
+	return parse_backend(words, request, true);
+}
+
+/* What the service's mode does not allow. */
+static enum status check_real(const struct conf_service *service, const struct endpoint *real)
+{
+	struct text name = text_of_real(real);
+	bool same_family = is_ipv4(&service->vip.address) == is_ipv4(&real->address);
+
+	if (same_address(&service->vip.address, &real->address))
+		return fail(WRONG, "'%s': is the service's own address", name.s);
+	if (service->mode != MODE_IPIP && !same_family)
+		return fail(WRONG, "'%s': the service is IPv%c, and in mode %s its backends are",
+			    name.s, is_ipv4(&service->vip.address) ? '4' : '6',
+			    mode_name(service->mode));
+	if (service->mode != MODE_NAT && real->port)
+		return fail(WRONG, "'%s': in mode %s the port cannot differ, so none is given",
+			    name.s, mode_name(service->mode));
+	return DONE;
+}
+
+static void give_mac(struct conf_backend *backend, const struct request *request)
+{
+	backend->mac_given = true;
+	backend->is_pending = true;
+	memset(&backend->hop, 0, sizeof(backend->hop));
+	memcpy(backend->hop.mac, request->mac, sizeof(backend->hop.mac));
+}
+
+enum status add_backend(struct conf *conf, const struct request *request)
+{
+	struct conf_service *service = conf_need(conf, &request->vip);
+	struct conf_backend *backend;
+	enum status status;
+
+	if (!service)
+		return FAILED;
+	status = check_real(service, &request->real);
+	if (status)
+		return status;
+	if (backend_find(service, &request->real))
+		return fail(FAILED, "'%s': is a backend of %s already",
+			    text_of_real(&request->real).s, text_of_vip(&request->vip).s);
+	backend = backend_insert(service, &request->real);
+	if (!backend)
+		return fail(FAILED, "out of memory");
+	if (request->weight)
+		backend->weight = request->weight;
+	backend->line = request->line;
+	backend->is_pending = true;
+	if (request->has_mac)
+		give_mac(backend, request);
+	return DONE;
+}
+
+/* Finds the backend of the request, after its words are checked against the service's mode. */
+static enum status need_backend(struct conf *conf, const struct request *request,
+				struct conf_service **service, struct conf_backend **backend)
+{
+	enum status status;
+
+	*service = conf_need(conf, &request->vip);
+	if (!*service)
+		return FAILED;
+	status = check_real(*service, &request->real);
+	if (status)
+		return status;
+	*backend = backend_need(*service, &request->real);
+	return *backend ? DONE : FAILED;
+}
+
+enum status set_backend(struct conf *conf, const struct request *request)
+{
+	struct conf_service *service;
+	struct conf_backend *backend;
+	enum status status = need_backend(conf, request, &service, &backend);
+
+	if (status)
+		return status;
+	if (request->weight)
+		backend->weight = request->weight;
+	if (request->has_mac)
+		give_mac(backend, request);
+	return DONE;
+}
+
+static enum status set_state(struct conf *conf, const struct request *request, enum state state)
+{
+	struct conf_service *service;
+	struct conf_backend *backend;
+	enum status status = need_backend(conf, request, &service, &backend);
+
+	if (!status)
+		backend->state = state;
+	return status;
+}
+
+enum status drain_backend(struct conf *conf, const struct request *request)
+{
+	return set_state(conf, request, STATE_DRAINING);
+}
+
+enum status down_backend(struct conf *conf, const struct request *request)
+{
+	return set_state(conf, request, STATE_DOWN);
+}
+
+enum status up_backend(struct conf *conf, const struct request *request)
+{
+	return set_state(conf, request, STATE_UP);
+}
+
+enum status delete_backend(struct conf *conf, const struct request *request)
+{
+	struct conf_service *service;
+	struct conf_backend *backend;
+	enum status status = need_backend(conf, request, &service, &backend);
+
+	if (!status)
+		backend_remove(service, backend);
+	return status;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+
+#include "cmd/change.h"
+#include "cmd/options.h"
+#include "lib/text.h"
+#include "model/discover.h"
+#include "model/next_hop.h"
+#include "model/read_config.h"
+#include "model/reconcile.h"
+#include "model/write_config.h"
+
+/* A backend that does not answer. `dsr` and `ipip` have a cause of their own for it. */
+static enum status say_dead(struct balancer *balancer, const struct conf_service *service,
+			    const struct conf_backend *backend, const char *why)
+{
+	const char *hint = "";
+
+	if (service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
+	    is_local(balancer, &service->vip.address))
+		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
+	return fail(FAILED, "'%s': %s%s", text_of_real(&backend->real).s, why, hint);
+}
+
+/* Takes the way to a backend. What cannot be reached fails, or is kept as it is. */
+static enum status settle_backend(struct balancer *balancer, const struct change *change,
+				  const struct conf_service *service, struct conf_backend *backend,
+				  struct way *way)
+{
+	const char *why;
+
+	backend->is_pending = false;
+	if (is_bad_way(way, &why) && !change->anew) {
+		if (change->file)
+			set_error_place(change->file, backend->line);
+		return fail(WRONG, "'%s': %s", text_of_real(&backend->real).s, why);
+	}
+	if (!is_dead_way(way, &why)) {
+		take_way(backend, way);
+		return DONE;
+	}
+	if (!change->is_lenient)
+		return say_dead(balancer, service, backend, why);
+	if (!way->is_said)
+		warn("'%s': %s; kept %s", text_of_address(&way->to).s, why,
+		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");
+	way->is_said = true;
+	return DONE;
+}
+
+static enum status settle_backends(struct balancer *balancer, const struct change *change,
+				   struct conf *wanted, struct ways *ways)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		struct conf_service *service = &wanted->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct conf_backend *backend = &service->backends[j];
+			struct way *way;
+			enum status status;
+
+			if (!backend->is_pending)
+				continue;
+			way = find_way(ways, backend);
+			if (!way)
+				return fail(FAILED, "the configuration changed meanwhile");
+			status = settle_backend(balancer, change, service, backend, way);
+			if (status)
+				return status;
+		}
+	}
+	return DONE;
+}
+
+/*
+ * One attempt, with the lock held. Ways that are needed and not known end it: then *missing is how
+ * many, and the caller looks them up without the lock, and tries again.
+ */
+static enum status attempt(struct balancer *balancer, const struct change *change,
+			   struct ways *ways, struct conf *running, struct conf *wanted,
+			   int *missing)
+{
+	enum status status = conf_load(balancer, running, change->with_denies);
+
+	if (status)
+		return status;
+	conf_repair(balancer, running, false);
+	if (!conf_copy(wanted, running))
+		return fail(FAILED, "out of memory");
+	status = change->change(wanted, change->request);
+	if (status)
+		return status;
+	*missing = collect_ways(ways, wanted);
+	if (*missing < 0)
+		return fail(FAILED, "out of memory");
+	if (*missing)
+		return DONE;
+	status = settle_backends(balancer, change, wanted, ways);
+	return status ? status : conf_commit(balancer, running, wanted, change->dry);
+}
+
+enum status make_change(struct balancer *balancer, const struct change *change)
+{
+	struct ways ways = { .anew = change->anew };
+	struct conf running, wanted;
+	enum status status;
+	int missing;
+
+	do {
+		missing = 0;
+		conf_init(&running);
+		conf_init(&wanted);
+		status = lock_balancer(balancer);
+		if (!status)
+			status = attempt(balancer, change, &ways, &running, &wanted, &missing);
+		unlock_balancer(balancer);
+		if (!status && missing)
+			status = resolve_ways(&ways, balancer);
+		else if (!status && change->report)
+			change->report(&running, &wanted);
+		conf_free(&running);
+		conf_free(&wanted);
+	} while (!status && missing);
+	free(ways.way);
+	return status;
+}
+
+enum status open_and_load(struct balancer *balancer, struct conf *conf, bool with_denies)
+{
+	enum status status = open_balancer(&options.selection, balancer);
+
+	if (status)
+		return status;
+	status = lock_balancer(balancer);
+	if (!status)
+		status = conf_load(balancer, conf, with_denies);
+	if (status) {
+		close_balancer(balancer);
+		return status;
+	}
+	conf_repair(balancer, conf, true);
+	unlock_balancer(balancer);
+	return DONE;
+}
+
+void close_and_free(struct balancer *balancer, struct conf *conf)
+{
+	conf_free(conf);
+	close_balancer(balancer);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/config_line.h"
+#include "lib/text.h"
+
+struct line line_of_service(const struct conf_service *service)
+{
+	struct line line;
+	char settle[24] = "";
+
+	if (service->settle)
+		snprintf(settle, sizeof(settle), " settle %u", service->settle);
+	snprintf(line.s, sizeof(line.s), "service add %s mode %s table %u%s hash %s",
+		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots, settle,
+		 hash_name(service->hash));
+	return line;
+}
+
+struct line line_of_verb(const char *verb, const struct conf_service *service,
+			 const struct conf_backend *backend)
+{
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s), "backend %s %s %s", verb, text_of_vip(&service->vip).s,
+		 text_of_real(&backend->real).s);
+	return line;
+}
+
+struct line line_of_backend(const struct conf_service *service, const struct conf_backend *backend)
+{
+	struct line line = line_of_verb("add", service, backend);
+	size_t length = strlen(line.s);
+
+	snprintf(line.s + length, sizeof(line.s) - length, " weight %u%s%s", backend->weight,
+		 backend->mac_given ? " mac " : "",
+		 backend->mac_given ? text_of_mac(backend->hop.mac).s : "");
+	return line;
+}
+
+struct line line_of_state(const struct conf_service *service, const struct conf_backend *backend)
+{
+	static const char *const verbs[] = { "up", "drain", "down" };
+
+	return line_of_verb(verbs[backend->state], service, backend);
+}
+
+struct line line_of_limit(const struct conf_service *service)
+{
+	const struct limit *limit = &service->limit;
+	char pps[48] = "", flows[24] = "";
+	struct line line;
+
+	if (limit->pps)
+		snprintf(pps, sizeof(pps), " pps %u burst %u", limit->pps,
+			 limit->burst ? limit->burst : 1);
+	if (limit->flows)
+		snprintf(flows, sizeof(flows), " flows %u", limit->flows);
+	snprintf(line.s, sizeof(line.s), "limit set %s%s%s", text_of_vip(&service->vip).s, pps,
+		 flows);
+	return line;
+}
+
+struct line line_of_timeout(const char *name, __u32 seconds)
+{
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s), "timeout set %s %u", name, seconds);
+	return line;
+}
+
+struct line line_of_deny(const char *verb, const struct deny_key *key)
+{
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s), "deny %s %s", verb, text_of_prefix(key).s);
+	return line;
+}

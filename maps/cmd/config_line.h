@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The configuration as lines of commands: for `save`, and for what `apply` says it does. */
+#ifndef CMD_CONFIG_LINE_H
+#define CMD_CONFIG_LINE_H
+
+#include "model/config.h"
+
+struct line {
+	char s[240];
+};
+
+struct line line_of_service(const struct conf_service *service); /* service add */
+struct line line_of_backend(const struct conf_service *service,
+			    const struct conf_backend *backend); /* backend add */
+/* VERB of a backend: drain, down, ... */
+struct line line_of_verb(const char *verb, const struct conf_service *service,
+			 const struct conf_backend *backend);
+struct line line_of_state(const struct conf_service *service, const struct conf_backend *backend);
+struct line line_of_limit(const struct conf_service *service); /* limit set */
+struct line line_of_timeout(const char *name, __u32 seconds);
+struct line line_of_deny(const char *verb, const struct deny_key *key);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What `apply` says that it does. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/config_line.h"
+#include "cmd/difference.h"
+#include "cmd/json.h"
+#include "cmd/options.h"
+#include "lib/text.h"
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
+{
+	va_list arguments;
+	char line[400];
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	if (options.json)
+		json_string(NULL, line);
+	else
+		printf("%s\n", line);
+}
+
+static void say_new_backend(const struct conf_service *service, const struct conf_backend *backend)
+{
+	say("%s", line_of_backend(service, backend).s);
+	if (backend->state != STATE_UP)
+		say("%s", line_of_state(service, backend).s);
+}
+
+static bool has_limit(const struct conf_service *service)
+{
+	return service->limit.pps || service->limit.flows;
+}
+
+static void say_new_service(const struct conf_service *service)
+{
+	say("%s", line_of_service(service).s);
+	for (unsigned int i = 0; i < service->count; i++)
+		say_new_backend(service, &service->backends[i]);
+	if (has_limit(service))
+		say("%s", line_of_limit(service).s);
+}
+
+static void say_changed_backend(const struct conf_service *service,
+				const struct conf_backend *before, const struct conf_backend *now)
+{
+	bool mac_differs = now->mac_given && memcmp(before->hop.mac, now->hop.mac, 6);
+
+	if (before->weight != now->weight)
+		say("%s weight %u", line_of_verb("set", service, now).s, now->weight);
+	if (mac_differs || (now->mac_given && !before->mac_given))
+		say("%s mac %s", line_of_verb("set", service, now).s, text_of_mac(now->hop.mac).s);
+	else if (before->mac_given && !now->mac_given)
+		say("# %s: its mac is resolved, no more given", text_of_real(&now->real).s);
+	if (before->state != now->state)
+		say("%s", line_of_state(service, now).s);
+}
+
+static void say_changed_backends(const struct conf_service *before, const struct conf_service *now)
+{
+	for (unsigned int i = 0; i < before->count; i++) {
+		if (!backend_find(now, &before->backends[i].real))
+			say("%s", line_of_verb("del", before, &before->backends[i]).s);
+	}
+	for (unsigned int i = 0; i < now->count; i++) {
+		const struct conf_backend *old = backend_find(before, &now->backends[i].real);
+
+		if (old)
+			say_changed_backend(now, old, &now->backends[i]);
+		else
+			say_new_backend(now, &now->backends[i]);
+	}
+}
+
+static void say_changed_service(const struct conf_service *before, const struct conf_service *now)
+{
+	if (before->mode != now->mode || before->hash != now->hash || before->slots != now->slots ||
+	    before->settle != now->settle)
+		say("# %s: now as by %s", text_of_vip(&now->vip).s, line_of_service(now).s);
+	say_changed_backends(before, now);
+	if (has_limit(before) && !has_limit(now))
+		say("limit del %s", text_of_vip(&now->vip).s);
+	else if (before->limit.pps != now->limit.pps || before->limit.burst != now->limit.burst ||
+		 before->limit.flows != now->limit.flows)
+		say("%s", line_of_limit(now).s);
+	if (now->is_rebuilt)
+		say("# %s: %.1f %% of %u slots move", text_of_vip(&now->vip).s,
+		    100.0 * now->moved / now->slots, now->slots);
+}
+
+static void say_services(const struct conf *running, const struct conf *wanted)
+{
+	for (unsigned int i = 0; i < running->count; i++) {
+		if (!conf_find(wanted, &running->services[i].vip))
+			say("service del %s", text_of_vip(&running->services[i].vip).s);
+	}
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		const struct conf_service *before = conf_find(running, &wanted->services[i].vip);
+
+		if (before)
+			say_changed_service(before, &wanted->services[i]);
+		else
+			say_new_service(&wanted->services[i]);
+	}
+}
+
+static void say_denies(const struct conf *running, const struct conf *wanted)
+{
+	unsigned int i = 0, j = 0;
+
+	while (i < running->deny_count || j < wanted->deny_count) {
+		int order = compare_listed(running, i, wanted, j);
+
+		if (order < 0)
+			say("%s", line_of_deny("del", &running->denies[i].key).s);
+		else if (order > 0)
+			say("%s", line_of_deny("add", &wanted->denies[j].key).s);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+void report_difference(const struct conf *running, const struct conf *wanted)
+{
+	if (options.json)
+		json_array(NULL);
+	if (running->tcp_timeout != wanted->tcp_timeout)
+		say("%s", line_of_timeout("tcp", wanted->tcp_timeout).s);
+	if (running->fin_timeout != wanted->fin_timeout)
+		say("%s", line_of_timeout("fin", wanted->fin_timeout).s);
+	if (running->udp_timeout != wanted->udp_timeout)
+		say("%s", line_of_timeout("udp", wanted->udp_timeout).s);
+	say_services(running, wanted);
+	say_denies(running, wanted);
+	if (options.json)
+		json_end();
+}

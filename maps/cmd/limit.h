@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CMD_LIMIT_H
+#define CMD_LIMIT_H
+
+#include "cmd/request.h"
+#include "lib/error.h"
+
+bool parse_limit(struct words *words, struct request *request);
+enum status set_limit(struct conf *conf, const struct request *request);
+enum status delete_limit(struct conf *conf, const struct request *request);
+enum status show_limits(const struct request *request);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a command's words ask for. */
+#ifndef CMD_REQUEST_H
+#define CMD_REQUEST_H
+
+#include <stdbool.h>
+
+#include "cmd/words.h"
+#include "lib/address.h"
+#include "model/config.h"
+
+/* A command's words, parsed. What was not given is zero. */
+struct request {
+	struct endpoint vip;
+	bool has_vip;
+	struct endpoint real; /* backend, or client */
+	bool has_real;
+	__u32 mode, slots, settle, hash; /* of a service */
+	__u32 weight;
+	__u8 mac[6];
+	bool has_mac;
+	__u32 pps, burst, flows; /* limits */
+	const char *timeout; /* tcp, fin or udp */
+	__u32 seconds;
+	__u32 count;
+	struct deny_key prefix;
+	const char *file;
+	const char *device;
+	const struct conf *conf; /* what the file says */
+	bool dry;
+	unsigned int line; /* of a configuration file, or 0 */
+};
+
+/* The services to show: that of the request, or all. Returns false if there is no such one. */
+bool select_services(const struct conf *conf, const struct request *request,
+		     const struct conf_service **first, unsigned int *count);
+
+/* Parsers that several commands share. */
+bool parse_nothing(struct words *words, struct request *request);
+bool parse_vip_only(struct words *words, struct request *request);
+bool parse_optional_vip(struct words *words, struct request *request);
+bool parse_vip_and_real(struct words *words, struct request *request);
+
+#endif

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * where: asks the attached program itself, by a dry run on a made-up packet (see struct decision in
+ * xdp_lb.h).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "cmd/json.h"
+#include "cmd/options.h"
+#include "cmd/where.h"
+#include "kernel/bpf.h"
+#include "kernel/netlink.h"
+#include "kernel/netns.h"
+#include "lib/text.h"
+#include "model/balancer.h"
+#include "model/discover.h"
+
+#define PACKET_TTL 64
+#define UNANSWERED 0xffff /* verdict of a program that knows no dry runs */
+
+bool parse_where(struct words *words, struct request *request)
+{
+	const char *word = next_word(words, "a service");
+
+	if (!word || !parse_vip(word, &request->vip))
+		return false;
+	if (request->vip.port == ANY_PORT) {
+		fail(WRONG, "'%s': the port that the client connects to expected",
+		     text_of_vip(&request->vip).s);
+		return false;
+	}
+	word = next_word(words, "a client");
+	if (!word || !parse_client(word, &request->real) || !no_more_words(words))
+		return false;
+	if (is_ipv4(&request->vip.address) == is_ipv4(&request->real.address))
+		return true;
+	fail(WRONG, "'%s': a client of the service's family expected",
+	     text_of_socket(&request->real).s);
+	return false;
+}
+
+/* A made-up frame, behind the room for the decision. */
+struct frame {
+	char bytes[128];
+	__u32 size;
+};
+
+static void append(struct frame *frame, const void *header, size_t size)
+{
+	memcpy(frame->bytes + frame->size, header, size);
+	frame->size += size;
+}
+
+static __sum16 header_checksum(const struct iphdr *ip)
+{
+	const __u8 *bytes = (const __u8 *)ip;
+	__u32 sum = 0;
+
+	for (size_t i = 0; i < sizeof(*ip); i += 2)
+		sum += bytes[i] << 8 | bytes[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return htons(~(sum + (sum >> 16)) & 0xffff);
+}
+
+static void append_ipv4(struct frame *frame, const struct request *request, size_t payload)
+{
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = sizeof(ip) / 4,
+		.tot_len = htons(sizeof(ip) + payload),
+		.ttl = PACKET_TTL,
+		.protocol = request->vip.protocol,
+		.saddr = request->real.address.word[3],
+		.daddr = request->vip.address.word[3],
+	};
+
+	ip.check = header_checksum(&ip);
+	append(frame, &ip, sizeof(ip));
+}
+
+static void append_ipv6(struct frame *frame, const struct request *request, size_t payload)
+{
+	struct ipv6hdr ip = {
+		.version = 6,
+		.payload_len = htons(payload),
+		.nexthdr = request->vip.protocol,
+		.hop_limit = PACKET_TTL,
+	};
+
+	memcpy(&ip.saddr, &request->real.address, sizeof(ip.saddr));
+	memcpy(&ip.daddr, &request->vip.address, sizeof(ip.daddr));
+	append(frame, &ip, sizeof(ip));
+}
+
+/* Makes the packet that the client would send. */
+static void fill_frame(struct frame *frame, const struct request *request, const __u8 *own_mac,
+		       bool is_syn)
+{
+	bool ipv4 = is_ipv4(&request->vip.address), tcp = request->vip.protocol == IPPROTO_TCP;
+	struct decision decision = { .verdict = UNANSWERED };
+	struct ethhdr eth = {
+		.h_source = { 2 },
+		.h_proto = htons(ipv4 ? ETH_P_IP : ETH_P_IPV6),
+	};
+	struct tcphdr segment = {
+		.source = request->real.port,
+		.dest = request->vip.port,
+		.doff = sizeof(segment) / 4,
+		.syn = is_syn,
+		.ack = !is_syn,
+		.window = htons(65535),
+	};
+	struct udphdr datagram = {
+		.source = request->real.port,
+		.dest = request->vip.port,
+		.len = htons(sizeof(datagram)),
+	};
+	size_t payload = tcp ? sizeof(segment) : sizeof(datagram);
+
+	frame->size = 0;
+	memcpy(eth.h_dest, own_mac, ETH_ALEN);
+	append(frame, &decision, sizeof(decision));
+	append(frame, &eth, sizeof(eth));
+	if (ipv4)
+		append_ipv4(frame, request, payload);
+	else
+		append_ipv6(frame, request, payload);
+	append(frame, tcp ? (void *)&segment : (void *)&datagram, payload);
+}
+
+/* Where the program runs: what the packet must look like to be for it. */
+struct stage {
+	int program;
+	int ifindex; /* 0: attached nowhere */
+	__u8 mac[6];
+};
+
+static enum status dry_run(const struct stage *stage, const struct request *request, bool is_syn,
+			   struct decision *decision)
+{
+	struct xdp_md context = {
+		.data = sizeof(*decision),
+		.ingress_ifindex = stage->ifindex,
+	};
+	char out[2 * sizeof(struct frame)];
+	struct frame frame;
+	int result;
+
+	fill_frame(&frame, request, stage->mac, is_syn);
+	context.data_end = frame.size;
+	result = program_test_run(stage->program, frame.bytes, frame.size, out, sizeof(out),
+				  &context, sizeof(context));
+	if (result)
+		return fail(FAILED, "cannot run the balancer's program: %s", strerror(-result));
+	memcpy(decision, out, sizeof(*decision));
+	if (decision->verdict == UNANSWERED)
+		return fail(FAILED, "the program on the device is not the balancer's: no answer");
+	return DONE;
+}
+
+/* The decision on the flow's next packet: the flow goes on if it is known, else it begins. */
+static enum status decide(const struct stage *stage, const struct request *request,
+			  struct decision *decision)
+{
+	enum status status = dry_run(stage, request, false, decision);
+
+	if (status || decision->choice == CHOICE_FLOW || request->vip.protocol != IPPROTO_TCP)
+		return status;
+	return dry_run(stage, request, true, decision);
+}
+
+static void find_mac(int ifindex, __u8 *mac)
+{
+	struct device *devices = NULL;
+	const struct device *device;
+	int netlink = netlink_open(), count;
+
+	if (netlink < 0)
+		return;
+	count = netlink_devices(netlink, &devices);
+	device = find_device(devices, count, ifindex);
+	if (device)
+		memcpy(mac, device->mac, sizeof(device->mac));
+	free(devices);
+	close(netlink);
+}
+
+/* A test run's device counts in the caller's namespace. */
+static enum status ask_program(struct balancer *balancer, const struct request *request,
+			       struct decision *decision)
+{
+	struct stage stage = { 0 };
+	__u32 program = balancer->program;
+	enum status status = place_balancer(balancer);
+	int way_back;
+
+	if (status)
+		return status;
+	if (balancer->place.ifindex)
+		program = balancer->place.program;
+	stage.ifindex = balancer->place.ifindex;
+	stage.program = program ? program_open_id(program) : -ENOENT;
+	if (stage.program < 0)
+		return fail(FAILED, "the balancer's program is not loaded");
+	way_back = netns_enter(&balancer->netns);
+	if (way_back < 0) {
+		close(stage.program);
+		return fail(FAILED, "cannot enter the balancer's network namespace: %s",
+			    strerror(-way_back));
+	}
+	find_mac(stage.ifindex, stage.mac);
+	status = decide(&stage, request, decision);
+	netns_leave(way_back);
+	close(stage.program);
+	return status;
+}
+
+static const char *explain(const struct decision *decision)
+{
+	static const char *const reasons[] = {
+		[CHOICE_FLOW] = "known-flow",
+		[CHOICE_TABLE] = "table",
+		[CHOICE_FORMER] = "former-owner",
+	};
+
+	if (decision->verdict != VERDICT_FORWARDED && decision->verdict != VERDICT_REDIRECTED)
+		return reason_name(decision->verdict);
+	return decision->choice <= CHOICE_FORMER && reasons[decision->choice] ?
+		       reasons[decision->choice] :
+		       "forwarded";
+}
+
+static void show_decision(const struct balancer *balancer, const struct request *request,
+			  const struct decision *decision)
+{
+	bool is_sent = decision->verdict == VERDICT_FORWARDED ||
+		       decision->verdict == VERDICT_REDIRECTED;
+	const struct backend *record = &balancer->backends[decision->backend % (MAX_BACKENDS + 1)];
+	struct endpoint real = {
+		.address = record->address,
+		.port = record->port ? record->port : request->vip.port,
+	};
+
+	if (!options.json) {
+		printf("%s (%s)\n", is_sent ? text_of_socket(&real).s : "no backend",
+		       explain(decision));
+		return;
+	}
+	json_object(NULL);
+	json_string("vip", text_of_vip(&request->vip).s);
+	json_string("client", text_of_socket(&request->real).s);
+	if (is_sent) {
+		json_object("backend");
+		json_string("address", text_of_address(&real.address).s);
+		json_number("port", ntohs(real.port));
+		json_end();
+	} else {
+		json_null("backend");
+	}
+	json_string("reason", explain(decision));
+	json_end();
+}
+
+enum status show_where(const struct request *request)
+{
+	struct decision decision;
+	struct balancer balancer;
+	enum status status = open_balancer(&options.selection, &balancer);
+
+	if (status)
+		return status;
+	status = ask_program(&balancer, request, &decision);
+	if (!status)
+		show_decision(&balancer, request, &decision);
+	close_balancer(&balancer);
+	return status;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <linux/magic.h>
+
+#include "cmd/options.h"
+#include "doctor/finding.h"
+#include "doctor/host.h"
+#include "doctor/shell_command.h"
+#include "kernel/bpf.h"
+
+#define BPFFS "/sys/fs/bpf"
+
+static bool is_bpffs_mounted(void)
+{
+	struct statfs status;
+
+	return !statfs(BPFFS, &status) && status.f_type == BPF_FS_MAGIC;
+}
+
+void check_bpffs(struct patient *patient)
+{
+	static const struct shell command = { "mount -t bpf bpf " BPFFS };
+
+	if (!is_bpffs_mounted())
+		report(patient, "bpffs", &command, "there is no place for the pins of its maps",
+		       "bpffs is not mounted on " BPFFS);
+}
+
+/* A map of the balancer, and what is pinned under its name. */
+struct pin {
+	__u32 id;
+	char name[16];
+	__u32 pinned; /* id of that; 0: nothing is */
+};
+
+static __u32 pinned_id(const char *directory, const char *name)
+{
+	struct bpf_map_info info;
+	char path[400];
+	int map, result;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	map = map_open_pin(path);
+	if (map < 0)
+		return 0;
+	result = map_info(map, &info);
+	close(map);
+	return result ? 0 : info.id;
+}
+
+/* Returns how many of the balancer's maps are pinned in the directory. */
+static int read_pins(const struct balancer *balancer, const char *directory, struct pin *pins)
+{
+	struct bpf_map_info info;
+	int count = 0;
+
+	for (int i = 0; i < MAPS; i++) {
+		memset(&pins[i], 0, sizeof(pins[i]));
+		if (map_info(balancer->map[i], &info))
+			continue;
+		pins[i].id = info.id;
+		memcpy(pins[i].name, info.name, sizeof(info.name));
+		pins[i].pinned = pinned_id(directory, info.name);
+		count += pins[i].pinned == pins[i].id;
+	}
+	return count;
+}
+
+/* Whether another balancer, that is attached somewhere, has its pins there. */
+static bool are_of_another(const struct balancer *balancer, const char *directory)
+{
+	__u32 id = pinned_id(directory, "xlb_services");
+	struct place *places = NULL;
+	bool found = false;
+	int count;
+
+	if (!id || id == balancer->id)
+		return false;
+	count = find_places(NULL, &places);
+	for (int i = 0; i < count; i++)
+		found |= places[i].balancer == id;
+	free(places);
+	return found;
+}
+
+/* A loop over what is missing; a name that stands for another map is removed first. */
+static struct shell pin_command(const char *directory, const struct pin *pins)
+{
+	struct shell line;
+	size_t length;
+
+	length = snprintf(line.s, sizeof(line.s), "mkdir -p %s; for m in", directory);
+	for (int i = 0; i < MAPS; i++) {
+		if (pins[i].id && pins[i].pinned != pins[i].id)
+			length += snprintf(line.s + length, sizeof(line.s) - length, " %u:%s",
+					   pins[i].id, pins[i].name);
+	}
+	snprintf(line.s + length, sizeof(line.s) - length,
+		 "; do rm -f %s/${m#*:}; bpftool map pin id ${m%%:*} %s/${m#*:}; done", directory,
+		 directory);
+	return line;
+}
+
+void check_pins(struct patient *patient, const struct balancer *balancer)
+{
+	const char *directories[] = { BPFFS "/tc/globals", BPFFS "/xdp/globals",
+				      options.selection.pins };
+	const char *best = directories[0];
+	struct pin pins[MAPS];
+	struct shell command;
+	int most = 0;
+
+	for (unsigned int i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
+		int count = directories[i] ? read_pins(balancer, directories[i], pins) : 0;
+
+		if (count == MAPS)
+			return;
+		if (count > most) {
+			most = count;
+			best = directories[i];
+		}
+	}
+	if (!is_bpffs_mounted() || are_of_another(balancer, best))
+		return;
+	read_pins(balancer, best, pins);
+	command = pin_command(best, pins);
+	report(patient, "pins", &command,
+	       "a program that replaces this one would begin with empty maps",
+	       "pins gone: %d of %d maps of the balancer on %s are not in %s", MAPS - most, MAPS,
+	       patient->port.device.name, best);
+}
+
+void check_ip(struct patient *patient)
+{
+	static const struct shell command = { "apt-get install --reinstall iproute2" };
+	char line[200] = "";
+	FILE *ip = popen("ip -V 2>/dev/null", "re");
+
+	if (ip) {
+		if (!fgets(line, sizeof(line), ip))
+			*line = '\0';
+		pclose(ip);
+	}
+	line[strcspn(line, "\n")] = '\0';
+	if (!*line)
+		report(patient, "ip", &command, "`ip link` attaches the balancer",
+		       "there is no ip command");
+	else if (!strstr(line, "libbpf"))
+		report(patient, "ip", &command, "it cannot load the balancer, nor find its pins",
+		       "ip without libbpf: '%.100s'", line);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the balancer needs of its host. */
+#ifndef DOCTOR_HOST_H
+#define DOCTOR_HOST_H
+
+#include "doctor/examination.h"
+#include "model/balancer.h"
+
+void check_bpffs(struct patient *patient);
+void check_pins(struct patient *patient, const struct balancer *balancer);
+void check_ip(struct patient *patient);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE /* program_invocation_name */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/options.h"
+#include "doctor/shell_command.h"
+
+struct shell quoted(const char *word)
+{
+	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789@%+=:,./_-";
+	struct shell line = { "" };
+	size_t length = 0;
+
+	if (*word && word[strspn(word, harmless)] == '\0') {
+		snprintf(line.s, sizeof(line.s), "%s", word);
+		return line;
+	}
+	line.s[length++] = '\'';
+	for (; *word && length < sizeof(line.s) - 6; word++) {
+		if (*word == '\'')
+			length += sprintf(line.s + length, "'\\''");
+		else
+			line.s[length++] = *word;
+	}
+	line.s[length++] = '\'';
+	line.s[length] = '\0';
+	return line;
+}
+
+static void append_arguments(struct shell *line, const char *format, va_list arguments)
+{
+	size_t length = strlen(line->s);
+
+	vsnprintf(line->s + length, sizeof(line->s) - length, format, arguments);
+}
+
+static void append(struct shell *line, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void append(struct shell *line, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	append_arguments(line, format, arguments);
+	va_end(arguments);
+}
+
+struct shell run_in(const struct netns *netns, const char *format, ...)
+{
+	struct shell line = { "" };
+	va_list arguments;
+
+	if (*netns->name)
+		append(&line, "nsenter --net=%s%s ", strchr(netns->name, '/') ? "" : "/run/netns/",
+		       quoted(netns->name).s);
+	va_start(arguments, format);
+	append_arguments(&line, format, arguments);
+	va_end(arguments);
+	return line;
+}
+
+struct shell both(struct shell first, struct shell second)
+{
+	append(&first, " && %s", second.s);
+	return first;
+}
+
+struct shell path_of(const char *file)
+{
+	static const char *const places[] = { ".", "scripts", "../lib/xdp-lb" };
+	char program[PATH_MAX] = "", path[2 * PATH_MAX], resolved[PATH_MAX];
+
+	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
+		return quoted(file);
+	dirname(program);
+	for (unsigned int i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", program, places[i], file);
+		if (realpath(path, resolved))
+			return quoted(resolved);
+	}
+	return quoted(file);
+}
+
+struct shell helper(const char *device, const char *format, ...)
+{
+	const char *netns = options.selection.netns;
+	struct shell line = { "" };
+	va_list arguments;
+
+	append(&line, "%s %s%s%s-d %s ", quoted(program_invocation_name).s, netns ? "-n " : "",
+	       netns ? quoted(netns).s : "", netns ? " " : "", quoted(device).s);
+	va_start(arguments, format);
+	append_arguments(&line, format, arguments);
+	va_end(arguments);
+	return line;
+}

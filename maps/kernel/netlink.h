@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the helper asks the kernel's network stack, by raw netlink: devices, routes, neighbours. A
+ * socket belongs to the network namespace that it was opened in. Functions return 0 or -errno.
+ */
+#ifndef KERNEL_NETLINK_H
+#define KERNEL_NETLINK_H
+
+#include <stdbool.h>
+#include <net/if.h>
+
+#include "xdp_lb.h"
+
+int netlink_open(void);
+
+struct device {
+	int ifindex;
+	char name[IF_NAMESIZE];
+	char kind[16]; /* veth, vlan, ...; "" for hardware */
+	__u8 mac[6];
+	bool is_ethernet;
+	bool is_up;
+	__u32 mtu;
+	int peer; /* ifindex of a veth's peer, or of the device below; 0: none */
+	bool peer_elsewhere; /* `peer` counts in another namespace, */
+	int peer_nsid; /* which netlink_nsid() tells */
+	__u32 program; /* id of the XDP program on it; 0: none */
+	__u8 xdp_mode; /* XDP_ATTACHED_* */
+	__u32 rx_queues, tx_queues;
+};
+
+/* All devices, in an array to be freed. Returns their number, or -errno. */
+int netlink_devices(int netlink, struct device **devices);
+const struct device *find_device(const struct device *devices, int count, int ifindex);
+
+/* The id by which the socket's namespace knows the one that is open as `netns`; -1: it has none. */
+int netlink_nsid(int netlink, int netns);
+
+struct route {
+	__u8 type; /* RTN_* */
+	int ifindex; /* device that it leaves by */
+	struct address next; /* the gateway, or the destination itself */
+	__u32 mtu; /* of the route; 0: the device's */
+};
+
+/* The route that this host would take to `to`. */
+int netlink_route(int netlink, const struct address *to, struct route *route);
+
+struct neighbour {
+	__u16 state; /* NUD_*; 0: not known */
+	__u8 mac[6];
+};
+
+int netlink_neighbour(int netlink, int ifindex, const struct address *address,
+		      struct neighbour *neighbour);
+/* Makes the kernel ask for the address; `anew`: also if it thinks that it knows. */
+int netlink_probe(int netlink, int ifindex, const struct address *address, bool anew);
+
+#endif

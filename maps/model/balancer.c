@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE /* F_OFD_SETLK */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "lib/clock.h"
+#include "model/balancer.h"
+
+#define FLOWS_SIZE (FLOWS * sizeof(struct flow))
+
+void close_balancer(struct balancer *balancer)
+{
+	unlock_balancer(balancer);
+	if (balancer->trace_lock >= 0)
+		close(balancer->trace_lock);
+	balancer->trace_lock = -1;
+	if (balancer->flows)
+		munmap(balancer->flows, FLOWS_SIZE);
+	if (balancer->is_placed)
+		netns_close(&balancer->netns);
+	for (int i = 0; i < MAPS; i++) {
+		if (balancer->map[i] >= 0)
+			close(balancer->map[i]);
+		balancer->map[i] = -1;
+	}
+}
+
+enum status map_flows(struct balancer *balancer)
+{
+	if (!balancer->flows)
+		balancer->flows = map_memory(balancer->map[MAP_FLOWS], FLOWS_SIZE);
+	if (!balancer->flows)
+		return fail(FAILED, "cannot map the flow table: %s", strerror(errno));
+	return DONE;
+}
+
+enum status lock_balancer(struct balancer *balancer)
+{
+	balancer->lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (balancer->lock < 0)
+		return fail(FAILED, "%s: %s", LOCK_PATH, strerror(errno));
+	while (flock(balancer->lock, LOCK_EX)) {
+		if (errno != EINTR)
+			return fail(FAILED, "cannot lock %s: %s", LOCK_PATH, strerror(errno));
+	}
+	return DONE;
+}
+
+void unlock_balancer(struct balancer *balancer)
+{
+	if (balancer->lock >= 0)
+		close(balancer->lock);
+	balancer->lock = -1;
+}
+
+void stop_caching(struct balancer *balancer)
+{
+	if (balancer->is_uncached)
+		return;
+	balancer->is_uncached = true;
+	balancer->generation = balancer->config->generation;
+	__atomic_store_n(&balancer->config->generation, 0, __ATOMIC_SEQ_CST);
+}
+
+/* After a helper that was killed in between its number is not known: the clock gives another. */
+void resume_caching(struct balancer *balancer)
+{
+	__u32 next = balancer->generation ? balancer->generation + 1 : nanosecond_now() >> 8;
+
+	if (!balancer->is_uncached)
+		return;
+	balancer->is_uncached = false;
+	__atomic_store_n(&balancer->config->generation, next ? next : 1, __ATOMIC_SEQ_CST);
+}
+
+/* Each balancer has a byte of the lock file for its trace. */
+static struct flock trace_byte(const struct balancer *balancer)
+{
+	return (struct flock){
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = balancer->id,
+		.l_len = 1,
+	};
+}
+
+enum status lock_trace(struct balancer *balancer)
+{
+	struct flock byte = trace_byte(balancer);
+
+	balancer->trace_lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (balancer->trace_lock < 0)
+		return fail(FAILED, "%s: %s", LOCK_PATH, strerror(errno));
+	if (fcntl(balancer->trace_lock, F_OFD_SETLK, &byte))
+		return fail(FAILED, "another trace of this balancer is running");
+	return DONE;
+}
+
+bool is_traced(const struct balancer *balancer)
+{
+	struct flock byte = trace_byte(balancer);
+
+	return balancer->lock < 0 || fcntl(balancer->lock, F_OFD_GETLK, &byte) ||
+	       byte.l_type != F_UNLCK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A balancer as the helper sees it: a set of maps, and where its program is attached. */
+#ifndef MODEL_BALANCER_H
+#define MODEL_BALANCER_H
+
+#include <stdbool.h>
+
+#include "kernel/netns.h"
+#include "lib/error.h"
+#include "model/attachment.h"
+#include "model/map_list.h"
+#include "xdp_lb.h"
+
+struct balancer {
+	int map[MAPS];
+	__u32 id; /* of its map xlb_services */
+	__u32 program; /* one that uses the maps; 0: none is loaded */
+	bool is_placed; /* `place` is known */
+	struct place place; /* ifindex 0: attached nowhere, then only the namespace counts */
+	struct netns netns; /* open if is_placed */
+	int lock; /* -1: not held */
+	int trace_lock; /* the same; held while a trace runs, there can be one */
+	bool is_uncached; /* the data path looks everything up */
+	__u32 generation; /* of the configuration, before that */
+	struct config *config; /* entries of the maps, in place */
+	struct backend *backends;
+	struct limit *limits;
+	struct flow *flows; /* NULL before map_flows() */
+};
+
+void close_balancer(struct balancer *balancer);
+
+enum status map_flows(struct balancer *balancer);
+
+#define LOCK_PATH "/run/xdp-lb.lock"
+
+/* Whoever changes maps holds the lock; readers that need it all at one time do, too. */
+enum status lock_balancer(struct balancer *balancer);
+void unlock_balancer(struct balancer *balancer);
+
+/* Around changes of xlb_vips and xlb_services; see struct config. The first call counts. */
+void stop_caching(struct balancer *balancer);
+void resume_caching(struct balancer *balancer);
+
+/* There is one trace at a time; whether one runs can be told by its lock, however it ended. */
+enum status lock_trace(struct balancer *balancer);
+bool is_traced(const struct balancer *balancer);
+
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lib/error.h"
+#include "lib/text.h"
+#include "model/config.h"
+
+void conf_init(struct conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->tcp_timeout = DEFAULT_TCP_TIMEOUT;
+	conf->fin_timeout = DEFAULT_FIN_TIMEOUT;
+	conf->udp_timeout = DEFAULT_UDP_TIMEOUT;
+}
+
+static void free_service(struct conf_service *service)
+{
+	free(service->backends);
+	if (service->mapped)
+		munmap(service->table_memory, service->mapped);
+}
+
+void conf_free(struct conf *conf)
+{
+	for (unsigned int i = 0; i < conf->count; i++)
+		free_service(&conf->services[i]);
+	free(conf->services);
+	free(conf->denies);
+	free(conf->has_table);
+	conf_init(conf);
+}
+
+static void *copy_of(const void *from, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+
+	if (copy && size)
+		memcpy(copy, from, size);
+	return copy;
+}
+
+/* The copy has the maps of the running tables no more: they belong to the original. */
+static bool copy_service(struct conf_service *to, const struct conf_service *from)
+{
+	*to = *from;
+	to->table_memory = NULL;
+	to->mapped = 0;
+	to->room = from->count;
+	to->backends = copy_of(from->backends, from->count * sizeof(*from->backends));
+	return to->backends;
+}
+
+bool conf_copy(struct conf *to, const struct conf *from)
+{
+	*to = *from;
+	to->has_table = NULL;
+	to->count = 0;
+	to->room = from->count;
+	to->deny_room = from->deny_count;
+	to->services = malloc((from->count + 1) * sizeof(*from->services));
+	to->denies = copy_of(from->denies, from->deny_count * sizeof(*from->denies));
+	if (!to->services || !to->denies)
+		goto cleanup;
+	for (; to->count < from->count; to->count++) {
+		if (!copy_service(&to->services[to->count], &from->services[to->count]))
+			goto cleanup;
+	}
+	return true;
+cleanup:
+	conf_free(to);
+	return false;
+}
+
+/* A gap at `at` in a growing array. Returns the element there, zeroed, or NULL without memory. */
+static void *open_gap(void **array, unsigned int *count, unsigned int *room, unsigned int at,
+		      size_t size)
+{
+	unsigned int wanted = *room ? 2 * *room : 8;
+	char *element;
+
+	if (*count >= *room) {
+		void *longer = realloc(*array, wanted * size);
+
+		if (!longer)
+			return NULL;
+		*array = longer;
+		*room = wanted;
+	}
+	element = (char *)*array + at * size;
+	memmove(element + size, element, (*count - at) * size);
+	memset(element, 0, size);
+	++*count;
+	return element;
+}
+
+static void close_gap(void *array, unsigned int *count, void *element, size_t size)
+{
+	char *end = (char *)array + --*count * size;
+
+	memmove(element, (char *)element + size, end - (char *)element);
+}
+
+static int compare_endpoints(const struct endpoint *a, const struct endpoint *b)
+{
+	int order = memcmp(&a->address, &b->address, sizeof(a->address));
+
+	if (!order)
+		order = memcmp(&a->port, &b->port, sizeof(a->port));
+	return order ? order : a->protocol - b->protocol;
+}
+
+/* Where `key` is among sorted elements that begin with an endpoint, or would have to be. */
+static unsigned int position_of(const void *array, unsigned int count, size_t size,
+				const struct endpoint *key, bool *found)
+{
+	unsigned int low = 0, high = count;
+
+	*found = false;
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		int order = compare_endpoints((const void *)((const char *)array + middle * size),
+					      key);
+
+		if (!order) {
+			*found = true;
+			return middle;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct conf_service *conf_find(const struct conf *conf, const struct endpoint *vip)
+{
+	bool found;
+	unsigned int at = position_of(conf->services, conf->count, sizeof(*conf->services), vip,
+				      &found);
+
+	return found ? &conf->services[at] : NULL;
+}
+
+struct conf_service *conf_need(const struct conf *conf, const struct endpoint *vip)
+{
+	struct conf_service *service = conf_find(conf, vip);
+
+	if (!service)
+		fail(FAILED, "'%s': no such service", text_of_vip(vip).s);
+	return service;
+}
+
+struct conf_service *conf_add(struct conf *conf, const struct endpoint *vip)
+{
+	struct conf_service *service;
+	bool found;
+	unsigned int at = position_of(conf->services, conf->count, sizeof(*service), vip, &found);
+
+	service = open_gap((void **)&conf->services, &conf->count, &conf->room, at,
+			   sizeof(*service));
+	if (service)
+		service->vip = *vip;
+	return service;
+}
+
+void conf_remove(struct conf *conf, struct conf_service *service)
+{
+	free_service(service);
+	close_gap(conf->services, &conf->count, service, sizeof(*service));
+}
+
+struct conf_backend *backend_find(const struct conf_service *service, const struct endpoint *real)
+{
+	bool found;
+	unsigned int at = position_of(service->backends, service->count, sizeof(*service->backends),
+				      real, &found);
+
+	return found ? &service->backends[at] : NULL;
+}
+
+struct conf_backend *backend_need(const struct conf_service *service, const struct endpoint *real)
+{
+	struct conf_backend *backend = backend_find(service, real);
+
+	if (!backend)
+		fail(FAILED, "'%s': no such backend of %s", text_of_real(real).s,
+		     text_of_vip(&service->vip).s);
+	return backend;
+}
+
+struct conf_backend *backend_insert(struct conf_service *service, const struct endpoint *real)
+{
+	struct conf_backend *backend;
+	bool found;
+	unsigned int at = position_of(service->backends, service->count, sizeof(*backend), real,
+				      &found);
+
+	backend = open_gap((void **)&service->backends, &service->count, &service->room, at,
+			   sizeof(*backend));
+	if (backend) {
+		backend->real = *real;
+		backend->weight = DEFAULT_WEIGHT;
+	}
+	return backend;
+}
+
+void backend_remove(struct conf_service *service, struct conf_backend *backend)
+{
+	close_gap(service->backends, &service->count, backend, sizeof(*backend));
+}
+
+bool is_resolved(const struct hop *hop)
+{
+	static const __u8 zero[6];
+
+	return memcmp(hop->mac, zero, sizeof(zero));
+}
+
+bool is_healthy(const struct conf_backend *backend)
+{
+	return backend->state == STATE_UP && is_resolved(&backend->hop);
+}
+
+bool conf_deny(struct conf *conf, const struct deny_key *key, unsigned int line)
+{
+	struct conf_deny *added = open_gap((void **)&conf->denies, &conf->deny_count,
+					   &conf->deny_room, conf->deny_count, sizeof(*added));
+
+	if (added) {
+		added->key = *key;
+		added->line = line;
+	}
+	return added;
+}
+
+int compare_denies(const struct deny_key *a, const struct deny_key *b)
+{
+	int order = memcmp(&a->prefix, &b->prefix, sizeof(a->prefix));
+
+	return order ? order : (int)a->length - (int)b->length;
+}
+
+int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, unsigned int j)
+{
+	if (i == a->deny_count)
+		return 1;
+	if (j == b->deny_count)
+		return -1;
+	return compare_denies(&a->denies[i].key, &b->denies[j].key);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct conf_deny *x = a, *y = b;
+	int order = compare_denies(&x->key, &y->key);
+
+	return order ? order : (int)x->line - (int)y->line;
+}
+
+void conf_sort_denies(struct conf *conf)
+{
+	if (conf->deny_count)
+		qsort(conf->denies, conf->deny_count, sizeof(*conf->denies), compare_lines);
+}
+
+/* Whether what the table depends on is not the same. */
+static bool backend_differs(const struct conf_backend *running, const struct conf_backend *wanted)
+{
+	return compare_endpoints(&running->real, &wanted->real) ||
+	       running->weight != wanted->weight || running->state != wanted->state ||
+	       running->was_healthy != is_healthy(wanted);
+}
+
+bool service_differs(const struct conf_service *running, const struct conf_service *wanted)
+{
+	if (running->mode != wanted->mode || running->hash != wanted->hash ||
+	    running->slots != wanted->slots || running->settle != wanted->settle ||
+	    running->count != wanted->count)
+		return true;
+	for (unsigned int i = 0; i < running->count; i++) {
+		if (backend_differs(&running->backends[i], &wanted->backends[i]))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "kernel/netlink.h"
+#include "model/discover.h"
+
+#define MAX_BALANCERS 64
+
+static const char *const default_pins[] = {
+	"/sys/fs/bpf/tc/globals",
+	"/sys/fs/bpf/xdp/globals",
+};
+
+/* Opens the map, if it is one of the balancer's. */
+static int take_map(int map, const struct bpf_map_info *info, void *argument)
+{
+	struct balancer *balancer = argument;
+
+	for (int i = 0; i < MAPS; i++) {
+		if (!strcmp(info->name, map_layouts[i].name) && balancer->map[i] < 0)
+			balancer->map[i] = dup(map);
+	}
+	return 0;
+}
+
+static enum status open_by_program(__u32 program, struct balancer *balancer)
+{
+	int result = visit_maps(program, take_map, balancer);
+
+	if (result < 0)
+		return fail(FAILED, "cannot read program %u: %s", program, strerror(-result));
+	balancer->program = program;
+	return DONE;
+}
+
+static bool open_pins(const char *directory, struct balancer *balancer)
+{
+	char path[400];
+
+	for (int i = 0; i < MAPS; i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", directory, map_layouts[i].name) >=
+		    (int)sizeof(path))
+			return false;
+		balancer->map[i] = map_open_pin(path);
+	}
+	return balancer->map[MAP_SERVICES] >= 0;
+}
+
+/* The balancers of all loaded programs, and a program of each. Returns their number or -errno. */
+static int list_balancers(__u32 *balancers, __u32 *programs)
+{
+	__u32 program = 0;
+	int count = 0, result;
+
+	while (!(result = program_next_id(&program))) {
+		__u32 balancer = balancer_of(program);
+		int i = 0;
+
+		while (i < count && balancers[i] != balancer)
+			i++;
+		if (!balancer || i < count || count == MAX_BALANCERS)
+			continue;
+		balancers[count] = balancer;
+		programs[count++] = program;
+	}
+	return result == -ENOENT ? count : result;
+}
+
+static enum status say_choices(const struct place *places, int count)
+{
+	char text[600] = "";
+	size_t length = 0;
+
+	for (int i = 0; i < count && length < sizeof(text) - 100; i++)
+		length += snprintf(text + length, sizeof(text) - length, "%s%s%s%s-d %s",
+				   i ? ", " : "", *places[i].netns ? "-n " : "", places[i].netns,
+				   *places[i].netns ? " " : "", places[i].device);
+	return fail(FAILED, "several balancers, choose one of: %s", text);
+}
+
+/* Takes the one balancer that the places have in common. */
+static enum status open_by_place(const struct place *places, int count, struct balancer *balancer)
+{
+	__u32 program;
+	int balancers;
+	__u32 ids[MAX_BALANCERS] = { 0 }, programs[MAX_BALANCERS] = { 0 };
+
+	for (int i = 1; i < count; i++) {
+		if (places[i].balancer != places[0].balancer)
+			return say_choices(places, count);
+	}
+	program = places[0].program;
+	balancers = list_balancers(ids, programs);
+	for (int i = 0; i < balancers; i++) {
+		if (ids[i] == places[0].balancer)
+			program = programs[i];
+	}
+	return open_by_program(program, balancer);
+}
+
+static enum status open_default_pins(struct balancer *balancer)
+{
+	for (unsigned int i = 0; i < sizeof(default_pins) / sizeof(*default_pins); i++) {
+		if (open_pins(default_pins[i], balancer))
+			return DONE;
+	}
+	return fail(FAILED, "no balancer found: its program is on no device (see make attach)");
+}
+
+/* Nothing was said: the one balancer that there is, or that is attached. */
+static enum status open_only_one(struct balancer *balancer)
+{
+	__u32 ids[MAX_BALANCERS], programs[MAX_BALANCERS];
+	struct place *places;
+	enum status status;
+	int count = list_balancers(ids, programs);
+
+	if (count == -EPERM)
+		return fail(FAILED, "not permitted: xdp-lb must be run as root");
+	if (count < 0)
+		return fail(FAILED, "cannot list BPF programs: %s", strerror(-count));
+	if (!count)
+		return open_default_pins(balancer);
+	if (count == 1)
+		return open_by_program(programs[0], balancer);
+	count = find_places(NULL, &places);
+	status = count > 0 ? open_by_place(places, count, balancer) :
+			     fail(FAILED, "several balancers are loaded and none is on a device "
+					  "seen from here: choose one by -p PINDIR");
+	free(places);
+	return status;
+}
+
+static const struct device *device_named(const struct device *devices, int count, const char *name)
+{
+	for (int i = 0; i < count; i++) {
+		if (!strcmp(devices[i].name, name))
+			return &devices[i];
+	}
+	return NULL;
+}
+
+/* Says why there is no balancer on the device that was named. */
+static enum status say_missing(const struct netns *netns, const char *name)
+{
+	int way_back = netns_enter(netns), netlink, count;
+	struct device *devices = NULL;
+	const struct device *device;
+	enum status status;
+
+	if (way_back < 0)
+		return fail(FAILED, "not permitted: xdp-lb must be run as root");
+	netlink = netlink_open();
+	netns_leave(way_back);
+	count = netlink < 0 ? 0 : netlink_devices(netlink, &devices);
+	if (netlink >= 0)
+		close(netlink);
+	device = device_named(devices, count, name);
+	if (!device)
+		status = fail(FAILED, "'%.64s': no such device", name);
+	else if (geteuid())
+		status = fail(FAILED, "not permitted: xdp-lb must be run as root");
+	else if (!device->program)
+		status = fail(FAILED, "'%s': no XDP program on it (see make attach)", name);
+	else
+		status = fail(FAILED, "'%s': its XDP program is not xdp-lb's", name);
+	free(devices);
+	return status;
+}
+
+/* -n, -d: by the programs on devices of one namespace. */
+static enum status open_selected(const struct selection *selection, struct balancer *balancer)
+{
+	struct place *places = NULL;
+	enum status status;
+	struct netns netns;
+	int count, kept = 0;
+
+	if (netns_open(selection->netns, &netns))
+		return fail(FAILED, "'%.64s': no such network namespace",
+			    selection->netns ? selection->netns : "");
+	count = find_places(&netns, &places);
+	for (int i = 0; i < count; i++) {
+		if (!selection->device || !strcmp(places[i].device, selection->device))
+			places[kept++] = places[i];
+	}
+	if (kept)
+		status = open_by_place(places, kept, balancer);
+	else if (selection->device)
+		status = say_missing(&netns, selection->device);
+	else
+		status = fail(FAILED, "'%.64s': no balancer in this namespace%s", selection->netns,
+			      geteuid() ? " (xdp-lb must be run as root)" : "");
+	if (kept && !status) {
+		balancer->place = places[0];
+		balancer->netns = netns;
+		balancer->is_placed = true;
+		netns.fd = -1;
+	}
+	netns_close(&netns);
+	free(places);
+	return status;
+}
+
+static enum status check_layout(struct balancer *balancer)
+{
+	struct bpf_map_info info;
+
+	for (int i = 0; i < MAPS; i++) {
+		if (balancer->map[i] < 0)
+			return fail(FAILED, "the balancer has no map %s: is it of another version?",
+				    map_layouts[i].name);
+		if (map_info(balancer->map[i], &info) || info.key_size != map_layouts[i].key_size ||
+		    info.value_size != map_layouts[i].value_size ||
+		    info.max_entries != map_layouts[i].entries)
+			return fail(FAILED,
+				    "%s has another layout: the balancer is of another version",
+				    map_layouts[i].name);
+		if (i == MAP_SERVICES)
+			balancer->id = info.id;
+	}
+	return DONE;
+}
+
+static enum status map_entries(struct balancer *balancer)
+{
+	balancer->config = map_memory(balancer->map[MAP_CONFIG], sizeof(struct config));
+	balancer->backends = map_memory(balancer->map[MAP_BACKENDS],
+					(MAX_BACKENDS + 1) * sizeof(struct backend));
+	balancer->limits = map_memory(balancer->map[MAP_LIMITS],
+				      (MAX_SERVICES + 1) * sizeof(struct limit));
+	if (!balancer->config || !balancer->backends || !balancer->limits)
+		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
+	return DONE;
+}
+
+enum status open_balancer(const struct selection *selection, struct balancer *balancer)
+{
+	enum status status = DONE;
+
+	memset(balancer, 0, sizeof(*balancer));
+	balancer->lock = -1;
+	balancer->trace_lock = -1;
+	for (int i = 0; i < MAPS; i++)
+		balancer->map[i] = -1;
+	if (selection->netns) /* where it is if it is attached nowhere */
+		snprintf(balancer->place.netns, NETNS_NAME, "%s", selection->netns);
+	if (selection->device || (selection->netns && !selection->pins))
+		status = open_selected(selection, balancer);
+	else if (!selection->pins)
+		status = open_only_one(balancer);
+	else if (!open_pins(selection->pins, balancer))
+		status = fail(FAILED, "'%.100s': no maps of a balancer are pinned there%s",
+			      selection->pins, geteuid() ? " (xdp-lb must be run as root)" : "");
+	if (!status)
+		status = check_layout(balancer);
+	if (!status)
+		status = map_entries(balancer);
+	if (status)
+		close_balancer(balancer);
+	return status;
+}
+
+enum status place_balancer(struct balancer *balancer)
+{
+	struct place *places = NULL;
+	int count;
+
+	if (balancer->is_placed)
+		return DONE;
+	count = find_places(NULL, &places);
+	for (int i = 0; i < count && !balancer->place.ifindex; i++) {
+		if (places[i].balancer == balancer->id)
+			balancer->place = places[i];
+	}
+	free(places);
+	if (netns_open(*balancer->place.netns ? balancer->place.netns : NULL, &balancer->netns))
+		return fail(FAILED, "cannot open the balancer's network namespace: %s",
+			    strerror(errno));
+	balancer->is_placed = true;
+	return DONE;
+}

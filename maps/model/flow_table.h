@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The flow table as the helper sees it; map_flows() comes first. */
+#ifndef MODEL_FLOW_TABLE_H
+#define MODEL_FLOW_TABLE_H
+
+#include "model/balancer.h"
+#include "model/config.h"
+
+/* Copies flow number `i` if it lives and is one to show. */
+bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow *flow);
+
+/* How many living flows each backend has, by its number; to be freed; NULL without memory. */
+__u32 *count_flows_by_backend(const struct balancer *balancer);
+__u32 count_living_flows(const struct balancer *balancer);
+
+/* Slots in transition whose former owner the backend is. */
+__u32 count_former_slots(const struct balancer *balancer, const struct conf_service *service,
+			 __u16 backend);
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
+#include "model/numbers.h"
+
+void mark_used(struct used *used, const struct conf *conf, const struct conf *only)
+{
+	memset(used, 0, sizeof(*used));
+	for (unsigned int i = 0; i < conf->count; i++) {
+		const struct conf_service *service = &conf->services[i];
+
+		if (only && !conf_find(only, &service->vip))
+			continue;
+		used->service[service->number] = true;
+		used->vip[service->vip_number] = true;
+		if (service->table < MAX_TABLES)
+			used->table[service->table] = true;
+		for (unsigned int j = 0; j < service->count; j++)
+			used->backend[service->backends[j].number] = true;
+	}
+}
+
+/* The lowest number from 1 to `last` that is free; 0: none. */
+static unsigned int take_number(bool *is_used, unsigned int last)
+{
+	for (unsigned int i = 1; i <= last; i++) {
+		if (is_used[i])
+			continue;
+		is_used[i] = true;
+		return i;
+	}
+	return 0;
+}
+
+/* Services of one address have one VIP number; they are neighbours, as they are sorted. */
+static void assign_vip(struct conf *wanted, unsigned int first, unsigned int end, struct used *used)
+{
+	__u16 number = 0;
+
+	for (unsigned int i = first; i < end; i++) {
+		if (wanted->services[i].vip_number)
+			number = wanted->services[i].vip_number;
+	}
+	if (!number)
+		number = take_number(used->vip, MAX_SERVICES);
+	for (unsigned int i = first; i < end; i++)
+		wanted->services[i].vip_number = number;
+}
+
+static void assign_vips(struct conf *wanted, struct used *used)
+{
+	unsigned int first = 0;
+
+	for (unsigned int i = 1; i <= wanted->count; i++) {
+		if (i < wanted->count && same_address(&wanted->services[i].vip.address,
+						      &wanted->services[first].vip.address))
+			continue;
+		assign_vip(wanted, first, i, used);
+		first = i;
+	}
+}
+
+enum status assign_numbers(struct conf *wanted, struct used *used)
+{
+	if (wanted->count > MAX_SERVICES)
+		return fail(FAILED, "no room for more than %u services", MAX_SERVICES);
+	if (wanted->count)
+		assign_vips(wanted, used);
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		struct conf_service *service = &wanted->services[i];
+
+		if (!service->number)
+			service->number = take_number(used->service, MAX_SERVICES);
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct conf_backend *backend = &service->backends[j];
+
+			backend->is_new = !backend->number;
+			if (backend->is_new)
+				backend->number = take_number(used->backend, MAX_BACKENDS);
+			if (!backend->number)
+				return fail(FAILED, "no room for more than %u backends",
+					    MAX_BACKENDS);
+		}
+	}
+	return DONE;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The numbers of services, VIPs, backends and tables: which are used, and which are free. */
+#ifndef MODEL_NUMBERS_H
+#define MODEL_NUMBERS_H
+
+#include "lib/error.h"
+#include "model/config.h"
+
+/* The numbers that a configuration uses. */
+struct used {
+	bool service[MAX_SERVICES + 1];
+	bool vip[MAX_SERVICES + 1];
+	bool backend[MAX_BACKENDS + 1];
+	bool table[MAX_TABLES];
+};
+
+/* Marks what `conf` uses, but for services that `only` (if not NULL) does not have. */
+void mark_used(struct used *used, const struct conf *conf, const struct conf *only);
+
+/* Gives numbers to what is new in `wanted`. */
+enum status assign_numbers(struct conf *wanted, struct used *used);
+
+#endif

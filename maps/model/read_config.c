@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "model/maglev.h"
+#include "model/read_config.h"
+
+#define VALUE_SIZE sizeof(struct owners) /* of every word of a table */
+
+/* Where the members begin, in words. */
+static __u32 words_of_slots(const struct conf_service *service)
+{
+	return owner_values(service->running_slots) +
+	       (service->moving ? service->running_slots : 0);
+}
+
+static struct member *members_of(const struct conf_service *service)
+{
+	return (struct member *)service->table_memory + words_of_slots(service);
+}
+
+static unsigned int member_room(const struct conf_service *service)
+{
+	return service->mapped / VALUE_SIZE - words_of_slots(service);
+}
+
+/* A service set up by hand may name more slots than its table has. */
+static void limit_slots(struct conf_service *service, __u32 words)
+{
+	if (words_of_slots(service) <= words)
+		return;
+	service->moving = false;
+	if (owner_values(service->running_slots) > words)
+		service->running_slots = words * OWNERS;
+}
+
+struct slot running_slot(const struct conf_service *service, __u32 slot)
+{
+	return read_slot(service->table_memory, service->running_slots, service->moving, slot);
+}
+
+void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number)
+{
+	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
+}
+
+/*
+ * The ids of the balancer's tables, told by their names: a look into xlb_tables waits for a grace
+ * period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
+ */
+static void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
+{
+	unsigned int owner, number;
+	struct bpf_map_info info;
+	__u32 id = 0;
+	char end;
+
+	while (!map_next_id(&id)) {
+		int map = map_open_id(id);
+
+		if (map < 0)
+			continue;
+		if (!map_info(map, &info) &&
+		    sscanf(info.name, "xt%x_%x%c", &owner, &number, &end) == 2 &&
+		    owner == balancer->id && number < MAX_TABLES) {
+			tables[number] = id;
+			has_table[number] = true;
+		}
+		close(map);
+	}
+}
+
+/* Maps the service's table, if it has one. */
+static void map_table(const struct balancer *balancer, struct conf_service *service,
+		      const __u32 *tables)
+{
+	struct bpf_map_info info;
+	__u32 id = service->table < MAX_TABLES ? tables[service->table] : 0;
+	int map;
+
+	if (!id && map_lookup(balancer->map[MAP_TABLES], &service->table, &id))
+		return;
+	map = map_open_id(id);
+	if (map < 0)
+		return;
+	if (!map_info(map, &info)) {
+		service->mapped = info.max_entries * VALUE_SIZE;
+		service->table_memory = map_memory(map, service->mapped);
+		if (!service->table_memory)
+			service->mapped = 0;
+		else
+			limit_slots(service, info.max_entries);
+	}
+	close(map);
+	if (!service->mapped) {
+		service->running_slots = 0;
+		service->moving = false;
+	}
+}
+
+/*
+ * Adds a backend by its record. Returns NULL if the record is no backend's or there is no memory.
+ */
+static struct conf_backend *load_backend(const struct balancer *balancer,
+					 struct conf_service *service, __u16 number)
+{
+	const struct backend *record = &balancer->backends[number];
+	struct endpoint real = { .address = record->address, .port = record->port };
+	int hop = record->flags & BACKEND_HOP ? 1 : 0;
+	struct conf_backend *backend;
+
+	if (is_zero_address(&real.address) || backend_find(service, &real))
+		return NULL;
+	backend = backend_insert(service, &real);
+	if (!backend)
+		return NULL;
+	backend->number = number;
+	backend->generation = record->generation;
+	backend->drained = record->drained;
+	backend->mac_given = record->flags & BACKEND_MAC_GIVEN;
+	backend->hop = record->hop[hop];
+	backend->mtu = record->mtu[hop];
+	return backend;
+}
+
+static bool is_member(const struct member *member)
+{
+	return member->backend && member->backend <= MAX_BACKENDS && member->weight &&
+	       member->weight <= MAX_WEIGHT && member->state <= STATE_DOWN;
+}
+
+static void load_members(const struct balancer *balancer, struct conf_service *service)
+{
+	const struct member *members = members_of(service);
+	unsigned int room = member_room(service);
+
+	for (unsigned int i = 0; i < room; i++) {
+		struct conf_backend *backend;
+
+		if (!is_member(&members[i]))
+			continue;
+		backend = load_backend(balancer, service, members[i].backend);
+		if (!backend)
+			continue;
+		backend->weight = members[i].weight;
+		backend->state = members[i].state;
+		backend->was_healthy = members[i].healthy;
+		backend->generation = members[i].generation;
+	}
+}
+
+/* A table that was set up by hand: its owners are its backends. */
+static void load_owners(const struct balancer *balancer, struct conf_service *service)
+{
+	bool *seen = calloc(MAX_BACKENDS + 1, sizeof(*seen));
+
+	for (__u32 i = 0; i < service->running_slots && seen; i++) {
+		__u16 owner = running_slot(service, i).owner;
+		struct conf_backend *backend;
+
+		if (!owner || owner > MAX_BACKENDS || seen[owner])
+			continue;
+		seen[owner] = true;
+		backend = load_backend(balancer, service, owner);
+		if (backend)
+			backend->was_healthy = is_healthy(backend);
+	}
+	free(seen);
+}
+
+static bool load_service(const struct balancer *balancer, struct conf *conf,
+			 const struct service_key *key, const struct service *entry,
+			 const struct address *address, const __u32 *tables)
+{
+	struct endpoint vip = { .address = *address, .port = key->port, .protocol = key->protocol };
+	struct conf_service *service;
+
+	if (is_zero_address(address) || entry->number > MAX_SERVICES)
+		return true; /* half set up by hand */
+	service = conf_add(conf, &vip);
+	if (!service)
+		return false;
+	service->mode = entry->mode;
+	service->hash = entry->hash;
+	service->settle = entry->settle;
+	service->number = entry->number;
+	service->vip_number = key->vip;
+	service->table = entry->table;
+	service->changed = entry->changed;
+	service->limit = balancer->limits[entry->number];
+	service->running_slots = entry->slots;
+	service->moving = entry->moving;
+	map_table(balancer, service, tables);
+	service->slots = entry->slots < MAX_SLOTS ? entry->slots : MAX_SLOTS;
+	while (!is_prime(service->slots))
+		service->slots++;
+	load_members(balancer, service);
+	if (!service->count)
+		load_owners(balancer, service);
+	return true;
+}
+
+/* The addresses of all VIPs, by number. */
+static void load_vips(const struct balancer *balancer, struct address *vips)
+{
+	struct address key, *previous = NULL;
+	struct vip vip;
+
+	for (int i = 0; i < MAX_SERVICES; i++) {
+		if (map_next_key(balancer->map[MAP_VIPS], previous, &key))
+			return;
+		if (!map_lookup(balancer->map[MAP_VIPS], &key, &vip) && vip.number <= MAX_SERVICES)
+			vips[vip.number] = key;
+		previous = &key;
+	}
+}
+
+static int load_services(const struct balancer *balancer, struct conf *conf,
+			 const struct address *vips, const __u32 *tables)
+{
+	struct service_key key, *previous = NULL;
+	struct service entry;
+	int result;
+
+	for (int i = 0; i < MAX_SERVICES; i++) {
+		result = map_next_key(balancer->map[MAP_SERVICES], previous, &key);
+		if (result)
+			return result == -ENOENT ? 0 : result;
+		if (!map_lookup(balancer->map[MAP_SERVICES], &key, &entry) &&
+		    key.vip <= MAX_SERVICES &&
+		    !load_service(balancer, conf, &key, &entry, &vips[key.vip], tables))
+			return -ENOMEM;
+		previous = &key;
+	}
+	return 0;
+}
+
+static int load_denies(const struct balancer *balancer, struct conf *conf)
+{
+	struct deny_key key, *previous = NULL;
+
+	conf->has_denies = true;
+	while (!map_next_key(balancer->map[MAP_DENY], previous, &key)) {
+		if (conf->deny_count > MAX_DENIED || !conf_deny(conf, &key, 0))
+			return -ENOMEM;
+		previous = &key;
+	}
+	conf_sort_denies(conf);
+	return 0;
+}
+
+static __u32 value_or(__u32 value, __u32 standard)
+{
+	return value ? value : standard;
+}
+
+enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies)
+{
+	struct address *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
+	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
+	const struct config *config = balancer->config;
+	int result = -ENOMEM;
+
+	conf_init(conf);
+	conf->tcp_timeout = value_or(config->tcp_timeout, DEFAULT_TCP_TIMEOUT);
+	conf->fin_timeout = value_or(config->fin_timeout, DEFAULT_FIN_TIMEOUT);
+	conf->udp_timeout = value_or(config->udp_timeout, DEFAULT_UDP_TIMEOUT);
+	conf->has_table = calloc(MAX_TABLES, sizeof(*conf->has_table));
+	if (vips && tables && conf->has_table) {
+		load_vips(balancer, vips);
+		list_tables(balancer, tables, conf->has_table);
+		result = load_services(balancer, conf, vips, tables);
+	}
+	if (!result && with_denies)
+		result = load_denies(balancer, conf);
+	free(vips);
+	free(tables);
+	if (!result)
+		return DONE;
+	conf_free(conf);
+	return fail(FAILED, "cannot read the configuration: %s", strerror(-result));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From the maps to the configuration in memory. */
+#ifndef MODEL_READ_CONFIG_H
+#define MODEL_READ_CONFIG_H
+
+#include <linux/bpf.h>
+
+#include "model/balancer.h"
+#include "model/config.h"
+#include "model/slots.h"
+
+enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies);
+
+/* The name of a table as a map: it tells whose it is, and its number. */
+void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
+
+/* A slot of the table that runs, below running_slots. */
+struct slot running_slot(const struct conf_service *service, __u32 slot);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A reading of all counters at one time. */
+#ifndef MODEL_SNAPSHOT_H
+#define MODEL_SNAPSHOT_H
+
+#include "model/balancer.h"
+#include "model/config.h"
+
+struct reading {
+	struct service_stats total; /* of all services, deleted ones too, and of no service */
+	struct service_stats *services; /* in the order of the configuration */
+	struct backend_stats *backends; /* of all services, in this order */
+	double seconds; /* when, on CLOCK_MONOTONIC */
+};
+
+enum status take_reading(const struct balancer *balancer, const struct conf_service *services,
+			 unsigned int count, struct reading *reading);
+void free_reading(struct reading *reading);
+
+/* What the service has forwarded. */
+struct counter forwarded(const struct service_stats *stats);
+
+#endif

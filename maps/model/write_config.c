@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making a configuration run. What the data path and readers see of a service changes in one store,
+ * the update of its entry in xlb_services; all that this names has been made before, under numbers
+ * that nothing used, and is brought in line, or thrown away, by repair().
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "model/counters.h"
+#include "model/numbers.h"
+#include "model/read_config.h"
+#include "model/reconcile.h"
+#include "model/records.h"
+#include "model/write_config.h"
+#include "model/write_table.h"
+
+struct commit {
+	struct balancer *balancer;
+	const struct conf *running;
+	struct conf *wanted;
+	struct used used;
+	struct new_table *tables;
+	unsigned int count; /* of these */
+};
+
+static bool is_changed(const struct commit *commit, const struct conf_service *service)
+{
+	const struct conf_service *running = conf_find(commit->running, &service->vip);
+
+	return !running || service_differs(running, service);
+}
+
+/* `down` ends a backend's flows, and so does another mode of its service. */
+static void set_generations(struct commit *commit)
+{
+	for (unsigned int i = 0; i < commit->wanted->count; i++) {
+		struct conf_service *service = &commit->wanted->services[i];
+		const struct conf_service *running = conf_find(commit->running, &service->vip);
+
+		for (unsigned int j = 0; j < service->count && running; j++) {
+			struct conf_backend *backend = &service->backends[j];
+			const struct conf_backend *before = backend_find(running, &backend->real);
+
+			if (before &&
+			    (running->mode != service->mode ||
+			     (backend->state == STATE_DOWN && before->state != STATE_DOWN)))
+				backend->generation = before->generation + 1;
+		}
+	}
+}
+
+static void service_key(const struct conf_service *service, struct service_key *key)
+{
+	memset(key, 0, sizeof(*key));
+	key->vip = service->vip_number;
+	key->port = service->vip.port;
+	key->protocol = service->vip.protocol;
+}
+
+/* Deletes services that are wanted no more, so that their numbers can be used again. */
+static int delete_services(struct commit *commit)
+{
+	struct service_key key;
+	bool is_any = false;
+
+	for (unsigned int i = 0; i < commit->running->count; i++) {
+		const struct conf_service *service = &commit->running->services[i];
+		int result;
+
+		if (conf_find(commit->wanted, &service->vip))
+			continue;
+		service_key(service, &key);
+		stop_caching(commit->balancer);
+		result = map_delete(commit->balancer->map[MAP_SERVICES], &key);
+		if (result && result != -ENOENT)
+			return result;
+		is_any = true;
+	}
+	if (is_any) {
+		struct used used;
+
+		mark_used(&used, commit->running, commit->wanted);
+		repair(commit->balancer, commit->running, &used);
+	}
+	return 0;
+}
+
+static void write_limit(struct balancer *balancer, const struct conf_service *service)
+{
+	struct limit *limit = &balancer->limits[service->number];
+
+	if (limit->pps == service->limit.pps && limit->burst == service->limit.burst &&
+	    limit->flows == service->limit.flows)
+		return;
+	limit->burst = service->limit.burst;
+	limit->flows = service->limit.flows;
+	__atomic_store_n(&limit->pps, service->limit.pps, __ATOMIC_RELEASE);
+}
+
+/* Writes what no committed service names yet, and what may change in place. */
+static int write_records(struct commit *commit)
+{
+	for (unsigned int i = 0; i < commit->wanted->count; i++) {
+		struct conf_service *service = &commit->wanted->services[i];
+		int result = 0;
+
+		if (!conf_find(commit->running, &service->vip))
+			result = retire_service_stats(commit->balancer, service->number);
+		if (result)
+			return result;
+		write_limit(commit->balancer, service);
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct conf_backend *backend = &service->backends[j];
+
+			if (backend->is_new)
+				write_new_record(commit->balancer, service, backend);
+			else
+				update_record(commit->balancer, service, backend);
+		}
+	}
+	return 0;
+}
+
+/* There is a number for each service that runs and for each that is to replace one. */
+static __u32 take_table(struct used *used)
+{
+	__u32 number = 1;
+
+	while (number < MAX_TABLES - 1 && used->table[number])
+		number++;
+	used->table[number] = true;
+	return number;
+}
+
+static int make_tables(struct commit *commit)
+{
+	commit->tables = calloc(commit->wanted->count + 1, sizeof(*commit->tables));
+	commit->count = 0;
+	if (!commit->tables)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < commit->wanted->count; i++) {
+		struct conf_service *service = &commit->wanted->services[i];
+		int map;
+
+		if (!is_changed(commit, service))
+			continue;
+		service->table = take_table(&commit->used);
+		map = make_table(commit->balancer, conf_find(commit->running, &service->vip),
+				 service);
+		if (map < 0)
+			return map;
+		commit->tables[commit->count].service = service;
+		commit->tables[commit->count++].map = map;
+	}
+	return 0;
+}
+
+/* The VIP is there before its first service, and is said to have state before it has. */
+static int write_vip(struct balancer *balancer, const struct conf_service *service)
+{
+	struct vip vip = { .number = service->vip_number };
+	struct vip before;
+	int map = balancer->map[MAP_VIPS];
+
+	if (!map_lookup(map, &service->vip.address, &before) && before.number == vip.number &&
+	    (service->mode != MODE_NAT || !(before.flags & VIP_STATELESS)))
+		return 0;
+	return map_update(map, &service->vip.address, &vip, BPF_ANY);
+}
+
+/* The point where a change takes effect. */
+static int write_service(struct balancer *balancer, const struct conf_service *service)
+{
+	struct service_key key;
+	struct service entry = {
+		.number = service->number,
+		.table = service->table,
+		.slots = service->slots,
+		.mode = service->mode,
+		.hash = service->hash,
+		.moving = service->moving,
+		.settle = service->settle,
+		.changed = service->changed,
+	};
+	int result;
+
+	stop_caching(balancer);
+	service_key(service, &key);
+	result = write_vip(balancer, service);
+	return result ? result : map_update(balancer->map[MAP_SERVICES], &key, &entry, BPF_ANY);
+}
+
+/* Puts the new tables in place and commits their services. */
+static int commit_services(struct commit *commit)
+{
+	int result = put_tables(commit->balancer, commit->tables, commit->count);
+
+	for (unsigned int i = 0; i < commit->count && !result; i++)
+		result = write_service(commit->balancer, commit->tables[i].service);
+	return result;
+}
+
+/* Replaces the denies that differ. Both lists are sorted. */
+static int write_denies(struct commit *commit)
+{
+	const struct conf *running = commit->running, *wanted = commit->wanted;
+	struct deny_key *gone = malloc((running->deny_count + 1) * sizeof(*gone));
+	struct deny_key *added = malloc((wanted->deny_count + 1) * sizeof(*added));
+	__u32 *values = malloc((wanted->deny_count + 1) * sizeof(*values));
+	__u32 deletions = 0, additions = 0;
+	unsigned int i = 0, j = 0;
+	int result = gone && added && values ? 0 : -ENOMEM;
+
+	while (!result && (i < running->deny_count || j < wanted->deny_count)) {
+		int order = compare_listed(running, i, wanted, j);
+
+		if (order < 0) {
+			gone[deletions++] = running->denies[i].key;
+		} else if (order > 0) {
+			values[additions] = wanted->denies[j].key.length;
+			added[additions++] = wanted->denies[j].key;
+		}
+		i += order <= 0;
+		j += order >= 0;
+	}
+	if (!result && deletions)
+		result = map_delete_batch(commit->balancer->map[MAP_DENY], gone, &deletions);
+	if (!result && additions)
+		result = map_update_batch(commit->balancer->map[MAP_DENY], added, values,
+					  &additions);
+	free(gone);
+	free(added);
+	free(values);
+	return result;
+}
+
+static void write_timeouts(struct balancer *balancer, const struct conf *running,
+			   const struct conf *wanted)
+{
+	struct config *config = balancer->config;
+
+	if (running->tcp_timeout != wanted->tcp_timeout)
+		config->tcp_timeout = wanted->tcp_timeout;
+	if (running->fin_timeout != wanted->fin_timeout)
+		config->fin_timeout = wanted->fin_timeout;
+	if (running->udp_timeout != wanted->udp_timeout)
+		config->udp_timeout = wanted->udp_timeout;
+}
+
+static int execute(struct commit *commit)
+{
+	int result = delete_services(commit);
+
+	if (!result)
+		result = write_records(commit);
+	if (!result)
+		result = make_tables(commit);
+	if (!result)
+		result = commit_services(commit);
+	if (!result && commit->wanted->has_denies)
+		result = write_denies(commit);
+	if (!result)
+		write_timeouts(commit->balancer, commit->running, commit->wanted);
+	return result;
+}
+
+/* Afterwards: brings the rest in line with what is in force now, which after a failure may be part
+ * of the old and of the new, and throws out old tables if there are many. */
+static void clean_up(struct commit *commit, bool failed)
+{
+	for (unsigned int i = 0; i < commit->count; i++)
+		close(commit->tables[i].map);
+	free(commit->tables);
+	if (failed) {
+		struct conf conf;
+
+		if (!conf_load(commit->balancer, &conf, false)) {
+			conf_repair(commit->balancer, &conf, false);
+			conf_free(&conf);
+		}
+		return;
+	}
+	mark_used(&commit->used, commit->wanted, NULL);
+	repair(commit->balancer, commit->wanted, &commit->used);
+	resume_caching(commit->balancer);
+	drop_tables(commit->balancer, commit->running->has_table, &commit->used);
+}
+
+static int plan(struct commit *commit)
+{
+	int result = 0;
+
+	for (unsigned int i = 0; i < commit->wanted->count && !result; i++) {
+		struct conf_service *service = &commit->wanted->services[i];
+
+		if (is_changed(commit, service))
+			result = plan_table(conf_find(commit->running, &service->vip), service);
+	}
+	return result;
+}
+
+enum status conf_commit(struct balancer *balancer, const struct conf *running, struct conf *wanted,
+			bool dry)
+{
+	struct commit commit = { .balancer = balancer, .running = running, .wanted = wanted };
+	enum status status;
+	int result;
+
+	mark_used(&commit.used, running, wanted);
+	status = assign_numbers(wanted, &commit.used);
+	if (status)
+		return status;
+	if (wanted->has_denies && wanted->deny_count > MAX_DENIED)
+		return fail(FAILED, "no room for more than %u denied prefixes", MAX_DENIED);
+	set_generations(&commit);
+	if (dry) {
+		result = plan(&commit);
+	} else {
+		result = execute(&commit);
+		clean_up(&commit, result);
+	}
+	if (result)
+		return fail(FAILED, "cannot change the balancer: %s", strerror(-result));
+	return DONE;
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "lib/clock.h"
+#include "model/counters.h"
+#include "model/maglev.h"
+#include "model/read_config.h"
+#include "model/slots.h"
+#include "model/write_table.h"
+
+#define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
+#define MUCH_GARBAGE 8 /* old tables that are thrown out; fewer wait for their numbers to be used */
+
+/* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */
+static void list_claims(const struct conf_service *service, struct claim *claims, __u16 *numbers)
+{
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *backend = &service->backends[i];
+
+		claims[i].address = backend->real.address;
+		claims[i].port = backend->real.port;
+		claims[i].weight = backend->weight;
+		claims[i].healthy = is_healthy(backend);
+		numbers[i + 1] = backend->number;
+	}
+}
+
+/* Fills in the owners. */
+static int fill_owners(const struct conf_service *service, struct slot *slots)
+{
+	struct claim *claims = calloc(service->count + 1, sizeof(*claims));
+	__u16 *numbers = calloc(service->count + 1, sizeof(*numbers));
+	__u16 *owner = malloc(service->slots * sizeof(*owner));
+	int result = -ENOMEM;
+
+	if (!claims || !numbers || !owner)
+		goto cleanup;
+	list_claims(service, claims, numbers);
+	result = fill_table(owner, service->slots, claims, service->count);
+	for (__u32 i = 0; i < service->slots && !result; i++)
+		slots[i].owner = numbers[owner[i]];
+cleanup:
+	free(claims);
+	free(numbers);
+	free(owner);
+	return result;
+}
+
+static void fill_members(const struct conf_service *service, struct member *members)
+{
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *backend = &service->backends[i];
+
+		members[i].backend = backend->number;
+		members[i].weight = backend->weight;
+		members[i].state = backend->state;
+		members[i].healthy = is_healthy(backend);
+		members[i].generation = backend->generation;
+	}
+}
+
+/* Whether there may be flows that a moved slot must not break. In mode nat each is in the flow
+ * table anyway. */
+static bool needs_transitions(const struct balancer *balancer, const struct conf_service *running,
+			      const struct conf_service *wanted)
+{
+	struct service_stats stats;
+
+	if (!running || running->mode != wanted->mode || wanted->mode == MODE_NAT ||
+	    running->hash != wanted->hash || running->running_slots != wanted->slots)
+		return false;
+	return read_service_stats(balancer, wanted->number, &stats) || has_carried(&stats);
+}
+
+/* Returns whether there are any. */
+static bool fill_transitions(const struct balancer *balancer, const struct conf_service *running,
+			     struct conf_service *wanted, struct slot *slots)
+{
+	bool *is_live = calloc(65536, sizeof(*is_live));
+	struct slot *before = calloc(wanted->slots, sizeof(*before));
+	__u32 timeout = balancer->config->tcp_timeout;
+	struct aftermath aftermath = { .is_live = is_live, .now = tick_now() };
+	bool moving = false;
+
+	if (!is_live || !before)
+		goto cleanup;
+	if (running->settle)
+		timeout = running->settle;
+	else if (!timeout)
+		timeout = DEFAULT_TCP_TIMEOUT;
+	aftermath.limit = timeout * TICKS_PER_SECOND;
+	for (unsigned int i = 0; i < wanted->count; i++)
+		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
+	for (__u32 i = 0; i < wanted->slots; i++)
+		before[i] = running_slot(running, i);
+	if (begin_transitions(slots, before, wanted->slots, &aftermath))
+		wanted->changed = aftermath.now;
+	for (__u32 i = 0; i < wanted->slots && !moving; i++)
+		moving = slots[i].former;
+cleanup:
+	free(is_live);
+	free(before);
+	return moving;
+}
+
+static void note_moved(const struct conf_service *running, struct conf_service *wanted,
+		       const struct slot *slots)
+{
+	wanted->is_rebuilt = true;
+	wanted->moved = 0;
+	for (__u32 i = 0; i < wanted->slots; i++)
+		wanted->moved += !running || running->running_slots != wanted->slots ||
+				 running_slot(running, i).owner != slots[i].owner;
+}
+
+/* A map of the table, without its name in xlb_tables yet; or a negative error. */
+static int write_table(struct balancer *balancer, const struct conf_service *wanted,
+		       const struct slot *slots)
+{
+	__u32 words = owner_values(wanted->slots) + (wanted->moving ? wanted->slots : 0);
+	__u32 entries = words + wanted->count;
+	size_t size = entries * sizeof(struct owners);
+	char name[BPF_OBJ_NAME_LEN];
+	void *memory;
+	int map;
+
+	name_table(name, balancer, wanted->table);
+	map = map_create_array(name, sizeof(struct owners), entries, TABLE_FLAGS);
+	if (map < 0)
+		return map;
+	memory = map_memory(map, size);
+	if (!memory) {
+		close(map);
+		return -ENOMEM;
+	}
+	write_slots(memory, slots, wanted->slots, wanted->moving);
+	fill_members(wanted, (struct member *)memory + words);
+	munmap(memory, size);
+	return map;
+}
+
+int make_table(struct balancer *balancer, const struct conf_service *running,
+	       struct conf_service *wanted)
+{
+	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
+
+	if (!result) {
+		wanted->moving = needs_transitions(balancer, running, wanted) &&
+				 fill_transitions(balancer, running, wanted, slots);
+		note_moved(running, wanted, slots);
+		result = write_table(balancer, wanted, slots);
+	}
+	free(slots);
+	return result;
+}
+
+int plan_table(const struct conf_service *running, struct conf_service *wanted)
+{
+	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
+
+	if (!result)
+		note_moved(running, wanted, slots);
+	free(slots);
+	return result;
+}
+
+/* An update of many entries of xlb_tables: each alone would wait for a grace period. */
+struct update {
+	__u32 key[MAX_TABLES], map[MAX_TABLES];
+	__u32 count;
+};
+
+static void add_entry(struct update *update, __u32 number, int map)
+{
+	update->key[update->count] = number;
+	update->map[update->count++] = map;
+}
+
+static int write_update(struct balancer *balancer, struct update *update)
+{
+	if (!update->count)
+		return 0;
+	return map_update_batch(balancer->map[MAP_TABLES], update->key, update->map,
+				&update->count);
+}
+
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count)
+{
+	struct update *update = calloc(1, sizeof(*update));
+	int result = -ENOMEM;
+
+	if (update) {
+		for (unsigned int i = 0; i < count; i++)
+			add_entry(update, tables[i].service->table, tables[i].map);
+		result = write_update(balancer, update);
+	}
+	free(update);
+	return result;
+}
+
+static void drop_listed(struct balancer *balancer, struct update *update)
+{
+	int map = map_create_array("xlb_no_table", sizeof(struct owners), 1, TABLE_FLAGS);
+
+	if (map < 0)
+		return;
+	for (__u32 i = 0; i < update->count; i++)
+		update->map[i] = map;
+	write_update(balancer, update);
+	close(map);
+}
+
+void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used)
+{
+	struct update *update = calloc(1, sizeof(*update));
+
+	for (__u32 number = 1; number < MAX_TABLES && update; number++) {
+		if (has_table[number] && !used->table[number])
+			add_entry(update, number, -1);
+	}
+	if (update && update->count > MUCH_GARBAGE)
+		drop_listed(balancer, update);
+	free(update);
+}

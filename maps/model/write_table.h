@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Tables of services: made in memory of their own, then put into xlb_tables in one call. */
+#ifndef MODEL_WRITE_TABLE_H
+#define MODEL_WRITE_TABLE_H
+
+#include "model/balancer.h"
+#include "model/config.h"
+#include "model/numbers.h"
+
+/* A table on its way into xlb_tables. */
+struct new_table {
+	struct conf_service *service;
+	int map;
+};
+
+/* Makes the table of a service, which ran as `running` (or NULL). A descriptor, or -errno. */
+int make_table(struct balancer *balancer, const struct conf_service *running,
+	       struct conf_service *wanted);
+/* Only counts what would move. */
+int plan_table(const struct conf_service *running, struct conf_service *wanted);
+/* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
+/* Throws out the tables that are there, by number, and not used, if there are many. */
+void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used);
+
+#endif
