@@ -1,328 +1,500 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xdp-lb: a layer-4 load balancer in one XDP program. A packet's way, a header for each stage:
+ * xdp-lb: a layer-4 load balancer in one XDP program. The stages that a packet passes, each with a
+ * header of its own:
  *
- *   parse      datapath/packet.h    frame -> struct packet, nothing decided
- *   find       datapath/service.h   is its destination a VIP, whose service is it
- *   admit      datapath/service.h   deny list, limits
- *   flow       datapath/flow.h      mode nat: is its flow known; begin one
- *   pick       datapath/pick.h      which backend gets a new flow
- *   rewrite    datapath/rewrite.h   addresses, ports, checksums, MACs (tunnel.h, icmp.h)
- *   account    datapath/account.h   the one exit: counters, trace
+ *   parse      datapath/parse_fast.h, parse.h    frame -> struct packet, nothing decided
+ *   find       datapath/vip.h                    is its destination a VIP, which service has the port
+ *   flow       datapath/flow_table.h             mode nat: is its flow known
+ *   admit      datapath/admit.h                  deny list, limits
+ *   select     datapath/select.h                 which backend gets a packet of no known flow
+ *   check      check_route(), datapath/rewrite.h may it be forwarded: next hop, MACs, TTL, MTU
+ *   state      datapath/flow_insert.h            begin its flow, or note what it does to it
+ *   rewrite    datapath/rewrite.h, encap.h       by mode: addresses, ports, checksums, headers
+ *   account    datapath/account.h                the one exit: counters, trace
  *
- * Each stage returns VERDICTS to go on, or the verdict that ends the packet's way. The ordinary
- * packet of an established flow gets the same done in fewer instructions: datapath/short.h.
+ * A stage returns CONTINUE, or the verdict that ends the packet's way. All of it is written once and
+ * compiled twice. The fast path has the ordinary packet in registers; where it meets anything else
+ * it returns SLOW_*, before it has written anything, and the slow path begins anew. See
+ * datapath/README.md.
  */
 #include "datapath/account.h"
+#include "datapath/admit.h"
+#include "datapath/encap.h"
+#include "datapath/flow_insert.h"
 #include "datapath/fragment.h"
 #include "datapath/icmp.h"
-#include "datapath/packet.h"
-#include "datapath/pick.h"
-#include "datapath/short.h"
-#include "datapath/tunnel.h"
-
-/* Lets an established flow into the cache of the short way. */
-static __always_inline void keep_pointer(const struct packet *pkt, const struct found *found)
-{
-	__u32 hash;
-
-	if (!(found->flow->state & FLOW_ESTABLISHED))
-		return;
-	hash = found->from_backend ? flow_hash_of(&found->flow->client) : pkt->flow_hash;
-	cache_pointer(hash, make_pointer(hash, found->index));
-}
-
-/* A packet of a NAT flow, known or just begun, to its other side. */
-static __always_inline enum verdict forward_nat(struct xdp_md *ctx, struct packet *pkt,
-						const struct found *found)
-{
-	struct flow *flow = found->flow;
-	struct backend *backend = backend_at(flow->backend);
-	struct hop *hop;
-
-	if (!backend)
-		return VERDICT_INTERNAL;
-	hop = current_hop(backend);
-	if (!is_for_us(ctx, hop))
-		return VERDICT_OTHER_HOST;
-	if (pkt->dry_run)
-		return VERDICT_FORWARDED;
-	if (ttl_expires(ctx, pkt))
-		return VERDICT_TTL;
-	if (!found->from_backend) {
-		if (!fits(ctx, pkt, backend, 0))
-			return VERDICT_TOO_BIG;
-		learn_way_back(ctx, flow);
-	}
-	track_flow(ctx, pkt, flow);
-	keep_pointer(pkt, found);
-	if (pkt->fragment)
-		keep_ports(pkt);
-	translate(ctx, pkt, found, backend);
-	return send_to_other_side(ctx, found, hop);
-}
-
-static __always_inline void note_flow(struct packet *pkt, const struct found *found,
-				      const struct backend *backend)
-{
-	pkt->service = backend->service;
-	pkt->backend = found->flow->backend;
-	pkt->choice = CHOICE_FLOW;
-	pkt->from_backend = found->from_backend;
-}
-
-/* Admits a packet of a known NAT flow. Returns VERDICTS to go on, or the verdict. */
-static __always_inline enum verdict admit_known(struct packet *pkt, const struct config *config,
-						const struct found *found)
-{
-	struct backend *backend = backend_at(found->flow->backend);
-
-	if (!backend)
-		return VERDICT_INTERNAL;
-	note_flow(pkt, found, backend);
-	if (pkt->malformed)
-		return VERDICT_MALFORMED;
-	return found->from_backend ? VERDICTS : admit_packet(pkt, config);
-}
+#include "datapath/parse.h"
+#include "datapath/parse_fast.h"
+#include "datapath/rewrite.h"
+#include "datapath/select.h"
+#include "datapath/vip.h"
 
 /* Whether a packet of no known flow may begin one. TCP flows begin with SYN. */
 static __always_inline bool begins_nat_flow(const struct packet *pkt)
 {
+	if (pkt->is_error)
+		return false;
 	if (pkt->protocol == IPPROTO_UDP)
 		return !is_later_fragment(pkt);
 	return begins_connection(pkt);
 }
 
-/* Begins a flow in mode nat. Returns VERDICTS and the flow, or the verdict. */
-static __always_inline enum verdict begin_nat(struct xdp_md *ctx, struct packet *pkt,
+/*
+ * Stage flow, for one direction: the NAT flow of a packet. A client that begins a connection on the
+ * tuple of one that is closed ends that one. Returns CONTINUE, also where there is none.
+ */
+static __always_inline enum verdict find_flow(const struct frame *frame, struct packet *pkt,
 					      const struct config *config, struct found *found)
 {
-	enum verdict verdict;
+	__u32 index = pkt->from_backend ? locate_by_backend(frame, pkt) :
+					  locate_by_client(frame, pkt);
 
-	if (!admit_flow(pkt, config))
-		return VERDICT_FLOW_LIMITED;
-	if (pkt->dry_run)
-		return VERDICT_FORWARDED;
-	if (ttl_expires(ctx, pkt))
-		return VERDICT_TTL;
-	verdict = begin_flow(ctx, pkt);
-	if (verdict != VERDICTS)
-		return verdict;
-	found->index = pkt->flow;
-	found->flow = flow_at(pkt->flow);
-	if (!found->flow)
-		return VERDICT_INTERNAL;
-	found->life = READ_ONCE(found->flow->life);
-	count_flow(pkt->service, pkt->backend);
-	return VERDICTS;
+	if (index == NO_FLOW)
+		return CONTINUE;
+	*found = read_flow(pkt, config, index);
+	if (frame->fast)
+		return found->flow ? CONTINUE : SLOW_NEW_FLOW;
+	if (found->flow && !pkt->from_backend && begins_connection(pkt) &&
+	    is_closed(found->flow->state)) {
+		if (!pkt->dry_run)
+			__sync_val_compare_and_swap(&found->flow->cookie, found->cookie, 0);
+		found->flow = NULL;
+	}
+	return CONTINUE;
 }
 
 /*
- * A packet to a service in mode dsr or ipip, or an ICMP error about what a backend sent as the VIP.
+ * Stage flow: the NAT flow of a packet to `service`, or of an answer. No flow has the port of a
+ * service as its own, so a packet to such a port comes from a client, and any other from a backend;
+ * only beside a service of any port both are possible. Returns CONTINUE, also where there is none.
  */
-static __always_inline enum verdict forward_by_table(struct xdp_md *ctx, struct packet *pkt,
-						     const struct config *config,
-						     struct backend *backend, __u32 mode)
-{
-	if (begins_connection(pkt) && !admit_flow(pkt, config))
-		return VERDICT_FLOW_LIMITED;
-	if (pkt->dry_run)
-		return VERDICT_FORWARDED;
-	if (pkt->fragment)
-		keep_ports(pkt);
-	if (begins_connection(pkt))
-		count_flow(pkt->service, pkt->backend);
-	return mode == MODE_IPIP ? tunnel_packet(ctx, pkt, backend) :
-				   direct_packet(ctx, pkt, backend);
-}
-
-/*
- * A packet of no known NAT flow: that of a service, or the host's own. Returns VERDICTS and the
- * flow that it began, or the verdict.
- */
-static __always_inline enum verdict balance_packet(struct xdp_md *ctx, struct packet *pkt,
-						   const struct config *config, struct found *found)
-{
-	struct service *service = find_service(pkt, config);
-	struct backend *backend;
-	enum verdict verdict;
-
-	if (!service)
-		return VERDICT_NO_SERVICE;
-	if (pkt->malformed)
-		return VERDICT_MALFORMED;
-	verdict = admit_packet(pkt, config);
-	if (verdict != VERDICTS)
-		return verdict;
-	if (service->mode == MODE_NAT && !begins_nat_flow(pkt))
-		return VERDICT_NO_FLOW;
-	pkt->backend = pick_backend(ctx, pkt, service);
-	backend = backend_at(pkt->backend);
-	if (!pkt->backend || !backend)
-		return VERDICT_NO_BACKEND;
-	if (is_zero_mac(current_hop(backend)->mac))
-		return VERDICT_NO_NEIGHBOUR;
-	if (!is_for_us(ctx, current_hop(backend)))
-		return VERDICT_OTHER_HOST;
-	if (service->mode == MODE_NAT)
-		return begin_nat(ctx, pkt, config, found);
-	return forward_by_table(ctx, pkt, config, backend, service->mode);
-}
-
-/* Relays an error about a NAT flow. */
-static __always_inline enum verdict relay_to_side(struct xdp_md *ctx, struct packet *pkt,
+static __always_inline enum verdict find_nat_flow(const struct frame *frame, struct packet *pkt,
 						  const struct config *config,
-						  const struct error_place *place)
+						  const struct service *service,
+						  struct found *found)
 {
-	struct backend *backend;
-	struct found found;
+	enum verdict verdict;
 
-	found = find_flow(config, &pkt->tuple, pkt->flow_hash, tick_now(pkt));
-	if (!found.flow)
-		return VERDICT_NO_FLOW;
-	backend = backend_at(found.flow->backend);
-	if (!backend)
-		return VERDICT_INTERNAL;
-	note_flow(pkt, &found, backend);
+	if (!service || service->flags & SERVICE_ANY_PORT) {
+		pkt->from_backend = true;
+		verdict = find_flow(frame, pkt, config, found);
+		if (verdict != CONTINUE || found->flow)
+			return verdict;
+		pkt->from_backend = false;
+	}
+	if (!service || service->mode != MODE_NAT)
+		return CONTINUE;
+	return find_flow(frame, pkt, config, found);
+}
+
+/* Stage state, of a packet of a NAT flow. */
+static __always_inline void note_packet(const struct frame *frame, struct packet *pkt,
+					const struct found *found)
+{
+	if (!pkt->from_backend)
+		learn_client_hop(frame, found->flow);
+	touch_flow(pkt, found->flow);
+	if (frame->fast)
+		return;
+	update_state(frame->ctx, found->index);
+	/* Lets an established flow into the cache of the fast path. */
+	if (found->flow->state & FLOW_ESTABLISHED) {
+		__u32 hash = flow_hash_of(&found->flow->client);
+
+		cache_pointer(hash, make_pointer(hash, found->index));
+	}
+}
+
+/* What is known of a packet before anything is written. */
+struct route {
+	struct service *service; /* NULL: an answer to a port that no service has */
+	struct found found; /* its NAT flow */
+	struct backend *backend;
+	struct next_hop next; /* the backend's */
+};
+
+/*
+ * Stages find, flow and admit: whose the packet is. Returns CONTINUE, or the verdict. Of a known NAT
+ * flow the source is not denied: `deny add` ends the flows that it covers.
+ */
+static __always_inline enum verdict identify(const struct frame *frame, struct packet *pkt,
+					     const struct config *config, struct cached_vip *vip,
+					     struct route *route)
+{
+	enum verdict verdict;
+
+	route->service = find_service(pkt, config, vip);
+	if (!(vip->vip.flags & VIP_STATELESS)) {
+		verdict = find_nat_flow(frame, pkt, config, route->service, &route->found);
+		if (verdict != CONTINUE)
+			return verdict;
+	}
+	if (!route->service && !route->found.flow)
+		return pkt->is_error ? VERDICT_NO_FLOW : VERDICT_NO_SERVICE;
+	if (frame->fast && config->flags & CONFIG_TRACE &&
+	    is_packet_traced(config, pkt, route->found.flow))
+		return SLOW_TRACE;
+	if (route->found.flow) {
+		pkt->mode = MODE_NAT;
+		route->backend = route->found.backend;
+		pkt->service = route->backend->service;
+		pkt->backend = route->found.flow->backend;
+		pkt->choice = CHOICE_FLOW;
+		return pkt->malformed ? VERDICT_MALFORMED : CONTINUE;
+	}
+	pkt->mode = route->service->mode;
+	pkt->service = route->service->number;
 	if (pkt->malformed)
 		return VERDICT_MALFORMED;
-	if (!is_for_us(ctx, current_hop(backend)))
+	if (config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]))
+		return VERDICT_DENIED;
+	return CONTINUE;
+}
+
+/* Stage select, for a packet of no known NAT flow. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict select_route(const struct frame *frame, struct packet *pkt,
+						 bool is_hashed, struct route *route)
+{
+	enum verdict verdict;
+
+	pkt->is_new = pkt->mode == MODE_NAT ? begins_nat_flow(pkt) : begins_connection(pkt);
+	if (frame->fast && pkt->mode == MODE_NAT)
+		return SLOW_NEW_FLOW;
+	if (pkt->mode == MODE_NAT && !pkt->is_new)
+		return VERDICT_NO_FLOW;
+	if (!is_hashed)
+		pkt->hash = slot_hash(pkt->peer, pkt->ports);
+	verdict = select_backend(frame, pkt, route->service);
+	if (verdict != CONTINUE)
+		return verdict;
+	route->backend = backend_at(pkt->backend);
+	return pkt->backend && route->backend ? CONTINUE : VERDICT_NO_BACKEND;
+}
+
+/* Stage check: may the packet be forwarded. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict check_route(const struct frame *frame, struct packet *pkt,
+						struct route *route)
+{
+	const struct hop *hop;
+
+	if (frame->fast && route->found.flow && !keeps_state(pkt, route->found.flow))
+		return SLOW_FLOW_STATE;
+	route->next = next_hop_of(route->backend);
+	hop = route->next.hop;
+	if (!pkt->from_backend && is_zero_mac(hop->mac))
+		return VERDICT_NO_NEIGHBOUR;
+	if (!is_for_us(frame, hop))
 		return VERDICT_OTHER_HOST;
-	pkt->l3 = place->l3;
-	if (ttl_expires(ctx, pkt))
-		return VERDICT_TTL;
-	pkt->l3 = place->icmp + sizeof(struct icmp_error);
-	translate_error(ctx, pkt, place, &found, backend);
-	return send_to_other_side(ctx, &found, current_hop(backend));
+	if (pkt->mode != MODE_DSR && pkt->ttl <= 1)
+		return frame->fast ? SLOW_TTL : VERDICT_TTL;
+	if (pkt->from_backend)
+		return CONTINUE;
+	return check_size(frame, pkt, route->next.mtu, overhead_of(pkt->mode, route->backend));
+}
+
+/* Stage admit, limits, which count the packet: so it comes when all else is decided. */
+static __always_inline bool is_rate_limited(const struct packet *pkt, const struct route *route)
+{
+	return !pkt->from_backend && route->service && route->service->flags & SERVICE_LIMITED &&
+	       !source_conforms(pkt->peer[0], pkt->peer[1], pkt->service, pkt->dry_run);
+}
+
+/* Stage rewrite. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict rewrite_packet(struct frame *frame, struct packet *pkt,
+						   const struct route *route)
+{
+	switch (pkt->mode) {
+	case MODE_NAT:
+		if (!route->found.flow)
+			return VERDICT_INTERNAL;
+		if (pkt->is_error)
+			translate_error(frame, pkt, &route->found);
+		else
+			translate(frame, pkt, &route->found);
+		return CONTINUE;
+	case MODE_DSR:
+		return CONTINUE;
+	case MODE_IPIP:
+		return encapsulate(frame, pkt, route->backend) ? CONTINUE : VERDICT_INTERNAL;
+	default:
+		return VERDICT_INTERNAL;
+	}
 }
 
 /*
- * An ICMP packet to a VIP: an error about a flow, or the host's. Returns VERDICTS for an error
- * about what a backend has sent as the VIP (dsr, ipip): it goes the way of the flow, whose tuple
- * the packet has now.
+ * All that is decided of a packet of a VIP once it is parsed. Returns CONTINUE if it is to be
+ * forwarded, or the verdict; on the fast path SLOW_* if the slow path has to decide. Writes nothing
+ * but counts of limits.
  */
-GLOBAL int relay_error(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline enum verdict decide(const struct frame *frame, struct packet *pkt,
+					   const struct config *config, struct cached_vip *vip,
+					   struct route *route)
 {
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
-	struct error_place place;
-	struct service *service;
-	struct icmp_error *icmp;
-	bool malformed;
+	bool is_hashed = !frame->fast || vip->vip.flags & VIP_STATELESS;
+	enum verdict verdict = identify(frame, pkt, config, vip, route);
 
-	if (!pkt || !config)
-		return VERDICT_INTERNAL;
-	place = (struct error_place){ pkt->l3, pkt->l4, pkt->l4 + pkt->payload };
-	malformed = pkt->malformed || (!pkt->ipv6 && !ipv4_intact(ctx, pkt));
-	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
-	if (pkt->dry_run || pkt->fragment || !icmp || pkt->payload < sizeof(*icmp))
-		return VERDICT_NO_SERVICE;
-	if (!is_error(pkt, icmp) || !parse_quote(ctx, pkt, &place))
-		return VERDICT_NO_SERVICE;
-	pkt->is_error = true;
-	pkt->malformed = malformed;
-	hash_packet(pkt);
-	service = find_service(pkt, config);
-	if (!service || service->mode == MODE_NAT)
-		return relay_to_side(ctx, pkt, config, &place);
-	pkt->l3 = place.l3;
-	pkt->l4 = place.icmp;
-	pkt->payload = place.end - place.icmp;
-	return VERDICTS;
-}
-
-/* Whether a new connection takes the tuple of one that is closed. */
-static __always_inline bool is_reborn(const struct packet *pkt, const struct found *found)
-{
-	return !found->from_backend && begins_connection(pkt) && is_closed(found->flow);
-}
-
-/* Finds the NAT flow of a TCP or UDP packet. Returns VERDICTS to go on, or the verdict. */
-static __always_inline enum verdict find_known(struct xdp_md *ctx, struct packet *pkt,
-					       const struct config *config, bool stateless,
-					       struct found *found)
-{
-	if (is_later_fragment(pkt) ? !recall_ports(pkt) : !parse_ports(ctx, pkt))
-		return is_later_fragment(pkt) ? VERDICT_FRAGMENT_EARLY : VERDICT_NO_SERVICE;
-	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
-		return VERDICT_NO_SERVICE;
-	hash_packet(pkt);
-	check_headers(ctx, pkt);
-	if (stateless)
-		return VERDICTS;
-	*found = find_flow(config, &pkt->tuple, pkt->flow_hash, tick_now(pkt));
-	if (!found->flow)
-		return VERDICTS;
-	if (!is_reborn(pkt, found))
-		return admit_known(pkt, config, found);
-	if (!pkt->dry_run)
-		__sync_val_compare_and_swap(&found->flow->life, found->life, 0);
-	found->flow = NULL;
-	return VERDICTS;
-}
-
-static __always_inline enum verdict balance(struct xdp_md *ctx, struct packet *pkt,
-					    const struct config *config)
-{
-	enum verdict verdict = parse_frame(ctx, pkt);
-	struct found found = {};
-	struct vip vip;
-
-	barrier();
-	if (verdict != VERDICTS)
+	if (verdict != CONTINUE)
 		return verdict;
-	vip = find_vip(pkt, config);
-	if (!vip.number)
-		return VERDICT_NO_SERVICE;
-	verdict = parse_ip(ctx, pkt);
+	if (!route->found.flow)
+		verdict = select_route(frame, pkt, is_hashed, route);
+	if (verdict == CONTINUE)
+		verdict = check_route(frame, pkt, route);
+	if (verdict > CONTINUE)
+		return verdict;
+	if (is_rate_limited(pkt, route))
+		return VERDICT_RATE_LIMITED;
+	if (verdict != CONTINUE)
+		return verdict;
+	if (pkt->is_new && route->service && route->service->flags & SERVICE_LIMITED &&
+	    !flow_conforms(pkt->service, pkt->dry_run))
+		return VERDICT_FLOW_LIMITED;
+	return CONTINUE;
+}
+
+/* Notes the packet in its flow, writes it, and sends it on. Returns the verdict. */
+static __always_inline enum verdict forward(struct frame *frame, struct packet *pkt,
+					    const struct route *route)
+{
+	const struct flow *flow = route->found.flow;
+	const struct hop *hop = route->next.hop;
+	struct exit exit;
+	enum verdict verdict;
+
+	if (flow && !pkt->is_error)
+		note_packet(frame, pkt, &route->found);
+	if (pkt->fragment)
+		keep_ports();
+	if (pkt->is_new)
+		count_flow(pkt);
+	if (pkt->from_backend && flow)
+		exit = exit_by(frame, flow->client_mac, flow->ifindex);
+	else
+		exit = exit_by(frame, hop, hop->ifindex);
+	verdict = rewrite_packet(frame, pkt, route);
+	if (verdict != CONTINUE)
+		return verdict;
+	verdict = transmit(frame, &exit);
+	return flow && is_flow_gone(&route->found) ? VERDICT_FLOW_GONE : verdict;
+}
+
+/* The fast path of one family. Returns as take_fast_path(). */
+static __always_inline int forward_fast(struct frame *frame, const struct config *config,
+					__u32 length, __u32 tag, bool ipv6)
+{
+	struct packet pkt = {
+		.length = length,
+		.ipv6 = ipv6,
+		.l3 = frame->l3 - frame->eth,
+		.tag[0] = tag,
+		.tags = tag != 0,
+	};
+	struct route route = {};
+	struct cached_vip *vip;
+	enum verdict verdict;
+
+	if (!parse_destination_fast(&pkt, frame->l3, ipv6))
+		return -SLOW_HEADERS;
+	vip = find_vip(&pkt, config);
+	if (!vip)
+		return XDP_ABORTED;
+	if (!pkt.vip_number)
+		return account(&pkt, VERDICT_NO_SERVICE);
+	parse_source_fast(&pkt, frame->l3, vip->vip.flags & VIP_STATELESS);
+	if (config->flags & CONFIG_NO_FAST_PATH)
+		return -SLOW_SWITCHED_OFF;
+	if (!parse_packet_fast(&pkt, frame->l3))
+		return -SLOW_HEADERS;
+	verdict = decide(frame, &pkt, config, vip, &route);
+	if (verdict == CONTINUE)
+		verdict = forward(frame, &pkt, &route);
+	return verdict > CONTINUE ? -(int)verdict : account(&pkt, verdict);
+}
+
+/*
+ * The fast path: an ordinary packet, in registers. Returns the XDP action, or -SLOW_*: nothing has
+ * been written then.
+ */
+static __always_inline int take_fast_path(struct xdp_md *ctx, const struct config *config,
+					  __u32 length)
+{
+	void *end = frame_end(ctx);
+	struct frame frame = { .ctx = ctx, .fast = true, .eth = frame_start(ctx) };
+	struct ethernet *eth = frame.eth;
+	__u32 tag = 0;
+	__be16 type;
+
+	if (ctx->data_meta < ctx->data || frame.eth + sizeof(*eth) + sizeof(tag) > end)
+		return -SLOW_HEADERS;
+	type = eth->type;
+	frame.l3 = eth + 1;
+	if (is_vlan(type)) {
+		tag = *(__u32 *)&eth->type;
+		type = *(__be16 *)(frame.l3 + sizeof(__be16));
+		frame.l3 += sizeof(tag);
+	}
+	if (type == bpf_htons(ETH_P_IP)) {
+		if (frame.l3 + headers_size(false) > end)
+			return -SLOW_HEADERS;
+		return forward_fast(&frame, config, length, tag, false);
+	}
+	if (type != bpf_htons(ETH_P_IPV6) || frame.l3 + headers_size(true) > end)
+		return -SLOW_HEADERS;
+	return forward_fast(&frame, config, length, tag, true);
+}
+
+/*
+ * Stage parse, slow path, after the destination: IP and L4 headers; of an ICMP error those of the
+ * packet that it is about. Returns CONTINUE, or the verdict.
+ */
+static __always_inline enum verdict parse_rest(struct xdp_md *ctx, struct packet *pkt)
+{
+	enum verdict verdict = parse_ip(ctx, pkt);
+
 	barrier();
-	if (verdict != VERDICTS)
+	if (verdict != CONTINUE)
 		return verdict;
 	if (is_icmp(pkt))
-		verdict = relay_error(ctx, pkt);
-	else
-		verdict = find_known(ctx, pkt, config, vip.flags & VIP_STATELESS, &found);
-	if (verdict != VERDICTS)
+		return parse_error(ctx, pkt);
+	if (is_later_fragment(pkt)) {
+		if (!recall_ports(pkt))
+			return VERDICT_FRAGMENT_EARLY;
+	} else if (!parse_ports(ctx, pkt)) {
+		return VERDICT_NO_SERVICE;
+	}
+	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
+		return VERDICT_NO_SERVICE;
+	check_headers(ctx, pkt);
+	return CONTINUE;
+}
+
+/* Why a packet that the fast path could not parse took the slow one. */
+static __always_inline __u32 cause_of(const struct packet *pkt, __u32 cause)
+{
+	if (cause != SLOW_HEADERS)
+		return cause;
+	if (pkt->fragment)
+		return SLOW_FRAGMENT;
+	return is_icmp(pkt) || pkt->is_error ? SLOW_ICMP : SLOW_HEADERS;
+}
+
+static __always_inline enum verdict parse_and_decide(const struct frame *frame, struct packet *pkt,
+						     const struct config *config, __u32 cause,
+						     struct route *route)
+{
+	enum verdict verdict = parse_frame(frame->ctx, pkt);
+	struct cached_vip *vip;
+
+	barrier();
+	if (verdict != CONTINUE)
 		return verdict;
-	if (!found.flow)
-		verdict = balance_packet(ctx, pkt, config, &found);
-	if (verdict != VERDICTS)
+	vip = find_vip(pkt, config);
+	if (!vip)
+		return VERDICT_INTERNAL;
+	if (!pkt->vip_number)
+		return VERDICT_NO_SERVICE;
+	verdict = parse_rest(frame->ctx, pkt);
+	barrier();
+	if (!pkt->dry_run)
+		count_slow(cause_of(pkt, cause));
+	if (verdict != CONTINUE)
 		return verdict;
-	return found.flow ? forward_nat(ctx, pkt, &found) : VERDICT_INTERNAL;
+	pkt->hash = slot_hash(pkt->peer, pkt->ports);
+	pkt->flow_hash = flow_hash(pkt->peer, pkt->ports);
+	return decide(frame, pkt, config, vip, route);
+}
+
+/*
+ * The slow path is a row of functions, which leave what they find in slow_packet(): so their stacks
+ * are not added up, and the verifier sees each alone.
+ */
+
+/* All up to the decision, from the first byte on. Returns CONTINUE, BEGIN_FLOW, or the verdict. */
+GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
+{
+	struct frame frame = { .ctx = ctx };
+	struct packet *pkt = slow_packet();
+	struct route route = {};
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	enum verdict verdict;
+
+	if (!config || !pkt)
+		return VERDICT_INTERNAL;
+	__builtin_memset(pkt, 0, sizeof(*pkt));
+	pkt->length = length;
+	pkt->dry_run = ctx->data_meta < ctx->data;
+	verdict = parse_and_decide(&frame, pkt, config, cause, &route);
+	pkt->flow = route.found.flow ? route.found.index : NO_FLOW;
+	pkt->cookie = route.found.cookie;
+	if (verdict != CONTINUE)
+		return verdict;
+	if (pkt->dry_run)
+		return VERDICT_FORWARDED;
+	return pkt->to_remember || (pkt->mode == MODE_NAT && pkt->is_new) ? BEGIN_FLOW : CONTINUE;
+}
+
+/* Forwards what was decided on. Returns the verdict. */
+GLOBAL int forward_slow(struct xdp_md *ctx)
+{
+	struct frame frame = { .ctx = ctx };
+	struct packet *pkt = slow_packet();
+	struct route route = {};
+
+	if (!pkt)
+		return VERDICT_INTERNAL;
+	route.backend = backend_at(pkt->backend);
+	if (!route.backend)
+		return VERDICT_INTERNAL;
+	route.next = next_hop_of(route.backend);
+	route.found = (struct found){ .index = pkt->flow, .cookie = pkt->cookie };
+	route.found.backend = route.backend;
+	if (pkt->flow != NO_FLOW)
+		route.found.flow = flow_at(pkt->flow);
+	return forward(&frame, pkt, &route);
+}
+
+/* The end: answers the sender if that has to be, accounts. Returns the XDP action. */
+GLOBAL int finish_slow(struct xdp_md *ctx, __u32 verdict)
+{
+	struct packet *pkt = slow_packet();
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	int action;
+
+	if (!config || !pkt)
+		return XDP_ABORTED;
+	if (pkt->dry_run) {
+		report_decision(ctx, pkt, verdict);
+		return XDP_DROP;
+	}
+	if (verdict == VERDICT_TTL || verdict == VERDICT_TOO_BIG)
+		verdict = answer_sender(ctx, verdict);
+	action = account(pkt, verdict);
+	if (config->flags & CONFIG_TRACE)
+		trace_packet(ctx, pkt, config, verdict);
+	return action;
+}
+
+/* The slow path: any packet, anew. `cause` is why it is taken. Returns the XDP action. */
+static __always_inline int take_slow_path(struct xdp_md *ctx, __u32 length, __u32 cause)
+{
+	int verdict = decide_slow(ctx, length, cause);
+
+	if (verdict == BEGIN_FLOW)
+		verdict = begin_flow(ctx);
+	if (verdict == CONTINUE)
+		verdict = forward_slow(ctx);
+	return finish_slow(ctx, verdict);
 }
 
 static __always_inline int handle_frame(struct xdp_md *ctx, __u32 length)
 {
 	__u32 zero = 0;
 	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
-	struct scratch *scratch;
-	struct packet *pkt;
-	enum verdict verdict;
-	int action;
+	int action = config ? take_fast_path(ctx, config, length) : XDP_ABORTED;
 
-	if (!config)
-		return XDP_ABORTED;
-	action = try_short_way(ctx, config, length);
-	if (action != LONG_WAY)
-		return action;
-	scratch = get_scratch();
-	if (!scratch)
-		return XDP_ABORTED;
-	pkt = &scratch->packet;
-	__builtin_memset(&pkt->now, 0, sizeof(*pkt) - offsetof(struct packet, now));
-	pkt->length = length;
-	pkt->dry_run = ctx->data_meta < ctx->data;
-	verdict = balance(ctx, pkt, config);
-	if (pkt->dry_run) {
-		report_decision(ctx, pkt, verdict);
-		return XDP_DROP;
-	}
-	if (verdict == VERDICT_TTL || verdict == VERDICT_TOO_BIG)
-		verdict = answer_sender(ctx, pkt, verdict);
-	action = account(pkt->service, pkt->backend, verdict, length);
-	if (config->flags & CONFIG_TRACE)
-		trace_packet(ctx, pkt, config, verdict);
-	return action;
+	return action >= 0 ? action : take_slow_path(ctx, length, -action);
 }
 
 SEC("xdp")

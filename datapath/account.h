@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Stage 7, account: the one exit of every packet. Counters, trace, dry runs. */
+/* Stage 8, account: the one exit of every packet. Counters, trace, dry runs. */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
 
-#include "rewrite.h"
+#include "flow_table.h"
 
 static __always_inline int action_of(enum verdict verdict)
 {
@@ -13,20 +13,6 @@ static __always_inline int action_of(enum verdict verdict)
 	VERDICT_LIST(VERDICT_ACTION)
 #undef VERDICT_ACTION
 	return XDP_ABORTED;
-}
-
-/* Writes the decision into the metadata of a dry run. */
-static __always_inline void report_decision(const struct xdp_md *ctx, const struct packet *pkt,
-					    enum verdict verdict)
-{
-	struct decision *decision = (void *)(long)ctx->data_meta;
-
-	if ((void *)(decision + 1) > (void *)(long)ctx->data)
-		return;
-	decision->verdict = verdict;
-	decision->choice = pkt->choice;
-	decision->backend = pkt->backend;
-	decision->service = pkt->service;
 }
 
 static __always_inline void count(struct counter *counter, __u32 length)
@@ -52,22 +38,25 @@ static __always_inline void count_sent(__u32 backend_number, __u32 length)
 }
 
 /*
- * The one exit: counts what became of a packet of `length` bytes. Returns the XDP action. The
- * ordinary packet is counted once, by its backend: see struct service_stats.
+ * The one exit: counts what became of a packet. Returns the XDP action. The ordinary packet is
+ * counted once, by its backend: see struct service_stats.
  */
-static __always_inline int account(__u32 service_number, __u32 backend_number, enum verdict verdict,
-				   __u32 length)
+static __always_inline int account(const struct packet *pkt, enum verdict verdict)
 {
-	if (verdict != VERDICT_FORWARDED)
-		count_verdict(service_number, verdict, length);
-	if (verdict == VERDICT_FORWARDED || verdict == VERDICT_REDIRECTED)
-		count_sent(backend_number, length);
+	if (verdict == VERDICT_FORWARDED) {
+		count_sent(pkt->backend, pkt->length);
+		return XDP_TX;
+	}
+	count_verdict(pkt->service, verdict, pkt->length);
+	if (verdict == VERDICT_REDIRECTED)
+		count_sent(pkt->backend, pkt->length);
 	return action_of(verdict);
 }
 
 /* Counts a flow that begins. */
-static __always_inline void count_flow(__u32 service_number, __u32 backend_number)
+static __always_inline void count_flow(const struct packet *pkt)
 {
+	__u32 service_number = pkt->service, backend_number = pkt->backend;
 	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &service_number);
 	struct backend_stats *backend = bpf_map_lookup_elem(&xlb_be_stats, &backend_number);
 
@@ -77,47 +66,79 @@ static __always_inline void count_flow(__u32 service_number, __u32 backend_numbe
 		backend->flows++;
 }
 
-/* Whether the trace's filter lets the packet's flow through; what it does not name matches. */
-static __always_inline bool is_traced(const struct tuple *filter, const struct tuple *tuple)
+/* Counts a packet of a VIP that takes the slow path. */
+static __always_inline void count_slow(__u32 cause)
 {
-	struct address any = {};
+	__u32 zero = 0;
+	struct slow_stats *slow = bpf_map_lookup_elem(&xlb_slow, &zero);
 
-	return (!filter->vip || filter->vip == tuple->vip) &&
-	       (!filter->protocol || filter->protocol == tuple->protocol) &&
-	       (!filter->vip_port || filter->vip_port == tuple->vip_port) &&
-	       (!filter->peer_port || filter->peer_port == tuple->peer_port) &&
-	       (same_address(&filter->peer, &any) || same_address(&filter->peer, &tuple->peer));
+	cause -= CONTINUE + 1;
+	if (slow && cause < SLOW_ROOM)
+		slow->packets[cause]++;
 }
 
-/* The tuple of the flow's client; for an answer the flow has it. */
-static __always_inline struct tuple client_tuple(const struct packet *pkt)
+/* Writes the decision into the metadata of a dry run. */
+static __always_inline void report_decision(const struct xdp_md *ctx, const struct packet *pkt,
+					    enum verdict verdict)
 {
-	struct flow *flow;
+	struct decision *decision = (void *)(long)ctx->data_meta;
 
-	if (!pkt->from_backend)
-		return pkt->tuple;
-	flow = flow_at(look_everywhere(&pkt->tuple, pkt->flow_hash) >> FOUND_SHIFT);
-	return flow ? flow->client : pkt->tuple;
+	if ((void *)(decision + 1) > (void *)(long)ctx->data)
+		return;
+	decision->verdict = verdict;
+	decision->choice = pkt->choice;
+	decision->backend = pkt->backend;
+	decision->service = pkt->service;
+}
+
+/* Whether the trace's filter lets the flow through; what it does not name matches. `word` is the
+ * client's tuple. */
+static __always_inline bool is_traced(const struct tuple *filter, const __u64 word[3])
+{
+	const __u64 *wanted = (const __u64 *)filter;
+	__u64 tail = word[2];
+
+	return (!filter->vip || filter->vip == (__u16)(tail >> 32)) &&
+	       (!filter->protocol || filter->protocol == (__u8)(tail >> 48)) &&
+	       (!filter->vip_port || filter->vip_port == (__u16)(tail >> 16)) &&
+	       (!filter->peer_port || filter->peer_port == (__u16)tail) &&
+	       (!(wanted[0] | wanted[1]) || (wanted[0] == word[0] && wanted[1] == word[1]));
+}
+
+/* The same of a packet of the flow `found`, or of none: then a client has sent it. */
+static __always_inline bool is_packet_traced(const struct config *config, const struct packet *pkt,
+					     const struct flow *flow)
+{
+	const __u64 word[] = { pkt->peer[0], pkt->peer[1], tuple_tail(pkt) };
+
+	return is_traced(&config->trace, flow ? (const __u64 *)&flow->client : word);
 }
 
 /* Tells the helper of the decision. Only service packets are told of, as they have a client. */
 static __always_inline void trace_packet(const struct xdp_md *ctx, const struct packet *pkt,
 					 const struct config *config, enum verdict verdict)
 {
-	struct tuple client;
+	struct flow *flow = NULL;
 	struct event *event;
+	__u32 index;
 
 	if (!pkt->service)
 		return;
-	client = client_tuple(pkt);
-	if (!is_traced(&config->trace, &client))
+	if (pkt->from_backend) {
+		index = search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt),
+					 pkt->flow_hash);
+		flow = index == NO_FLOW ? NULL : flow_at(index);
+	}
+	if (!is_packet_traced(config, pkt, flow))
 		return;
 	event = bpf_ringbuf_reserve(&xlb_trace, sizeof(*event), 0);
 	if (!event)
 		return;
 	event->time = bpf_ktime_get_ns();
-	event->tuple = client;
-	event->vip = pkt->vip;
+	write_tuple(&event->tuple, pkt);
+	if (flow)
+		event->tuple = flow->client;
+	copy_address(&event->vip, pkt->vip);
 	event->length = pkt->length;
 	event->backend = pkt->backend;
 	event->service = pkt->service;

@@ -3,33 +3,36 @@
 #ifndef FRAGMENT_H
 #define FRAGMENT_H
 
-#include "flow.h"
+#include "packet.h"
 
 #define FRAGMENT_TIMEOUT 30 /* seconds; ip_frag_time of Linux, net/ipv4/ip_fragment.c */
 
 static __always_inline struct fragment_key fragment_key(const struct packet *pkt)
 {
-	return (struct fragment_key){
-		.peer = pkt->tuple.peer,
+	struct fragment_key key = {
 		.id = pkt->fragment_id,
 		.vip = pkt->vip_number,
 		.protocol = pkt->fragment_protocol,
 	};
+
+	__builtin_memcpy(&key.peer, pkt->peer, sizeof(key.peer));
+	return key;
 }
 
 /* Keeps the ports of a first fragment that is forwarded. */
-GLOBAL int keep_ports(struct packet *pkt)
+GLOBAL int keep_ports(void)
 {
+	struct packet *pkt = slow_packet();
 	struct fragment fragment = {};
 	struct fragment_key key;
 
 	if (!pkt || is_later_fragment(pkt))
 		return 0;
 	key = fragment_key(pkt);
-	fragment.peer_port = pkt->tuple.peer_port;
-	fragment.vip_port = pkt->tuple.vip_port;
+	fragment.peer_port = pkt->ports;
+	fragment.vip_port = pkt->ports >> 16;
 	fragment.seen = tick_now(pkt);
-	fragment.protocol = pkt->tuple.protocol;
+	fragment.protocol = pkt->protocol;
 	return bpf_map_update_elem(&xlb_fragments, &key, &fragment, BPF_ANY);
 }
 
@@ -46,7 +49,7 @@ GLOBAL int recall_ports(struct packet *pkt)
 	if (!fragment || is_past(tick_now(pkt), fragment->seen, FRAGMENT_TIMEOUT))
 		return false;
 	pkt->protocol = fragment->protocol;
-	set_ports_of_tuple(pkt, (__u32)fragment->vip_port << 16 | fragment->peer_port);
+	pkt->ports = (__u32)fragment->vip_port << 16 | fragment->peer_port;
 	return true;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ICMP and ICMPv6 errors about NAT flows are relayed to the side that they are for, and the
- * balancer answers with its own where a router would (TTL, MTU).
+ * ICMP and ICMPv6 errors about flows are relayed to the side that they are for, and the balancer
+ * answers with its own where a router would (TTL, MTU). All of it is slow path.
  */
 #ifndef ICMP_H
 #define ICMP_H
 
-#include "header.h"
+#include "admit.h"
+#include "encap.h"
+#include "parse.h"
 
 #define MAX_QUOTE 128 /* bytes of the packet in an answer: its IP and L4 headers, with options */
 #define ANSWERS_PER_SECOND 1000 /* all together, as Linux has it: net.ipv4.icmp_msgs_per_sec */
@@ -19,18 +21,6 @@ struct icmp_error {
 	__be32 info; /* of "packet too big" and "fragmentation needed": the MTU */
 };
 
-/* Where the parts of an error are in the frame. The packet's l3 and l4 are those of the quote. */
-struct error_place {
-	__u32 l3; /* the error's own IP header */
-	__u32 icmp;
-	__u32 end; /* of the quote */
-};
-
-static __always_inline bool is_icmp(const struct packet *pkt)
-{
-	return pkt->protocol == (pkt->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
-}
-
 static __always_inline bool is_error(const struct packet *pkt, const struct icmp_error *icmp)
 {
 	if (pkt->ipv6)
@@ -40,42 +30,75 @@ static __always_inline bool is_error(const struct packet *pkt, const struct icmp
 }
 
 /*
- * Reads the quoted packet in an error: pkt->l3 and l4 then are those of the quote, and the tuple is
- * what the quoted packet's receiver would send, the quote being one that left from the VIP.
+ * Reads the quoted packet in an error, as if it were the packet: what is at pkt->quote.l3. Returns
+ * false if it is not one that left from the VIP.
  */
-static __always_inline bool parse_quote(struct xdp_md *ctx, struct packet *pkt,
-					const struct error_place *place)
+static __always_inline bool parse_quoted_packet(struct xdp_md *ctx, struct packet *pkt,
+						const __u64 vip[2])
 {
-	struct address vip = pkt->vip;
-	__u32 ports;
-
-	pkt->l3 = pkt->l4 + sizeof(struct icmp_error);
-	if (!read_destination(ctx, pkt) || parse_ip(ctx, pkt) != VERDICTS)
+	pkt->l3 = pkt->quote.l3;
+	if (!parse_destination(ctx, pkt) || parse_ip(ctx, pkt) != CONTINUE)
 		return false;
-	if (is_later_fragment(pkt) || !same_address(&pkt->tuple.peer, &vip))
+	if (is_later_fragment(pkt) || pkt->peer[0] != vip[0] || pkt->peer[1] != vip[1])
 		return false;
 	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return false;
-	if (!parse_ports(ctx, pkt) || pkt->l4 + sizeof(struct ports) > place->end)
-		return false;
-	ports = (__u32)pkt->tuple.peer_port << 16 | pkt->tuple.vip_port;
-	set_ports_of_tuple(pkt, ports);
-	pkt->tuple.peer = pkt->vip;
-	pkt->vip = vip;
+	return parse_ports(ctx, pkt) && pkt->l4 + sizeof(struct ports) <= pkt->quote.end;
+}
+
+/*
+ * Reads an error about a flow. The packet's addresses and ports then are those that the quoted
+ * packet's receiver sends with, as the quoted one left from the VIP. Returns CONTINUE, or the
+ * verdict.
+ */
+GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
+{
+	__u32 l3, l4, size;
+	__u8 ttl, class, malformed;
+	const struct icmp_error *icmp;
+	__u64 vip[2];
+
+	if (!pkt)
+		return VERDICT_INTERNAL;
+	copy_address(vip, pkt->vip);
+	malformed = pkt->malformed || (!pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt));
+	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
+	if (pkt->dry_run || pkt->fragment || !icmp || l4_size(pkt) < sizeof(*icmp) ||
+	    !is_error(pkt, icmp))
+		return VERDICT_NO_SERVICE;
+	l3 = pkt->l3;
+	l4 = pkt->l4;
+	size = pkt->size;
+	ttl = pkt->ttl;
+	class = pkt->class;
+	pkt->quote = (struct quote){ l4, l4 + sizeof(*icmp), 0, l3 + size };
+	if (!parse_quoted_packet(ctx, pkt, vip))
+		return VERDICT_NO_SERVICE;
+	pkt->quote.l4 = pkt->l4;
+	copy_address(pkt->peer, pkt->vip);
+	copy_address(pkt->vip, vip);
+	pkt->ports = pkt->ports << 16 | pkt->ports >> 16;
+	pkt->l3 = l3;
+	pkt->l4 = l4;
+	pkt->size = size;
+	pkt->ttl = ttl;
+	pkt->class = class;
 	pkt->fragment = 0;
-	return true;
+	pkt->is_error = true;
+	pkt->malformed = malformed;
+	return CONTINUE;
 }
 
 /* Updates the quoted L4 checksum if the quote reaches so far. Returns whether it did. */
-static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, struct packet *pkt,
-						      const struct error_place *place, __u32 sum)
+static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, const struct packet *pkt,
+						      __u32 sum)
 {
 	bool tcp = pkt->protocol == IPPROTO_TCP;
-	__u32 offset = pkt->l4 +
+	__u32 offset = pkt->quote.l4 +
 		       (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
 	__u16 *check = frame_at(ctx, offset, sizeof(*check));
 
-	if (!check || offset + sizeof(*check) > place->end || (!tcp && !*check))
+	if (!check || offset + sizeof(*check) > pkt->quote.end || (!tcp && !*check))
 		return false;
 	*check = tcp ? updated_checksum(*check, sum) : updated_udp_checksum(*check, sum);
 	return true;
@@ -86,74 +109,68 @@ static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, struct
  * checksum. An IPv4 header's own checksum makes up for the change of its addresses, an L4 checksum
  * for that of addresses and ports; what is not made up for is left.
  */
-static __always_inline __u32 translate_quote(struct xdp_md *ctx, struct packet *pkt,
-					     const struct error_place *place,
+static __always_inline __u32 translate_quote(struct xdp_md *ctx, const struct packet *pkt,
 					     const struct other_side *other)
 {
-	struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	struct ipv6hdr *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
-	struct ports *ports = frame_at(ctx, pkt->l4, sizeof(*ports));
+	struct iphdr *ip4 = frame_at(ctx, pkt->quote.l3, sizeof(*ip4));
+	struct ipv6_words *ip6 = frame_at(ctx, pkt->quote.l3, sizeof(*ip6));
+	__u32 *ports = frame_at(ctx, pkt->quote.l4, sizeof(*ports));
 	__u32 sum = add_sums(other->flow_sum, negate_sum(other->address_sum));
 
 	if (!ports)
 		return 0;
-	ports->source = other->ports;
-	ports->destination = other->ports >> 16;
-	if (translate_quoted_checksum(ctx, pkt, place, other->flow_sum))
+	*ports = other->ports;
+	if (translate_quoted_checksum(ctx, pkt, other->flow_sum))
 		sum = negate_sum(other->address_sum);
 	if (pkt->ipv6 && ip6) {
-		__builtin_memcpy(&ip6->saddr, other->address, sizeof(struct address));
-		__builtin_memcpy(&ip6->daddr, &pkt->vip, sizeof(struct address));
+		copy_address(ip6->source, other->address);
+		copy_address(ip6->destination, pkt->vip);
 		return add_sums(sum, other->address_sum);
 	}
 	if (ip4) {
 		ip4->saddr = other->address->word[3];
-		ip4->daddr = pkt->vip.word[3];
+		ip4->daddr = pkt->vip[1] >> 32;
 		ip4->check = updated_checksum(ip4->check, other->address_sum);
 	}
 	return sum;
 }
 
-/* What replacing the source of the packet at pkt->l3 by `to` adds to a checksum. */
+/* What replacing the source of the packet by `to` adds to a checksum. */
 static __always_inline __u32 source_sum(struct xdp_md *ctx, const struct packet *pkt,
 					const struct address *to)
 {
-	const struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	const struct ipv6hdr *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
-	struct address source = { .word[2] = IPV4_MAPPED };
+	const struct ipv4_words *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
+	const struct ipv6_words *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
+	__u64 source[2] = {};
 
 	if (pkt->ipv6 && ip6)
-		__builtin_memcpy(&source, &ip6->saddr, sizeof(source));
+		copy_address(source, ip6->source);
 	else if (ip4)
-		source.word[3] = ip4->saddr;
-	return add_sums(address_sum(to), negate_sum(address_sum(&source)));
+		source[1] = mapped_ipv4(ip4->source);
+	return add_sums(address_sum(to), negate_sum(address_sum(source)));
 }
 
 /* Translates an error about a NAT flow, inside and out, for the side that it is for. */
-static __always_inline void translate_error(struct xdp_md *ctx, struct packet *pkt,
-					    const struct error_place *place,
-					    const struct found *found,
-					    const struct backend *backend)
+static __always_inline void translate_error(const struct frame *frame, const struct packet *pkt,
+					    const struct found *found)
 {
-	struct icmp_error *icmp = frame_at(ctx, place->icmp, sizeof(*icmp));
-	struct other_side other = other_side(found, backend);
-	__u32 sum = translate_quote(ctx, pkt, place, &other);
-	__u32 outer_sum;
+	struct xdp_md *ctx = frame->ctx;
+	struct icmp_error *icmp = frame_at(ctx, pkt->quote.icmp, sizeof(*icmp));
+	struct other_side other = other_side(pkt, found);
+	__u32 sum = translate_quote(ctx, pkt, &other);
+	__u32 outer_sum = source_sum(ctx, pkt, other.address);
 
-	pkt->l3 = place->l3;
-	outer_sum = source_sum(ctx, pkt, other.address);
 	if (pkt->ipv6)
 		sum = add_sums(sum, outer_sum);
 	if (icmp)
 		icmp->checksum = updated_checksum(icmp->checksum, sum);
-	set_addresses(ctx, pkt, other.address, outer_sum);
-	decrement_ttl(ctx, pkt);
+	set_addresses(frame, pkt, other.address, outer_sum);
 }
 
 /* Whether the packet's source is one host: neither a group, nor nobody, nor a loopback. */
 static __always_inline bool is_from_one_host(const struct packet *pkt)
 {
-	const __be32 *word = pkt->tuple.peer.word;
+	const __be32 *word = (const __be32 *)pkt->peer;
 	__u32 first = bpf_ntohl(pkt->ipv6 ? word[0] : word[3]) >> 24;
 
 	if (pkt->ipv6)
@@ -192,29 +209,29 @@ static __always_inline __u64 sum_words(struct xdp_md *ctx, __u32 offset, __u32 s
 	return sum;
 }
 
-static __always_inline void swap_macs(struct xdp_md *ctx)
+/*
+ * Makes room for an answer's headers, and writes the IP header, from the VIP. Returns its part of the
+ * ICMP checksum, or a negative number if there is no room.
+ */
+static __always_inline __s64 write_answer_header(struct frame *frame, struct packet *pkt,
+						 __u32 payload, bool ipv6)
 {
-	struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
-	__u16 mac[3];
+	struct outer outer = {
+		.payload = payload,
+		.protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+	};
+	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6) + sizeof(struct icmp_error), ipv6);
 
-	if (!eth)
-		return;
-	__builtin_memcpy(mac, eth->source, sizeof(mac));
-	__builtin_memcpy(eth->source, eth->destination, sizeof(mac));
-	__builtin_memcpy(eth->destination, mac, sizeof(mac));
-}
-
-/* Writes the IP header of an answer from the VIP. Returns its part of the ICMP checksum. */
-static __always_inline __u64 write_answer_header(struct xdp_md *ctx, const struct packet *pkt,
-						 __u32 payload)
-{
-	if (!pkt->ipv6) {
-		write_ipv4_header(ctx, pkt->l3, pkt->vip.word[3], pkt->tuple.peer.word[3],
-				  IPPROTO_ICMP, payload, 0);
+	if (!l3)
+		return -1;
+	copy_address(outer.source, pkt->vip);
+	copy_address(outer.destination, pkt->peer);
+	if (!ipv6) {
+		write_ipv4(l3, &outer);
 		return 0;
 	}
-	write_ipv6_header(ctx, pkt->l3, &pkt->vip, &pkt->tuple.peer, IPPROTO_ICMPV6, payload, 0);
-	return (__u64)address_sum(&pkt->vip) + address_sum(&pkt->tuple.peer) + bpf_htons(payload) +
+	write_ipv6(l3, &outer);
+	return (__s64)address_sum(pkt->vip) + address_sum(pkt->peer) + bpf_htons(payload) +
 	       bpf_htons(IPPROTO_ICMPV6);
 }
 
@@ -222,38 +239,45 @@ static __always_inline __u64 write_answer_header(struct xdp_md *ctx, const struc
  * Turns the packet into an ICMP error to its sender, from the VIP, the way it came (RFC 792, 4443).
  * The quote is cut to MAX_QUOTE bytes and to whole words. Returns false if there is none to send.
  */
-static __always_inline bool answer_error(struct xdp_md *ctx, struct packet *pkt,
+static __always_inline bool answer_error(struct frame *frame, struct packet *pkt,
 					 const struct icmp_error *error)
 {
-	__u32 header = pkt->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	__u32 size = ip_length(pkt) & ~3U;
+	struct xdp_md *ctx = frame->ctx;
+	__u32 at = pkt->l3 + ip_header_size(pkt->ipv6);
+	__u32 size = pkt->size & ~3U;
+	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
 	struct icmp_error *icmp;
-	__u64 sum;
+	__u16 macs[6];
+	__s64 sum;
 
+	if (!eth)
+		return false;
+	__builtin_memcpy(macs, eth->source, ETH_ALEN);
+	__builtin_memcpy(macs + 3, eth->destination, ETH_ALEN);
 	if (size > MAX_QUOTE)
 		size = MAX_QUOTE;
 	if (pkt->length - pkt->l3 > size &&
 	    bpf_xdp_adjust_tail(ctx, size - (pkt->length - pkt->l3)))
 		return false;
-	if (!grow_head(ctx, pkt, header + sizeof(*icmp)))
-		return false;
-	icmp = frame_at(ctx, pkt->l3 + header, sizeof(*icmp));
-	if (!icmp)
-		return false;
-	*icmp = *error;
 	size += sizeof(*icmp);
-	swap_macs(ctx);
-	sum = write_answer_header(ctx, pkt, size);
-	sum += sum_words(ctx, pkt->l3 + header, size);
-	icmp = frame_at(ctx, pkt->l3 + header, sizeof(*icmp));
-	if (icmp)
-		icmp->checksum = negate_sum(fold_sum(sum));
-	return icmp;
+	sum = pkt->ipv6 ? write_answer_header(frame, pkt, size, true) :
+			  write_answer_header(frame, pkt, size, false);
+	icmp = frame_at(ctx, at, sizeof(*icmp));
+	if (sum < 0 || !icmp)
+		return false;
+	__builtin_memcpy(frame->eth, macs, sizeof(macs));
+	*icmp = *error;
+	icmp->checksum = 0;
+	sum += sum_words(ctx, at, size);
+	icmp->checksum = negate_sum(fold_sum(sum));
+	return true;
 }
 
 /* Answers a packet that ends here as a router would, if that can be; the verdict says which. */
-GLOBAL int answer_sender(struct xdp_md *ctx, struct packet *pkt, __u32 verdict)
+GLOBAL int answer_sender(struct xdp_md *ctx, __u32 verdict)
 {
+	struct packet *pkt = slow_packet();
+	struct frame frame = { .ctx = ctx };
 	struct icmp_error error = {};
 
 	if (!pkt)
@@ -266,7 +290,7 @@ GLOBAL int answer_sender(struct xdp_md *ctx, struct packet *pkt, __u32 verdict)
 		error.code = pkt->ipv6 ? 0 : ICMP_FRAG_NEEDED;
 		error.info = bpf_htonl(pkt->mtu);
 	}
-	if (!answer_error(ctx, pkt, &error))
+	if (!answer_error(&frame, pkt, &error))
 		return VERDICT_INTERNAL;
 	return verdict == VERDICT_TTL ? VERDICT_TTL_ANSWERED : VERDICT_TOO_BIG_ANSWERED;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Stage 1, parse: from the frame to a struct packet. Nothing is written to the frame here, and
- * nothing is decided: a packet too broken to say whose it is belongs to no service, and one that
- * says whose it is but lies about its lengths is marked `malformed`, for the service to drop.
+ * The packet that is under way, and how its bytes are reached.
+ *
+ * All stages are written once and compiled twice: for the fast path, where a packet's fields are
+ * registers and its headers lie where they ordinarily do, and for the slow path, where the packet
+ * lies in a map and each header is looked up by its offset. struct frame tells which of both it is.
  */
 #ifndef PACKET_H
 #define PACKET_H
@@ -21,34 +23,35 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "maps/xdp_lb.h"
+#include "maps/maps.bpf.h"
 
 #define MAX_VLAN_TAGS 2
-#define MAX_EXTENSION_HEADERS 6 /* IPv6; RFC 8504, section 5.3 allows a limit */
 
 #define IPV4_MORE_FRAGMENTS 0x2000 /* RFC 791, of the 16 bits that hold flags and offset */
+#define IPV4_DONT_FRAGMENT 0x4000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
-#define IPV6_OFFSET_SHIFT 3 /* RFC 8200, section 4.5: the offset is above, "more" is bit 0 */
-#define IPV6_MORE_FRAGMENTS 0x0001
+#define IPV4_PLAIN 0x45 /* version and header length without options */
 #define IPV4_MAPPED bpf_htonl(0x0000ffff) /* third word of ::ffff:0:0/96 */
 
 #define TCP_FIN 0x01 /* byte 13 of the header */
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
-#define TCP_FLAGS_AT 13
 
 #define MAX_OFFSET 0x3fff /* of a header in the frame */
 
+#define GOLDEN_RATIO 0x9E3779B97F4A7C15ULL /* 2^64 over the golden ratio: Knuth, volume 3, 6.4 */
+
 /*
- * Makes a function that is verified by itself, once, and not again on every path that leads to it.
- * It knows of its arguments only what their types say: so a packet has no pointers.
+ * Makes a function that the verifier checks by itself, once, and not again on every path that leads
+ * to it. Its arguments are numbers where it can be, since an address that is passed keeps what it
+ * points to out of registers.
  */
 #define GLOBAL __attribute__((noinline))
 
 #define barrier() asm volatile("" ::: "memory")
-/* Keeps clang from computing with a pointer before it is checked, which the verifier refuses. */
-#define keep_order(pointer) asm volatile("" : "+r"(pointer))
+/* Keeps clang from moving the computation of a value over a check of it, or behind a branch. */
+#define keep_order(value) asm volatile("" : "+r"(value))
 
 #define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
@@ -60,41 +63,62 @@ struct ethernet {
 	__be16 type;
 };
 
-struct vlan_header {
-	__be16 tag;
-	__be16 type; /* EtherType of what follows */
+/*
+ * The IP headers by the words that they are read and written by. Words are in network byte order;
+ * parts are taken out of them by shifts, for a little-endian machine.
+ */
+struct ipv4_words {
+	__u32 first; /* version and length, TOS, total length */
+	__u32 fragment; /* id, flags and offset */
+	__u32 ttl; /* TTL, protocol, checksum */
+	__be32 source;
+	__be32 destination;
 };
 
-struct fragment_header {
-	__u8 next;
-	__u8 reserved;
-	__be16 offset; /* and flags */
-	__be32 id;
-};
+struct ipv6_words {
+	__u32 first; /* version, class, flow label */
+	__u32 ttl; /* payload length, next header, hop limit */
+	__u64 source[2];
+	__u64 destination[2];
+} __attribute__((aligned(4)));
 
 struct ports {
 	__be16 source;
 	__be16 destination;
 };
 
-/* A packet on its way through the stages. Nothing changes tuple and hash once they are set. */
+/* Where the parts of an ICMP error are in the frame, as offsets. */
+struct quote {
+	__u32 icmp; /* the ICMP header */
+	__u32 l3; /* the quoted packet's IP header */
+	__u32 l4;
+	__u32 end;
+};
+
+/*
+ * A packet on its way through the stages. Nothing changes addresses, ports and hashes once they are
+ * set. Those of an ICMP error are those of the flow that it is about.
+ */
 struct packet {
-	struct tuple tuple;
-	struct address vip; /* the destination */
+	__u64 peer[2]; /* source, as struct address: the client, or in mode nat the backend */
+	__u64 vip[2]; /* destination */
+	__u32 ports; /* as in the frame: the source port in the low half */
+	__u32 hash; /* selects the slot */
+	__u32 flow_hash; /* finds the flow */
 	__u32 length; /* of the frame, in bytes */
-	__u32 hash; /* of the tuple: picks its slot */
-	__u32 flow_hash; /* of the tuple: finds its flow */
-	__u32 payload; /* bytes from l4 to the packet's end, as the IP header has it */
+	__u32 size; /* of the IP packet, in bytes, by its header */
+	__u32 now; /* tick; 0: not read yet */
 	__u32 l3; /* offset of the IP header */
 	__u32 l4; /* offset of the TCP, UDP or ICMP header */
+	__u32 tag[MAX_VLAN_TAGS]; /* each with the EtherType before it, as in the frame */
+	__u32 tags; /* number of tags */
 	__be32 fragment_id;
-	/* All above is set before it is read; all below begins as 0. */
-	__u32 now; /* tick; 0: not read yet */
-	__u32 flow; /* index of the flow that it began */
 	__u16 fragment; /* as in IPv4: IPV4_MORE_FRAGMENTS, IPV4_FRAGMENT_OFFSET; 0: it is whole */
 	__u8 fragment_protocol; /* part of the fragment's key */
 	__u8 protocol; /* of L4 */
 	__u8 tcp_flags; /* 0 for all that is not TCP, and for later fragments */
+	__u8 ttl; /* or hop limit */
+	__u8 class; /* TOS, traffic class */
 	__u8 ipv6;
 	__u8 is_error; /* an ICMP error: never answered with another */
 	__u8 malformed;
@@ -105,59 +129,128 @@ struct packet {
 	__u16 service; /* number, or 0 */
 	__u16 backend; /* or 0 */
 	__u16 choice; /* enum choice */
-	__u16 mtu; /* of the way on, for a packet that is too big */
+	__u16 mtu; /* of the next hop, for a packet that is too big */
+	__u8 to_remember; /* modes dsr and ipip: its flow is to be recorded */
+	__u8 is_new; /* it begins a flow */
+	__u32 mode; /* enum mode, or what the service says */
+	__u32 flow; /* index of its record, or NO_FLOW */
+	__u32 cookie; /* of that flow */
+	struct quote quote; /* of an ICMP error */
 };
+
+#define NO_FLOW FLOWS /* no index of a record */
+#define BEGIN_FLOW SLOW_END /* slow path, beside the verdicts: a record is to be written first */
+
+/* How the stages reach the packet's bytes. It has pointers, so it is never stored in a map. */
+struct frame {
+	struct xdp_md *ctx;
+	bool fast; /* known to the compiler: which of both paths this is */
+	/* Fast path only; all bytes up to the end of a TCP header without options are there: */
+	void *eth;
+	void *l3;
+};
+
+/*
+ * The packet of the slow path: xlb_scratch begins with it. Functions that only the slow path calls
+ * take it from here: were its address passed to them, it would not stay in registers on the fast
+ * path either, as that is the same text.
+ */
+static __always_inline struct packet *slow_packet(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&xlb_scratch, &zero);
+}
+
+/* Where the frame begins and ends. Read anew each time: else clang keeps the 32 bits that struct
+ * xdp_md has, and makes a pointer of them later, which the verifier refuses. */
+static __always_inline void *frame_start(const struct xdp_md *ctx)
+{
+	return (void *)(long)READ_ONCE(ctx->data);
+}
+
+static __always_inline void *frame_end(const struct xdp_md *ctx)
+{
+	return (void *)(long)READ_ONCE(ctx->data_end);
+}
 
 /* `size` bytes of the frame from `offset` on, or NULL if it ends before. */
 static __always_inline void *frame_at(const struct xdp_md *ctx, __u32 offset, __u32 size)
 {
-	void *at = (void *)(long)ctx->data + (offset & MAX_OFFSET);
+	void *at = frame_start(ctx) + (offset & MAX_OFFSET);
 
-	return at + size > (void *)(long)ctx->data_end ? NULL : at;
+	return at + size > frame_end(ctx) ? NULL : at;
 }
 
-/* The tick now; the clock is read when first asked for, since not every packet needs it. */
-static __always_inline __u32 tick_now(struct packet *pkt)
+static __always_inline __u32 ip_header_size(bool ipv6)
 {
-	if (!pkt->now)
-		pkt->now = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
-	return pkt->now;
+	return ipv6 ? sizeof(struct ipv6_words) : sizeof(struct ipv4_words);
 }
 
-static __always_inline bool same_address(const struct address *a, const struct address *b)
+/* The first `size` bytes of a header, or NULL (slow path only). */
+static __always_inline struct ethernet *eth_at(const struct frame *frame)
 {
-	const __u64 *x = (const __u64 *)a;
-	const __u64 *y = (const __u64 *)b;
+	return frame->fast ? frame->eth : frame_at(frame->ctx, 0, sizeof(struct ethernet));
+}
 
-	return x[1] == y[1] && x[0] == y[0];
+static __always_inline void *l3_at(const struct frame *frame, const struct packet *pkt, __u32 size)
+{
+	return frame->fast ? frame->l3 : frame_at(frame->ctx, pkt->l3, size);
+}
+
+static __always_inline void *l4_at(const struct frame *frame, const struct packet *pkt, __u32 size)
+{
+	return frame->fast ? frame->l3 + ip_header_size(pkt->ipv6) :
+			     frame_at(frame->ctx, pkt->l4, size);
+}
+
+/* Whether a header is not there, which the fast path knows it is. */
+static __always_inline bool is_missing(const struct frame *frame, const void *header)
+{
+	return !frame->fast && !header;
 }
 
 /*
- * Addresses and tuples are written by the words that they are compared by: a load waits for a
- * narrower store before it (measured: some 5 ns each).
+ * The tick now. Reading the clock costs 3 ns, so each CPU keeps what it read in this jiffy.
  */
-static __always_inline void copy_address(struct address *to, const void *from)
+static __always_inline __u32 tick_now(struct packet *pkt)
 {
-	((__u64 *)to)[0] = ((const __u64 *)from)[0];
-	((__u64 *)to)[1] = ((const __u64 *)from)[1];
+	__u32 zero = 0;
+	struct clock *clock;
+	__u64 jiffy;
+
+	if (pkt->now)
+		return pkt->now;
+	clock = bpf_map_lookup_elem(&xlb_clock, &zero);
+	if (!clock)
+		return 0;
+	jiffy = bpf_jiffies64();
+	if (clock->jiffy != jiffy) {
+		clock->tick = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+		clock->jiffy = jiffy;
+	}
+	pkt->now = clock->tick;
+	return pkt->now;
 }
 
-static __always_inline void map_ipv4(struct address *to, __be32 address)
+/* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
+ * another CPU saw it. */
+static __always_inline bool is_past(__u32 now, __u32 then, __u32 seconds)
 {
-	((__u64 *)to)[0] = 0;
-	((__u64 *)to)[1] = (__u64)address << 32 | IPV4_MAPPED;
+	return (__s32)(now - then) > (__s32)(seconds * TICKS_PER_SECOND);
 }
 
-/* Completes the tuple; `ports` are the first four bytes of the L4 header. */
-static __always_inline void set_ports_of_tuple(struct packet *pkt, __u32 ports)
+static __always_inline bool is_ipv4(const void *address)
 {
-	((__u64 *)&pkt->tuple)[2] = ports | (__u64)pkt->vip_number << 32 |
-				    (__u64)pkt->protocol << 48;
+	const __u64 *half = address;
+
+	return !half[0] && (__u32)half[1] == IPV4_MAPPED;
 }
 
-static __always_inline bool is_ipv4(const struct address *address)
+/* The second half of an IPv4 address as struct address; the first is 0. */
+static __always_inline __u64 mapped_ipv4(__be32 address)
 {
-	return !address->word[0] && !address->word[1] && address->word[2] == IPV4_MAPPED;
+	return (__u64)address << 32 | IPV4_MAPPED;
 }
 
 static __always_inline bool is_later_fragment(const struct packet *pkt)
@@ -165,265 +258,61 @@ static __always_inline bool is_later_fragment(const struct packet *pkt)
 	return pkt->fragment & IPV4_FRAGMENT_OFFSET;
 }
 
-/*
- * Steps over the Ethernet header and VLAN tags. Returns the EtherType, 0 if the frame is too short.
- */
-static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline bool is_icmp(const struct packet *pkt)
 {
-	struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
-	__be16 type;
-
-	if (!eth)
-		return 0;
-	type = eth->type;
-	pkt->l3 = sizeof(*eth);
-#pragma unroll
-	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
-		struct vlan_header *vlan;
-
-		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
-			break;
-		vlan = frame_at(ctx, pkt->l3, sizeof(*vlan));
-		if (!vlan)
-			return 0;
-		type = vlan->type;
-		pkt->l3 += sizeof(*vlan);
-	}
-	return type;
+	return pkt->protocol == (pkt->ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
-/* Reads where the packet is sent to: nothing else is read of what is not for the balancer. */
-static __always_inline bool read_destination(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline bool begins_connection(const struct packet *pkt)
 {
-	struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	struct ipv6hdr *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
-
-	if (pkt->ipv6) {
-		if (!ip6 || ip6->version != 6)
-			return false;
-		copy_address(&pkt->vip, &ip6->daddr);
-		/* What stands for IPv4 must not be on the wire, and must not match an IPv4 key. */
-		return !is_ipv4(&pkt->vip);
-	}
-	if (!ip4 || ip4->version != 4)
-		return false;
-	map_ipv4(&pkt->vip, ip4->daddr);
-	return true;
+	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
-static __always_inline bool parse_ipv4(struct xdp_md *ctx, struct packet *pkt)
+/* MACs are 2-byte aligned everywhere. */
+static __always_inline bool is_zero_mac(const void *mac)
 {
-	struct iphdr *ip = frame_at(ctx, pkt->l3, sizeof(*ip));
-	__u32 header, total;
+	const __u16 *word = mac;
 
-	if (!ip || ip->ihl < 5)
-		return false;
-	header = ip->ihl * 4;
-	total = bpf_ntohs(ip->tot_len);
-
-	pkt->l4 = pkt->l3 + header;
-	pkt->malformed = total > pkt->length - pkt->l3;
-	pkt->payload = total > header ? total - header : 0;
-	pkt->protocol = ip->protocol;
-	map_ipv4(&pkt->tuple.peer, ip->saddr);
-	pkt->fragment = bpf_ntohs(ip->frag_off) & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
-	pkt->fragment_id = ip->id;
-	pkt->fragment_protocol = ip->protocol;
-	return true;
+	return !(*(const __u32 *)word | word[2]);
 }
 
-static __always_inline bool is_extension(__u8 next)
+static __always_inline bool same_mac(const void *a, const void *b)
 {
-	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
-	       next == IPPROTO_DSTOPTS;
+	const __u16 *x = a;
+	const __u16 *y = b;
+
+	return x[0] == y[0] && *(const __u32 *)(x + 1) == *(const __u32 *)(y + 1);
 }
 
-static __always_inline void parse_fragment_header(struct packet *pkt,
-						  const struct fragment_header *header)
+static __always_inline bool is_group_mac(const void *mac)
 {
-	__u32 offset = bpf_ntohs(header->offset);
-
-	pkt->fragment = offset >> IPV6_OFFSET_SHIFT;
-	if (offset & IPV6_MORE_FRAGMENTS)
-		pkt->fragment |= IPV4_MORE_FRAGMENTS;
-	pkt->fragment_id = header->id;
-	pkt->fragment_protocol = header->next;
+	return *(const __u8 *)mac & 1;
 }
 
 /*
- * Steps over one extension header, of type pkt->protocol (RFC 8200, section 4). Returns false
- * if it is not all there, or if the packet's destination is not its final one.
+ * Tuples are built and compared by words of 8 bytes: a load waits for a narrower store before it
+ * (measured: some 5 ns each).
  */
-static __always_inline bool parse_extension(struct xdp_md *ctx, struct packet *pkt)
-{
-	struct fragment_header *fragment = frame_at(ctx, pkt->l4, sizeof(*fragment));
-	struct ipv6_rt_hdr *routing = (void *)fragment;
-	__u32 size = sizeof(*fragment);
 
-	if (!fragment)
-		return false;
-	if (pkt->protocol == IPPROTO_FRAGMENT)
-		parse_fragment_header(pkt, fragment);
-	else if (pkt->protocol == IPPROTO_ROUTING && routing->segments_left)
-		return false;
-	else
-		size = (routing->hdrlen + 1) * 8;
-	if (size > pkt->payload || pkt->l4 + size > MAX_OFFSET)
-		return false;
-	pkt->protocol = fragment->next;
-	pkt->payload -= size;
-	pkt->l4 += size;
-	return true;
+/* The third word of struct tuple. */
+static __always_inline __u64 tuple_tail(const struct packet *pkt)
+{
+	return pkt->ports | (__u64)pkt->vip_number << 32 | (__u64)pkt->protocol << 48;
 }
 
-/* Steps over all extension headers. */
-GLOBAL int parse_extensions(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline void write_tuple(struct tuple *tuple, const struct packet *pkt)
 {
-	if (!pkt)
-		return VERDICT_INTERNAL;
-	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
-		if (!is_extension(pkt->protocol) || is_later_fragment(pkt))
-			return VERDICTS;
-		if (!parse_extension(ctx, pkt))
-			return VERDICT_NO_SERVICE;
-	}
-	return is_extension(pkt->protocol) ? VERDICT_TOO_MANY_HEADERS : VERDICTS;
+	__u64 *word = (__u64 *)tuple;
+
+	word[0] = pkt->peer[0];
+	word[1] = pkt->peer[1];
+	word[2] = tuple_tail(pkt);
 }
 
-static __always_inline enum verdict parse_ipv6(struct xdp_md *ctx, struct packet *pkt)
+static __always_inline void copy_address(void *to, const void *from)
 {
-	struct ipv6hdr *ip = frame_at(ctx, pkt->l3, sizeof(*ip));
-
-	if (!ip)
-		return VERDICT_NO_SERVICE;
-	copy_address(&pkt->tuple.peer, &ip->saddr);
-	pkt->l4 = pkt->l3 + sizeof(*ip);
-	pkt->payload = bpf_ntohs(ip->payload_len);
-	pkt->malformed = pkt->payload > pkt->length - pkt->l4 || is_ipv4(&pkt->tuple.peer);
-	pkt->protocol = ip->nexthdr;
-	pkt->fragment = 0;
-	return is_extension(ip->nexthdr) ? parse_extensions(ctx, pkt) : VERDICTS;
-}
-
-/* Parses the IP headers. Returns VERDICTS to go on, or the verdict. */
-static __always_inline enum verdict parse_ip(struct xdp_md *ctx, struct packet *pkt)
-{
-	if (pkt->ipv6)
-		return parse_ipv6(ctx, pkt);
-	return parse_ipv4(ctx, pkt) ? VERDICTS : VERDICT_NO_SERVICE;
-}
-
-/*
- * From the frame to the destination. Returns VERDICTS to go on, or the verdict. The packet lies in
- * a map, whose contents the verifier does not follow: so it has one path from here on.
- */
-static __always_inline enum verdict parse_frame(struct xdp_md *ctx, struct packet *pkt)
-{
-	__be16 type = parse_ethernet(ctx, pkt);
-
-	if (type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6))
-		return VERDICT_NOT_IP;
-	pkt->ipv6 = type == bpf_htons(ETH_P_IPV6);
-	return read_destination(ctx, pkt) ? VERDICTS : VERDICT_NO_SERVICE;
-}
-
-/* Reads the ports, if the packet has them. */
-static __always_inline bool parse_ports(struct xdp_md *ctx, struct packet *pkt)
-{
-	struct ports *ports = frame_at(ctx, pkt->l4, sizeof(*ports));
-
-	if (pkt->payload < sizeof(*ports) || !ports)
-		return false;
-	set_ports_of_tuple(pkt, *(__u32 *)ports);
-	return true;
-}
-
-#define CHECKSUM_OK 0xffff /* what an IPv4 header sums to, with its checksum (RFC 791) */
-#define MAX_IPV4_WORDS 15
-
-static __always_inline __u32 fold_sum(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
-}
-
-static __always_inline __u32 add_sums(__u32 a, __u32 b)
-{
-	return fold_sum((__u64)a + b);
-}
-
-static __always_inline __u32 negate_sum(__u32 sum)
-{
-	return ~sum & 0xffff;
-}
-
-static __always_inline __u32 address_sum(const struct address *address)
-{
-	__u64 sum = 0;
-
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		sum += address->word[i];
-	return fold_sum(sum);
-}
-
-/* Whether the IPv4 header, options included, has the checksum that it should have. */
-static __always_inline bool ipv4_intact(struct xdp_md *ctx, struct packet *pkt)
-{
-	__u32 *word = frame_at(ctx, pkt->l3, sizeof(struct iphdr));
-	__u32 words = (pkt->l4 - pkt->l3) / sizeof(*word);
-	__u64 sum = 0;
-
-	if (!word)
-		return false;
-#pragma unroll
-	for (__u32 i = 0; i < sizeof(struct iphdr) / sizeof(*word); i++)
-		sum += word[i];
-	for (__u32 i = sizeof(struct iphdr) / sizeof(*word); i < MAX_IPV4_WORDS; i++) {
-		if (i >= words)
-			break;
-		word = frame_at(ctx, pkt->l3 + i * sizeof(*word), sizeof(*word));
-		if (!word)
-			return false;
-		sum += *word;
-	}
-	return fold_sum(sum) == CHECKSUM_OK;
-}
-
-static __always_inline bool tcp_intact(struct xdp_md *ctx, struct packet *pkt)
-{
-	struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
-
-	if (pkt->payload < sizeof(*tcp) || !tcp)
-		return false;
-	pkt->tcp_flags = ((__u8 *)tcp)[TCP_FLAGS_AT];
-	return tcp->doff >= 5 && tcp->doff * 4U <= pkt->payload;
-}
-
-static __always_inline bool udp_intact(struct xdp_md *ctx, const struct packet *pkt)
-{
-	struct udphdr *udp = frame_at(ctx, pkt->l4, sizeof(*udp));
-	__u32 length;
-
-	if (pkt->payload < sizeof(*udp) || !udp)
-		return false;
-	length = bpf_ntohs(udp->len);
-	return length >= sizeof(*udp) && (pkt->fragment || length <= pkt->payload);
-}
-
-/*
- * Checks what the headers claim. Where it is wrong the packet is malformed: its service drops it.
- */
-static __always_inline void check_headers(struct xdp_md *ctx, struct packet *pkt)
-{
-	if (!pkt->ipv6 && !ipv4_intact(ctx, pkt))
-		pkt->malformed = true;
-	if (is_later_fragment(pkt))
-		return;
-	if (pkt->protocol == IPPROTO_TCP ? !tcp_intact(ctx, pkt) : !udp_intact(ctx, pkt))
-		pkt->malformed = true;
+	((__u64 *)to)[0] = ((const __u64 *)from)[0];
+	((__u64 *)to)[1] = ((const __u64 *)from)[1];
 }
 
 #endif

@@ -1,223 +1,117 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Stage 6, rewrite: addresses, ports, checksums, MACs; and which device the packet leaves by. */
+/*
+ * Stage 7, rewrite: next hop, addresses, ports, TTL, checksums, MACs; and which device the packet
+ * leaves by.
+ */
 #ifndef REWRITE_H
 #define REWRITE_H
 
-#include "pick.h"
+#include "select.h"
 
 #define DEFAULT_MTU 1500 /* of a tunnel, where the helper has not said */
+#define MAX_IP_SIZE 65535
 
-/* What the loss of 1 in a TTL adds to the header checksum: TTL is the high byte of its word. */
-#define TTL_SUM (~bpf_htons(0x0100) & 0xffff)
+/* A backend's next hop that is in force, and the bytes that an IP packet to it may have. */
+struct next_hop {
+	struct hop *hop;
+	__u32 mtu; /* 0: not known */
+};
 
-/* RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), where `sum` is ~m + m'. */
-static __always_inline __u16 updated_checksum(__u16 check, __u32 sum)
+/* By a branch, which the CPU predicts: an index would be waited for. */
+static __always_inline struct next_hop next_hop_of(struct backend *backend)
 {
-	return ~fold_sum((__u64)negate_sum(check) + sum);
-}
+	struct next_hop next = { &backend->hop[0], backend->mtu[0] };
 
-/* UDP: 0 means that there is none, so one that comes out as 0 is sent as 0xffff (RFC 768). */
-static __always_inline __u16 updated_udp_checksum(__u16 check, __u32 sum)
-{
-	if (!check)
-		return 0;
-	check = updated_checksum(check, sum);
-	return check ? check : 0xffff;
-}
-
-static __always_inline struct hop *current_hop(struct backend *backend)
-{
-	return &backend->hop[backend->flags & BACKEND_HOP];
-}
-
-/* MACs are 2-byte aligned everywhere. */
-static __always_inline bool is_zero_mac(const void *mac)
-{
-	const __u16 *word = mac;
-
-	return !(word[0] | word[1] | word[2]);
-}
-
-static __always_inline bool same_mac(const void *a, const void *b)
-{
-	const __u16 *x = a;
-	const __u16 *y = b;
-
-	return x[0] == y[0] && *(const __u32 *)(x + 1) == *(const __u32 *)(y + 1);
-}
-
-static __always_inline bool is_group_mac(const void *mac)
-{
-	return *(const __u8 *)mac & 1;
+	if (backend->flags & BACKEND_HOP) {
+		next = (struct next_hop){ &backend->hop[1], backend->mtu[1] };
+		keep_order(next.hop);
+	}
+	return next;
 }
 
 /*
  * Whether the frame is meant for this host: a switch also floods us what is for others, another
  * balancer of the same VIP perhaps. Our own MAC is known on the device that leads to the backend.
  */
-static __always_inline bool is_for_us(const struct xdp_md *ctx, const struct hop *hop)
+static __always_inline bool is_for_us(const struct frame *frame, const struct hop *hop)
 {
-	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
+	const struct ethernet *eth = eth_at(frame);
 
-	if (!eth || is_group_mac(eth->destination))
+	if (is_missing(frame, eth))
 		return false;
-	return hop->ifindex != ctx->ingress_ifindex || is_zero_mac(hop->own_mac) ||
-	       same_mac(hop->own_mac, eth->destination);
-}
-
-/* Bytes of the IP packet, by its header. */
-static __always_inline __u32 ip_length(const struct packet *pkt)
-{
-	return pkt->l4 - pkt->l3 + pkt->payload;
+	if (same_mac(hop->own_mac, eth->destination) && hop->ifindex == frame->ctx->ingress_ifindex)
+		return true;
+	return !is_group_mac(eth->destination) &&
+	       (hop->ifindex != frame->ctx->ingress_ifindex || is_zero_mac(hop->own_mac));
 }
 
 /*
  * Whether the packet was joined from several (GRO, or TSO of a veth's peer; xdpgeneric sees such):
  * then it is larger than what its device carries, and is split again on its way out.
  */
-static __always_inline bool is_joined(struct xdp_md *ctx, const struct packet *pkt)
+GLOBAL int is_joined(struct xdp_md *ctx, __u32 size)
 {
-	__u32 length = ip_length(pkt);
-
-	return bpf_check_mtu(ctx, 0, &length, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED;
-}
-
-/* Whether the packet and the headers put before it fit the way to the backend. */
-static __always_inline bool fits(struct xdp_md *ctx, struct packet *pkt,
-				 const struct backend *backend, __u32 overhead)
-{
-	__u32 mtu = backend->mtu[backend->flags & BACKEND_HOP];
-
-	if (!mtu && !overhead)
-		return true;
-	pkt->mtu = (mtu ? mtu : DEFAULT_MTU) - overhead;
-	if (ip_length(pkt) <= pkt->mtu)
-		return true;
-	return !overhead && is_joined(ctx, pkt);
-}
-
-static __always_inline bool ttl_expires(const struct xdp_md *ctx, const struct packet *pkt)
-{
-	const struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	const struct ipv6hdr *ip6 = (const void *)ip4;
-
-	return !ip4 || (pkt->ipv6 ? ip6->hop_limit : ip4->ttl) <= 1;
-}
-
-static __always_inline void decrement_ttl(const struct xdp_md *ctx, const struct packet *pkt)
-{
-	struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	struct ipv6hdr *ip6 = (void *)ip4;
-
-	if (!ip4)
-		return;
-	if (pkt->ipv6) {
-		ip6->hop_limit--;
-		return;
-	}
-	ip4->ttl--;
-	ip4->check = updated_checksum(ip4->check, TTL_SUM);
-}
-
-/* Writes the addresses of a packet that leaves for `to`: always from the VIP. */
-static __always_inline void set_addresses(const struct xdp_md *ctx, const struct packet *pkt,
-					  const struct address *to, __u32 sum)
-{
-	struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
-	struct ipv6hdr *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
-
-	if (pkt->ipv6 && ip6) {
-		copy_address((struct address *)&ip6->saddr, &pkt->vip);
-		copy_address((struct address *)&ip6->daddr, to);
-	} else if (!pkt->ipv6 && ip4) {
-		ip4->saddr = pkt->vip.word[3];
-		ip4->daddr = to->word[3];
-		ip4->check = updated_checksum(ip4->check, sum);
-	}
-}
-
-static __always_inline void set_ports(const struct xdp_md *ctx, const struct packet *pkt,
-				      __be16 source, __be16 destination, __u32 sum)
-{
-	struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
-	struct udphdr *udp = frame_at(ctx, pkt->l4, sizeof(*udp));
-
-	if (pkt->protocol == IPPROTO_TCP && tcp) {
-		tcp->source = source;
-		tcp->dest = destination;
-		tcp->check = updated_checksum(tcp->check, sum);
-	} else if (pkt->protocol == IPPROTO_UDP && udp) {
-		udp->source = source;
-		udp->dest = destination;
-		udp->check = updated_udp_checksum(udp->check, sum);
-	}
+	return bpf_check_mtu(ctx, 0, &size, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED;
 }
 
 /*
- * Sends the packet to a next hop, from our own MAC, by a device; 0, and the one that the packet
- * came in by, are XDP_TX. `macs` is the next hop's MAC and our own; without ours, that of the
- * frame.
+ * Whether the packet, with `overhead` bytes of headers in front of it, fits the way to its backend.
+ * Returns CONTINUE or the verdict.
  */
-static __always_inline enum verdict transmit(const struct xdp_md *ctx, const __u8 *macs,
-					     __u32 ifindex)
+static __always_inline enum verdict check_size(const struct frame *frame, struct packet *pkt,
+					       __u32 mtu, __u32 overhead)
 {
-	struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
-	const __u32 *from = (const __u32 *)macs;
-	__u32 *to = (__u32 *)eth;
-
-	if (!eth)
-		return VERDICT_INTERNAL;
-	if (is_zero_mac(macs + ETH_ALEN)) {
-		__builtin_memcpy(eth->source, eth->destination, ETH_ALEN);
-		__builtin_memcpy(eth->destination, (const __u16 *)macs, ETH_ALEN);
-	} else {
-		to[0] = from[0];
-		to[1] = from[1];
-		to[2] = from[2];
-	}
-	if (!ifindex || ifindex == ctx->ingress_ifindex)
-		return VERDICT_FORWARDED;
-	bpf_redirect(ifindex, 0);
-	return VERDICT_REDIRECTED;
+	if (!mtu)
+		mtu = overhead ? DEFAULT_MTU : MAX_IP_SIZE;
+	if (pkt->size + overhead <= mtu)
+		return CONTINUE;
+	if (frame->fast)
+		return SLOW_TOO_BIG;
+	pkt->mtu = mtu - overhead;
+	return !overhead && is_joined(frame->ctx, pkt->size) ? CONTINUE : VERDICT_TOO_BIG;
 }
 
-static __always_inline enum verdict send_to_hop(const struct xdp_md *ctx, const struct hop *hop)
+/* Takes 1 from the TTL, and adds `sum` to the header's checksum. */
+static __always_inline void age_ipv4(struct ipv4_words *ip, __u32 sum)
 {
-	return transmit(ctx, hop->mac, hop->ifindex);
+	__u32 check = ~fold_two(fold_two((~ip->ttl >> 16) + TTL_SUM + sum));
+
+	ip->ttl = ((ip->ttl - 1) & 0xffff) | check << 16;
 }
 
-/* A client may move behind another router, and a router to another device. */
-static __always_inline void learn_way_back(const struct xdp_md *ctx, struct flow *flow)
+static __always_inline void age_ipv6(struct ipv6_words *ip)
 {
-	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
+	ip->ttl -= 1U << 24;
+}
 
-	if (!eth)
+static __always_inline void decrement_ttl(const struct frame *frame, const struct packet *pkt)
+{
+	void *l3 = l3_at(frame, pkt, ip_header_size(false));
+
+	if (is_missing(frame, l3))
 		return;
-	if (!same_mac(flow->client_mac, eth->source))
-		__builtin_memcpy(flow->client_mac, eth->source, ETH_ALEN);
-	if (!same_mac(flow->own_mac, eth->destination))
-		__builtin_memcpy(flow->own_mac, eth->destination, ETH_ALEN);
-	if (flow->ifindex != ctx->ingress_ifindex)
-		flow->ifindex = ctx->ingress_ifindex;
+	if (pkt->ipv6)
+		age_ipv6(l3);
+	else
+		age_ipv4(l3, 0);
 }
 
-/* The other side of a flow, as a packet from there sees it: its address, and the ports of its
- * packets as they are in the frame, the source in the lower half. */
+/* The other side of a flow, as a packet from there sees it. */
 struct other_side {
 	const struct address *address;
-	__u32 ports;
+	__u32 ports; /* of its packets, as in struct packet */
 	__u32 address_sum; /* what a checksum changes by, when a packet leaves for there */
 	__u32 flow_sum;
 };
 
-static __always_inline struct other_side other_side(const struct found *found,
-						    const struct backend *backend)
+static __always_inline struct other_side other_side(const struct packet *pkt,
+						    const struct found *found)
 {
 	const struct flow *flow = found->flow;
-	struct other_side other = { &backend->address, backend_ports(backend, flow),
+	struct other_side other = { &found->backend->address, backend_ports(found->backend, flow),
 				    flow->address_sum, flow->flow_sum };
 
-	if (found->from_backend) {
+	if (pkt->from_backend) {
 		other.address = &flow->client.peer;
 		other.ports = ((const __u64 *)&flow->client)[2];
 		other.address_sum = negate_sum(flow->address_sum);
@@ -226,29 +120,115 @@ static __always_inline struct other_side other_side(const struct found *found,
 	return other;
 }
 
-/* Sends a packet of the flow on to its other side. */
-static __always_inline enum verdict send_to_other_side(const struct xdp_md *ctx,
-						       const struct found *found,
-						       const struct hop *hop)
+/* Writes the addresses of a packet that leaves for `to`, always from the VIP, which it came to, and
+ * takes a hop. */
+static __always_inline void set_addresses(const struct frame *frame, const struct packet *pkt,
+					  const struct address *to, __u32 sum)
 {
-	const struct flow *flow = found->flow;
-	enum verdict verdict = found->from_backend ?
-				       transmit(ctx, flow->client_mac, flow->ifindex) :
-				       send_to_hop(ctx, hop);
+	const __u64 *half = (const __u64 *)to;
 
-	return flow_gone(found) ? VERDICT_FLOW_GONE : verdict;
+	if (pkt->ipv6) {
+		struct ipv6_words *ip = l3_at(frame, pkt, sizeof(*ip));
+
+		if (is_missing(frame, ip))
+			return;
+		age_ipv6(ip);
+		copy_address(ip->source, ip->destination);
+		copy_address(ip->destination, half);
+	} else {
+		struct ipv4_words *ip = l3_at(frame, pkt, sizeof(*ip));
+
+		if (is_missing(frame, ip))
+			return;
+		age_ipv4(ip, sum);
+		ip->source = ip->destination;
+		ip->destination = half[1] >> 32;
+	}
+}
+
+/* Writes the ports of a packet that leaves for where packets with `ports` come from. */
+static __always_inline void set_ports(const struct frame *frame, const struct packet *pkt,
+				      __u32 ports, __u32 sum)
+{
+	if (pkt->protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = l4_at(frame, pkt, sizeof(*tcp));
+
+		if (is_missing(frame, tcp))
+			return;
+		*(__u32 *)tcp = ports << 16 | ports >> 16;
+		tcp->check = updated_checksum(tcp->check, sum);
+	} else {
+		struct udphdr *udp = l4_at(frame, pkt, sizeof(*udp));
+
+		if (is_missing(frame, udp))
+			return;
+		*(__u32 *)udp = ports << 16 | ports >> 16;
+		udp->check = updated_udp_checksum(udp->check, sum);
+	}
 }
 
 /* Translates a packet of a NAT flow for its other side. */
-static __always_inline void translate(const struct xdp_md *ctx, const struct packet *pkt,
-				      const struct found *found, const struct backend *backend)
+static __always_inline void translate(const struct frame *frame, const struct packet *pkt,
+				      const struct found *found)
 {
-	struct other_side other = other_side(found, backend);
+	struct other_side other = other_side(pkt, found);
 
-	set_addresses(ctx, pkt, other.address, other.address_sum);
-	decrement_ttl(ctx, pkt);
+	set_addresses(frame, pkt, other.address, other.address_sum);
 	if (!is_later_fragment(pkt))
-		set_ports(ctx, pkt, other.ports >> 16, other.ports, other.flow_sum);
+		set_ports(frame, pkt, other.ports, other.flow_sum);
+}
+
+/* A client may move behind another router, and a router to another device. */
+static __always_inline void learn_client_hop(const struct frame *frame, struct flow *flow)
+{
+	const struct ethernet *eth = eth_at(frame);
+
+	if (is_missing(frame, eth))
+		return;
+	if (!same_mac(flow->client_mac, eth->source))
+		__builtin_memcpy(flow->client_mac, eth->source, ETH_ALEN);
+	if (!same_mac(flow->own_mac, eth->destination))
+		__builtin_memcpy(flow->own_mac, eth->destination, ETH_ALEN);
+	if (flow->ifindex != frame->ctx->ingress_ifindex)
+		flow->ifindex = frame->ctx->ingress_ifindex;
+}
+
+/* Both MACs of a frame that leaves, as in the frame, and the device; 0: that which it came in by. */
+struct exit {
+	__u32 mac[3];
+	__u32 ifindex;
+};
+
+/* `macs` is the next hop's MAC and our own; without ours it is the destination that the frame came
+ * with. */
+static __always_inline struct exit exit_by(const struct frame *frame, const void *macs,
+					   __u32 ifindex)
+{
+	const struct ethernet *eth = eth_at(frame);
+	const __u32 *word = macs;
+	struct exit exit = { { word[0], word[1], word[2] }, ifindex };
+
+	if (!(word[1] >> 16 | word[2]) && !is_missing(frame, eth)) {
+		exit.mac[1] |= (__u32)eth->destination[0] << 16;
+		exit.mac[2] = eth->destination[1] | (__u32)eth->destination[2] << 16;
+	}
+	return exit;
+}
+
+/* Sends the packet on: XDP_TX, or a redirect if it leaves by another device. */
+static __always_inline enum verdict transmit(const struct frame *frame, const struct exit *exit)
+{
+	__u32 *eth = (__u32 *)eth_at(frame);
+
+	if (is_missing(frame, eth))
+		return VERDICT_INTERNAL;
+	eth[0] = exit->mac[0];
+	eth[1] = exit->mac[1];
+	eth[2] = exit->mac[2];
+	if (!exit->ifindex || exit->ifindex == frame->ctx->ingress_ifindex)
+		return VERDICT_FORWARDED;
+	bpf_redirect(exit->ifindex, 0);
+	return VERDICT_REDIRECTED;
 }
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The maps. All are pinned by name, so that a replaced program finds what its forerunner had.
- * Those that are mmapable are so for two reasons: the helper reads and writes them in place, and
- * their entries start on a page, so that a structure of a cache line lies in one.
+ * All maps. The first part is pinned by name, so that a program that replaces another finds what
+ * that one had. Those that are mmapable are so for two reasons: the helper reads and writes them in
+ * place, and their entries start on a page, so that a structure of a cache line lies in one.
+ *
+ * The second part is the data path's own. It is not pinned: a program starts with it empty.
  */
 #ifndef MAPS_BPF_H
 #define MAPS_BPF_H
@@ -49,7 +51,7 @@ struct {
 		__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 		__uint(max_entries, 1);
 		__uint(key_size, sizeof(__u32));
-		__uint(value_size, sizeof(struct owners));
+		__uint(value_size, sizeof(struct slots));
 	});
 } xlb_tables SEC(".maps");
 /* clang-format on */
@@ -136,5 +138,92 @@ struct {
 	__uint(max_entries, 256 * 1024);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } xlb_trace SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slow_stats);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} xlb_slow SEC(".maps");
+
+/*
+ * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes a
+ * third of the time of one there. An entry holds while `generation` is that of struct config.
+ */
+#define VIP_CACHE_BITS 11
+#define SERVICE_CACHE_BITS 11
+
+struct cached_vip {
+	struct address address;
+	struct vip vip; /* number 0: the address is no VIP */
+	__u32 generation;
+	__u32 unused;
+	__u64 key; /* struct service_key of the VIP's service that was asked for last; 0: none */
+	struct service service; /* of that key */
+};
+
+struct cached_service {
+	__u64 key; /* struct service_key */
+	struct service service; /* number 0: there is none */
+	__u32 generation;
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << VIP_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_vip);
+} xlb_vip_cache SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << SERVICE_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_service);
+} xlb_svc_cache SEC(".maps");
+
+/* The clock that this CPU read last, and the jiffy in which it did. */
+struct clock {
+	__u64 jiffy;
+	__u32 tick;
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct clock);
+} xlb_clock SEC(".maps");
+
+/*
+ * Pointers (see struct flow_bucket) of flows whose clients were heard lately, two to a word, the
+ * newer one in the low half; the hash of the client's tuple leads to it. The buckets are more than
+ * a processor's cache holds, and a record has to wait for the pointer that leads to it: here most
+ * have it at once. Only established flows are let in, so that a flood of SYNs does not push them
+ * out.
+ */
+#ifndef CACHED_POINTERS
+#define CACHED_POINTERS (1 << 16) /* words: 512 KB, half of a second-level cache */
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CACHED_POINTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} xlb_flow_cache SEC(".maps");
+
+/* What the slow path has that is too large for the stack: struct scratch of the data path. Each CPU
+ * has one, as nothing interrupts the program. */
+#define SCRATCH_SIZE 512
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SCRATCH_SIZE);
+} xlb_scratch SEC(".maps");
 
 #endif

@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
@@ -68,15 +68,30 @@ struct address {
 
 /*
  * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients,
- * backends or routers, has a VIP as its destination. The flag is a promise that saves a look at the
- * flow table: it is cleared before the first service in mode nat appears, and set when the last is
- * gone.
+ * backends or routers, has a VIP as its destination.
+ *
+ * VIP_STATELESS: no service of this VIP is in mode nat, so the flow lookup is skipped. The helper
+ * clears it before the first service in mode nat appears, and sets it when the last one is gone.
+ *
+ * `ports` tells most answers of backends (mode nat) from packets of clients without a lookup: bit
+ * port_bit() is set for every service of the VIP before the service appears. A port whose bit is
+ * clear has no service. 0: not known, all ports are looked up; so it is while the VIP has a service
+ * of any port. Written by the helper.
  */
-#define VIP_STATELESS 1 /* flag: no service of this VIP is in mode nat */
+#define VIP_STATELESS 1
 struct vip {
 	__u16 number; /* 1 to MAX_SERVICES */
-	__u16 flags;
+	__u16 flags; /* VIP_* */
+	__u32 unused;
+	__u64 ports;
 };
+
+/* The bit of struct vip, ports, of a service's port and protocol: by the port's low byte, which is
+ * the high one on a little-endian machine. */
+static inline __attribute__((always_inline)) __u64 port_bit(__be16 port, __u8 protocol)
+{
+	return 1ULL << ((port >> 8 ^ protocol) & 63);
+}
 
 /* xlb_services: what is balanced. An update swaps the whole service at once: it is the one point
  * where a change of configuration takes effect for the data path and for readers. */
@@ -87,6 +102,8 @@ struct service_key {
 	__u8 unused[3];
 };
 
+/* How a packet gets to its backend. The data path answers a mode that it does not know with
+ * `internal`. */
 enum mode {
 	MODE_NAT,
 	MODE_DSR,
@@ -98,13 +115,17 @@ enum hash {
 	HASH_SOURCE, /* client's address */
 };
 
+#define SERVICE_MOVING 1 /* its table has transitions */
+#define SERVICE_LIMITED 2 /* its entry in xlb_limits is in force */
+#define SERVICE_ANY_PORT 4 /* its key has ANY_PORT; in the data path's caches only */
+
 struct service {
 	__u32 number; /* 1 to MAX_SERVICES: index in xlb_svc_stats, xlb_limits */
 	__u32 table; /* index in xlb_tables */
 	__u32 slots; /* of the table */
 	__u8 mode; /* enum mode */
 	__u8 hash; /* enum hash */
-	__u16 moving; /* 1: its table has transitions */
+	__u16 flags; /* SERVICE_* */
 	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left */
 	__u32 changed; /* tick when its table was last swapped; UDP flows in transition go by it */
 };
@@ -112,24 +133,24 @@ struct service {
 /*
  * xlb_tables: a table per service, an array of words of 8 bytes:
  *
- *   struct owners      for every four of the service's slots
- *   struct transition  for each slot; only if the service says `moving`
+ *   struct slots       for every four of the service's slots
+ *   struct transition  for each slot; only with SERVICE_MOVING
  *   struct member      for each configured backend; for the helper alone
  *
- * A table set up by hand may be owners only: then they are its backends. The owner of slot
+ * A table set up by hand may have slots only: then these name its backends. The backend of slot
  * (hash * slots) >> 32 gets a new flow. Two bytes a slot: a table fits the processor's cache.
  */
-#define OWNERS 4
-#define OWNER_MOVING 0x8000 /* flag of an owner: see the slot's transition */
-struct owners {
-	__u16 backend[OWNERS]; /* or 0 */
+#define SLOTS_PER_WORD 4
+#define SLOT_MOVING 0x8000 /* flag of a slot's backend: see the slot's transition */
+struct slots {
+	__u16 backend[SLOTS_PER_WORD]; /* or 0 */
 };
 
 /* What a slot that changed hands remembers (modes dsr and ipip). */
 struct transition {
 	__u16 former; /* the backend whose flows may live on; 0: the slot is in none */
 	__u16 unused;
-	__u32 seen; /* tick when a packet last needed the former owner; data path and helper */
+	__u32 seen; /* tick when a packet last needed the former backend; data path and helper */
 };
 
 enum state {
@@ -142,12 +163,12 @@ struct member {
 	__u16 backend;
 	__u16 weight; /* 1 to MAX_WEIGHT */
 	__u8 state; /* enum state */
-	__u8 healthy; /* whether it was up and resolved when the table was made */
+	__u8 eligible; /* whether it was up and resolved when the table was made */
 	__u16 generation; /* what the backend's is to be */
 };
 
-/* The way to a backend: the next hop's MAC, our own on that device, and the device (0: the one that
- * the packet came in by). A next hop of MAC zero is not resolved. */
+/* A next hop: its MAC, our own on that device, and the device (0: the one that the packet came in
+ * by). One of MAC zero is not resolved. */
 struct hop {
 	__u8 mac[6];
 	__u8 own_mac[6]; /* zero: the destination MAC that the packet came with */
@@ -178,7 +199,7 @@ struct backend {
  * vip. All of it is compared; its first 20 bytes are hashed, as VIPs are numbered by each balancer.
  */
 struct tuple {
-	struct address peer; /* source: the client, or in NAT mode the backend */
+	struct address peer; /* source: the client, or in mode nat the backend */
 	__be16 peer_port; /* source port */
 	__be16 vip_port; /* destination port */
 	__u16 vip;
@@ -194,17 +215,17 @@ struct tuple {
 #define FLOW_NAT 32 /* in mode nat; else it is remembered, and not translated */
 
 /*
- * xlb_flows: a flow, one record for both directions. In mode nat it lies in the bucket that the
- * tuple of its backend's packets hashes to: {backend's address, its port, `port`, VIP, protocol};
- * a pointer in the bucket of `client` leads to it. A remembered flow of the other modes lies in the
- * bucket of `client`. The record alone owns the port that its backend sees: a pointer to it counts
- * only if the record's client is the packet's.
+ * xlb_flows: a flow, one record for both directions, one cache line. In mode nat it lies in the
+ * bucket that the tuple of its backend's packets hashes to: {backend's address, its port, `port`,
+ * VIP, protocol}; a pointer in the bucket of `client` leads to it. A remembered flow of the other
+ * modes lies in the bucket of `client`. The record alone owns the port that its backend sees: a
+ * pointer to it counts only if the record's client is the packet's.
  *
- * A record is written by who holds its bucket's lock, with life 0 meanwhile. To end it, from
- * anywhere: store 0 to life.
+ * Who holds the lock of its bucket writes a record, with cookie 0 meanwhile. To end a flow, from
+ * anywhere: store 0 to its cookie.
  */
 struct flow {
-	__u32 life; /* 0: free or being written; else random: not that of an earlier flow */
+	__u32 cookie; /* 0: free or being written; else random: not that of an earlier flow */
 	__u32 seen; /* tick of its last packet */
 	struct tuple client; /* packets from the client carry it */
 	__be16 port; /* source port that the backend sees, if FLOW_NAT */
@@ -228,9 +249,9 @@ struct flow {
 #define FLOWS (1 << FLOW_INDEX_BITS)
 
 /*
- * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS places for flows, which
- * are records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS for pointers; of both, the
- * even are in one half and the odd in the other, so that a first look takes one cache line. The low
+ * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS ways for flows, which are
+ * records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS pointers; of both, the even are
+ * in one half and the odd in the other, so that a first look takes one cache line. The low
  * FLOW_INDEX_BITS of a hash are its bucket and, the lowest, the way that is tried first.
  */
 struct flow_bucket {
@@ -263,7 +284,7 @@ struct fragment {
 
 #define CONFIG_DENY 1 /* xlb_deny has entries */
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
-#define CONFIG_LIMITS 4 /* some service has a limit */
+#define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
 
 /* xlb_config: entry 0. What is 0 is at its default. */
 struct config {
@@ -334,14 +355,42 @@ struct source_key {
 	X(FLOW_LIMITED, DROP, "flow-limited")                                                      \
 	X(INTERNAL, ABORTED, "internal")
 
+/*
+ * Why a packet of a VIP takes the slow path: name, as printed. Append only.
+ */
+#define SLOW_LIST(X)                                                                               \
+	X(HEADERS, "headers") /* options, extension headers, two VLAN tags, lengths that lie */    \
+	X(FRAGMENT, "fragment")                                                                    \
+	X(ICMP, "icmp")                                                                            \
+	X(NEW_FLOW, "new-flow") /* mode nat: of no known flow, or TCP SYN */                       \
+	X(FLOW_STATE, "flow-state") /* it changes the state of its flow: handshake, FIN, RST */    \
+	X(TRANSITION, "transition") /* its slot has moved */                                       \
+	X(TTL, "ttl")                                                                              \
+	X(TOO_BIG, "too-big")                                                                      \
+	X(TRACE, "trace") /* it matches the filter of the trace */                                 \
+	X(SWITCHED_OFF, "switched-off") /* CONFIG_NO_FAST_PATH */
+
 /* clang-format off */
 enum verdict {
 #define VERDICT_NAME(name, action, reason) VERDICT_##name,
 	VERDICT_LIST(VERDICT_NAME)
 #undef VERDICT_NAME
 	VERDICTS,
+	CONTINUE = VERDICTS, /* no verdict yet: the next stage */
+#define SLOW_NAME(name, text) SLOW_##name,
+	SLOW_LIST(SLOW_NAME)
+#undef SLOW_NAME
+	SLOW_END,
 };
 /* clang-format on */
+
+#define SLOW_CAUSES (SLOW_END - CONTINUE - 1)
+#define SLOW_ROOM 32 /* causes that struct slow_stats has room for */
+
+/* xlb_slow, per CPU: entry 0. Packets that took the slow path, by cause. */
+struct slow_stats {
+	__u64 packets[SLOW_ROOM]; /* index: cause - CONTINUE - 1 */
+};
 
 #define VERDICT_ROOM 31 /* verdicts that struct service_stats has room for */
 
@@ -381,8 +430,8 @@ struct backend_stats {
 enum choice {
 	CHOICE_NONE,
 	CHOICE_FLOW, /* a known flow */
-	CHOICE_TABLE, /* the slot's owner */
-	CHOICE_FORMER, /* the slot's former owner: the slot is in transition */
+	CHOICE_TABLE, /* the slot's backend */
+	CHOICE_FORMER, /* the slot's former backend: the slot is in transition */
 };
 
 /* xlb_trace (ring buffer): a decision. */
@@ -413,7 +462,7 @@ struct decision {
 
 _Static_assert(sizeof(struct service_key) == 8, "hashed as one word");
 _Static_assert(sizeof(struct tuple) == 24, "compared as three words");
-_Static_assert(sizeof(struct owners) == 8 && sizeof(struct transition) == 8 &&
+_Static_assert(sizeof(struct slots) == 8 && sizeof(struct transition) == 8 &&
 		       sizeof(struct member) == 8,
 	       "share a table");
 _Static_assert(sizeof(struct backend) == 64, "one cache line");
@@ -423,7 +472,8 @@ _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20,
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
-_Static_assert(MAX_BACKENDS < OWNER_MOVING && MAX_SERVICES < 65536, "numbers fit");
+_Static_assert(MAX_BACKENDS < SLOT_MOVING && MAX_SERVICES < 65536, "numbers fit");
 _Static_assert(VERDICTS <= VERDICT_ROOM, "room for every verdict");
+_Static_assert(SLOW_CAUSES <= SLOW_ROOM, "room for every cause");
 
 #endif

@@ -139,10 +139,10 @@ bool parse_flow_flush(struct words *words, struct request *request)
 /* Ends a flow, unless the data path has put another one in its place meanwhile. */
 static void end_flow(struct flow *flow)
 {
-	__u32 life = __atomic_load_n(&flow->life, __ATOMIC_ACQUIRE);
+	__u32 life = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
 
 	if (life)
-		__atomic_compare_exchange_n(&flow->life, &life, 0, false, __ATOMIC_SEQ_CST,
+		__atomic_compare_exchange_n(&flow->cookie, &life, 0, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_RELAXED);
 }
 
@@ -153,7 +153,7 @@ static void flush(struct balancer *balancer, const struct conf_service *service,
 	for (__u32 i = 0; i < FLOWS; i++) {
 		struct flow *flow = &balancer->flows[i];
 
-		if (!flow->life || flow->backend > MAX_BACKENDS)
+		if (!flow->cookie || flow->backend > MAX_BACKENDS)
 			continue;
 		if ((!service || balancer->backends[flow->backend].service == service->number) &&
 		    (!backend || flow->backend == backend->number))

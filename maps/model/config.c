@@ -286,3 +286,17 @@ bool service_differs(const struct conf_service *running, const struct conf_servi
 	}
 	return false;
 }
+
+void service_key(const struct conf_service *service, struct service_key *key)
+{
+	memset(key, 0, sizeof(*key));
+	key->vip = service->vip_number;
+	key->port = service->vip.port;
+	key->protocol = service->vip.protocol;
+}
+
+__u16 service_flags(const struct conf_service *service)
+{
+	return (service->moving ? SERVICE_MOVING : 0) |
+	       (service->limit.pps || service->limit.flows ? SERVICE_LIMITED : 0);
+}

@@ -92,4 +92,8 @@ int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, u
 
 bool service_differs(const struct conf_service *running, const struct conf_service *wanted);
 
+/* The key of a service in xlb_services, and SERVICE_* of its entry there. */
+void service_key(const struct conf_service *service, struct service_key *key);
+__u16 service_flags(const struct conf_service *service);
+
 #endif

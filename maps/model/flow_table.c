@@ -35,14 +35,14 @@ static bool is_shown(const struct balancer *balancer, const struct flow *flow, _
 {
 	__s32 limit = idle_timeout(balancer->config, flow) * TICKS_PER_SECOND;
 
-	return flow->life && flow->backend <= MAX_BACKENDS && !is_half_open(flow) &&
+	return flow->cookie && flow->backend <= MAX_BACKENDS && !is_half_open(flow) &&
 	       flow->generation == balancer->backends[flow->backend].generation &&
 	       (__s32)(now - flow->seen) <= limit;
 }
 
 bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow *flow)
 {
-	if (!balancer->flows[i].life)
+	if (!balancer->flows[i].cookie)
 		return false;
 	*flow = balancer->flows[i];
 	return is_shown(balancer, flow, now);

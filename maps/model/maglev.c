@@ -11,7 +11,7 @@
  */
 enum seed { SEED_OFFSET, SEED_SKIP, SEED_LOT };
 
-#define LEND_TRIES 64 /* slots that a slot to be lent looks at, before it asks all the healthy */
+#define LEND_TRIES 64 /* slots that a slot to be lent looks at, before it asks all the eligible */
 
 /* A claim on its way through the slots, in its own order: a permutation, since `slots` is prime. */
 struct walk {
@@ -127,7 +127,7 @@ static void take_turns(struct filling *filling)
 	}
 }
 
-/* Maglev's table over all claims, healthy or not. */
+/* Maglev's table over all claims, eligible or not. */
 static int fill_configured(__u16 *owner, __u32 slots, const struct claim *claims,
 			   unsigned int count)
 {
@@ -170,15 +170,15 @@ static __u32 negative_log(__u32 value)
 }
 
 struct lending {
-	__u16 *configured; /* owner of each slot, healthy or not */
+	__u16 *configured; /* owner of each slot, eligible or not */
 	__u32 slots;
 	const struct claim *claims;
-	__u16 *healthy; /* indices of claims */
+	__u16 *eligible; /* indices of claims */
 	__u32 *lot; /* of each of these */
 	unsigned int count; /* of these */
 };
 
-/* Rendezvous hashing: of all healthy claims, the one with the best lot for this slot. */
+/* Rendezvous hashing: of all eligible claims, the one with the best lot for this slot. */
 static __u16 draw_lots(const struct lending *lending, __u32 slot)
 {
 	__u32 hash = mix(slot + 1);
@@ -186,13 +186,13 @@ static __u16 draw_lots(const struct lending *lending, __u32 slot)
 	__u16 winner = 0;
 
 	for (unsigned int i = 0; i < lending->count; i++) {
-		const struct claim *claim = &lending->claims[lending->healthy[i]];
+		const struct claim *claim = &lending->claims[lending->eligible[i]];
 		__u64 lot = negative_log(mix(lending->lot[i] ^ hash));
 
 		lot = (lot << 16) / claim->weight;
 		if (lot < best) {
 			best = lot;
-			winner = lending->healthy[i] + 1;
+			winner = lending->eligible[i] + 1;
 		}
 	}
 	return winner;
@@ -200,7 +200,7 @@ static __u16 draw_lots(const struct lending *lending, __u32 slot)
 
 /*
  * Who gets the slot of an unhealthy owner: the configured owner of another slot, the first of a
- * series of its own that is healthy. So the slot moves again only if that one falls ill, or one
+ * series of its own that is eligible. So the slot moves again only if that one falls ill, or one
  * before it in the series recovers.
  */
 static __u16 lend_slot(const struct lending *lending, __u32 slot)
@@ -209,7 +209,7 @@ static __u16 lend_slot(const struct lending *lending, __u32 slot)
 		__u32 hash = mix(slot * XXH_PRIME_1 + i * XXH_PRIME_4 + XXH_PRIME_5);
 		__u16 other = lending->configured[(__u64)hash * lending->slots >> 32];
 
-		if (lending->claims[other - 1].healthy)
+		if (lending->claims[other - 1].eligible)
 			return other;
 	}
 	return draw_lots(lending, slot);
@@ -218,10 +218,10 @@ static __u16 lend_slot(const struct lending *lending, __u32 slot)
 static void list_healthy(struct lending *lending, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (!lending->claims[i].healthy)
+		if (!lending->claims[i].eligible)
 			continue;
 		lending->lot[lending->count] = hash_claim(&lending->claims[i], SEED_LOT);
-		lending->healthy[lending->count++] = i;
+		lending->eligible[lending->count++] = i;
 	}
 }
 
@@ -231,40 +231,40 @@ static int lend_slots(__u16 *owner, __u32 slots, const struct claim *claims, uns
 		.configured = malloc(slots * sizeof(*owner)),
 		.slots = slots,
 		.claims = claims,
-		.healthy = malloc(count * sizeof(*lending.healthy)),
+		.eligible = malloc(count * sizeof(*lending.eligible)),
 		.lot = malloc(count * sizeof(*lending.lot)),
 	};
 	int result = -ENOMEM;
 
-	if (!lending.configured || !lending.healthy || !lending.lot)
+	if (!lending.configured || !lending.eligible || !lending.lot)
 		goto cleanup;
 	memcpy(lending.configured, owner, slots * sizeof(*owner));
 	list_healthy(&lending, count);
 	for (__u32 slot = 0; slot < slots; slot++) {
-		if (!claims[owner[slot] - 1].healthy)
+		if (!claims[owner[slot] - 1].eligible)
 			owner[slot] = lend_slot(&lending, slot);
 	}
 	result = 0;
 cleanup:
 	free(lending.configured);
-	free(lending.healthy);
+	free(lending.eligible);
 	free(lending.lot);
 	return result;
 }
 
 int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count)
 {
-	unsigned int healthy = 0;
+	unsigned int eligible = 0;
 	int result;
 
 	for (unsigned int i = 0; i < count; i++)
-		healthy += claims[i].healthy;
-	if (!healthy) {
+		eligible += claims[i].eligible;
+	if (!eligible) {
 		memset(owner, 0, slots * sizeof(*owner));
 		return 0;
 	}
 	result = fill_configured(owner, slots, claims, count);
-	if (!result && healthy < count)
+	if (!result && eligible < count)
 		result = lend_slots(owner, slots, claims, count);
 	return result;
 }

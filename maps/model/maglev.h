@@ -15,13 +15,13 @@ struct claim {
 	struct address address;
 	__be16 port;
 	__u16 weight; /* 1 to MAX_WEIGHT */
-	bool healthy; /* or its slots are lent to the others */
+	bool eligible; /* or its slots are lent to the others */
 };
 
 /*
  * Fills in the owner of each of `slots` slots, a prime: the index of its claim plus 1, or 0 where
- * none is healthy. The claims are in the order of (address, port), compared as bytes. An unhealthy
- * claim's slots, and no others, are spread over the healthy ones. Returns 0 or -ENOMEM.
+ * none is eligible. The claims are in the order of (address, port), compared as bytes. An unhealthy
+ * claim's slots, and no others, are spread over the eligible ones. Returns 0 or -ENOMEM.
  */
 int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count);
 

@@ -9,7 +9,7 @@
 #include "model/maglev.h"
 #include "model/read_config.h"
 
-#define VALUE_SIZE sizeof(struct owners) /* of every word of a table */
+#define VALUE_SIZE sizeof(struct slots) /* of every word of a table */
 
 /* Where the members begin, in words. */
 static __u32 words_of_slots(const struct conf_service *service)
@@ -35,7 +35,7 @@ static void limit_slots(struct conf_service *service, __u32 words)
 		return;
 	service->moving = false;
 	if (owner_values(service->running_slots) > words)
-		service->running_slots = words * OWNERS;
+		service->running_slots = words * SLOTS_PER_WORD;
 }
 
 struct slot running_slot(const struct conf_service *service, __u32 slot)
@@ -148,7 +148,7 @@ static void load_members(const struct balancer *balancer, struct conf_service *s
 			continue;
 		backend->weight = members[i].weight;
 		backend->state = members[i].state;
-		backend->was_healthy = members[i].healthy;
+		backend->was_healthy = members[i].eligible;
 		backend->generation = members[i].generation;
 	}
 }
@@ -193,7 +193,7 @@ static bool load_service(const struct balancer *balancer, struct conf *conf,
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
 	service->running_slots = entry->slots;
-	service->moving = entry->moving;
+	service->moving = entry->flags & SERVICE_MOVING;
 	map_table(balancer, service, tables);
 	service->slots = entry->slots < MAX_SLOTS ? entry->slots : MAX_SLOTS;
 	while (!is_prime(service->slots))

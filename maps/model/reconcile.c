@@ -16,43 +16,72 @@ static void clear_limits(struct balancer *balancer, const struct used *used)
 	}
 }
 
-/* VIPs that have a service in mode nat, by number. */
-static void mark_nat(const struct conf *conf, bool *has_nat)
+/* What each VIP has to say of its services, by number: see struct vip. */
+static void describe_vips(const struct conf *conf, struct vip *vips)
 {
-	for (unsigned int i = 0; i < conf->count; i++)
-		has_nat[conf->services[i].vip_number] |= conf->services[i].mode == MODE_NAT;
+	bool has_any_port[MAX_SERVICES + 1] = { false };
+
+	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
+		vips[i].flags = VIP_STATELESS;
+	for (unsigned int i = 0; i < conf->count; i++) {
+		const struct conf_service *service = &conf->services[i];
+		struct vip *vip = &vips[service->vip_number];
+
+		vip->number = service->vip_number;
+		vip->ports |= port_bit(service->vip.port, service->vip.protocol);
+		if (service->mode == MODE_NAT)
+			vip->flags = 0;
+		if (service->vip.port == ANY_PORT)
+			has_any_port[service->vip_number] = true;
+	}
+	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
+		if (has_any_port[i])
+			vips[i].ports = 0;
 }
 
-/* Removes VIPs without services, and marks those that have none in mode nat. */
-static void repair_vips(struct balancer *balancer, const struct conf *conf, const struct used *used)
+/* Removes VIPs without services, and brings the others in line with those that they have. */
+static void repair_vips(struct balancer *balancer, const struct conf *conf)
 {
 	struct address *keys = malloc(MAX_SERVICES * sizeof(*keys)), *previous = NULL;
-	bool has_nat[MAX_SERVICES + 1] = { false };
+	struct vip vip, wanted[MAX_SERVICES + 1] = { 0 };
 	int map = balancer->map[MAP_VIPS];
 	unsigned int count = 0;
-	struct vip vip;
 
-	mark_nat(conf, has_nat);
+	describe_vips(conf, wanted);
 	while (keys && count < MAX_SERVICES && !map_next_key(map, previous, &keys[count]))
 		previous = &keys[count++];
 	for (unsigned int i = 0; i < count; i++) {
-		__u16 flags;
-
 		if (map_lookup(map, &keys[i], &vip))
 			continue;
-		if (vip.number > MAX_SERVICES || !used->vip[vip.number]) {
+		if (vip.number > MAX_SERVICES || !wanted[vip.number].number) {
 			stop_caching(balancer);
 			map_delete(map, &keys[i]);
-			continue;
+		} else if (memcmp(&vip, &wanted[vip.number], sizeof(vip))) {
+			stop_caching(balancer);
+			map_update(map, &keys[i], &wanted[vip.number], BPF_EXIST);
 		}
-		flags = has_nat[vip.number] ? 0 : VIP_STATELESS;
-		if (flags == vip.flags)
-			continue;
-		vip.flags = flags;
-		stop_caching(balancer);
-		map_update(map, &keys[i], &vip, BPF_EXIST);
 	}
 	free(keys);
+}
+
+/* A limit that was set or deleted is in force, or not, with the flag of its service. */
+static void repair_service_flags(struct balancer *balancer, const struct conf *conf)
+{
+	int map = balancer->map[MAP_SERVICES];
+
+	for (unsigned int i = 0; i < conf->count; i++) {
+		struct service_key key;
+		struct service entry;
+		__u16 limited = service_flags(&conf->services[i]) & SERVICE_LIMITED;
+
+		service_key(&conf->services[i], &key);
+		if (map_lookup(map, &key, &entry) || entry.number != conf->services[i].number ||
+		    (entry.flags & SERVICE_LIMITED) == limited)
+			continue;
+		entry.flags ^= SERVICE_LIMITED;
+		stop_caching(balancer);
+		map_update(map, &key, &entry, BPF_EXIST);
+	}
 }
 
 static void repair_deny_flag(struct balancer *balancer)
@@ -63,18 +92,6 @@ static void repair_deny_flag(struct balancer *balancer)
 		__atomic_and_fetch(&balancer->config->flags, ~CONFIG_DENY, __ATOMIC_RELEASE);
 	else
 		__atomic_or_fetch(&balancer->config->flags, CONFIG_DENY, __ATOMIC_RELEASE);
-}
-
-static void repair_limits_flag(struct balancer *balancer)
-{
-	bool limited = false;
-
-	for (unsigned int i = 1; i <= MAX_SERVICES; i++)
-		limited |= balancer->limits[i].pps || balancer->limits[i].flows;
-	if (limited)
-		__atomic_or_fetch(&balancer->config->flags, CONFIG_LIMITS, __ATOMIC_RELEASE);
-	else
-		__atomic_and_fetch(&balancer->config->flags, ~CONFIG_LIMITS, __ATOMIC_RELEASE);
 }
 
 /* A trace that was killed could not switch it off. */
@@ -89,9 +106,9 @@ void repair(struct balancer *balancer, const struct conf *conf, const struct use
 	sync_records(balancer, conf);
 	free_records(balancer, used);
 	clear_limits(balancer, used);
-	repair_vips(balancer, conf, used);
+	repair_service_flags(balancer, conf);
+	repair_vips(balancer, conf);
 	repair_deny_flag(balancer);
-	repair_limits_flag(balancer);
 }
 
 void conf_repair(struct balancer *balancer, const struct conf *running, bool is_reader)

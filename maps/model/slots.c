@@ -3,15 +3,15 @@
 
 __u32 owner_values(__u32 slots)
 {
-	return (slots + OWNERS - 1) / OWNERS;
+	return (slots + SLOTS_PER_WORD - 1) / SLOTS_PER_WORD;
 }
 
 struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot)
 {
-	const struct owners *owners = table;
+	const struct slots *owners = table;
 	const struct transition *transitions = table;
 	struct slot result = {
-		.owner = owners[slot / OWNERS].backend[slot % OWNERS] & ~OWNER_MOVING,
+		.owner = owners[slot / SLOTS_PER_WORD].backend[slot % SLOTS_PER_WORD] & ~SLOT_MOVING,
 	};
 
 	if (moving) {
@@ -23,14 +23,14 @@ struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot)
 
 void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
 {
-	struct owners *owners = table;
+	struct slots *owners = table;
 	struct transition *transitions = table;
 
 	transitions += owner_values(slots);
 	for (__u32 i = 0; i < slots; i++) {
-		__u16 flag = from[i].former ? OWNER_MOVING : 0;
+		__u16 flag = from[i].former ? SLOT_MOVING : 0;
 
-		owners[i / OWNERS].backend[i % OWNERS] = from[i].owner | flag;
+		owners[i / SLOTS_PER_WORD].backend[i % SLOTS_PER_WORD] = from[i].owner | flag;
 		if (!moving)
 			continue;
 		transitions[i].former = from[i].former;

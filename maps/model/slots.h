@@ -7,7 +7,7 @@
 
 #include "xdp_lb.h"
 
-/* A slot, as the helper works with it; in a map see struct owners. */
+/* A slot, as the helper works with it; in a map see struct slots. */
 struct slot {
 	__u16 owner; /* backend, or 0 */
 	__u16 former; /* in transition: the backend whose flows may live on; or 0 */

@@ -53,14 +53,6 @@ static void set_generations(struct commit *commit)
 	}
 }
 
-static void service_key(const struct conf_service *service, struct service_key *key)
-{
-	memset(key, 0, sizeof(*key));
-	key->vip = service->vip_number;
-	key->port = service->vip.port;
-	key->protocol = service->vip.protocol;
-}
-
 /* Deletes services that are wanted no more, so that their numbers can be used again. */
 static int delete_services(struct commit *commit)
 {
@@ -159,15 +151,27 @@ static int make_tables(struct commit *commit)
 	return 0;
 }
 
-/* The VIP is there before its first service, and is said to have state before it has. */
+/*
+ * The VIP is there before its first service, is said to have state before it has, and to have the
+ * port of a service before that appears. What it need not say any more is taken back by repair().
+ */
 static int write_vip(struct balancer *balancer, const struct conf_service *service)
 {
-	struct vip vip = { .number = service->vip_number };
-	struct vip before;
+	struct vip vip = { .number = service->vip_number, .flags = VIP_STATELESS };
+	struct vip before = {};
 	int map = balancer->map[MAP_VIPS];
+	bool is_there = !map_lookup(map, &service->vip.address, &before) &&
+			before.number == vip.number;
 
-	if (!map_lookup(map, &service->vip.address, &before) && before.number == vip.number &&
-	    (service->mode != MODE_NAT || !(before.flags & VIP_STATELESS)))
+	if (is_there)
+		vip = before;
+	if (service->mode == MODE_NAT)
+		vip.flags &= ~VIP_STATELESS;
+	if (service->vip.port == ANY_PORT)
+		vip.ports = 0;
+	else if (!is_there || vip.ports)
+		vip.ports |= port_bit(service->vip.port, service->vip.protocol);
+	if (is_there && !memcmp(&vip, &before, sizeof(vip)))
 		return 0;
 	return map_update(map, &service->vip.address, &vip, BPF_ANY);
 }
@@ -182,7 +186,7 @@ static int write_service(struct balancer *balancer, const struct conf_service *s
 		.slots = service->slots,
 		.mode = service->mode,
 		.hash = service->hash,
-		.moving = service->moving,
+		.flags = service_flags(service),
 		.settle = service->settle,
 		.changed = service->changed,
 	};

@@ -24,7 +24,7 @@ static void list_claims(const struct conf_service *service, struct claim *claims
 		claims[i].address = backend->real.address;
 		claims[i].port = backend->real.port;
 		claims[i].weight = backend->weight;
-		claims[i].healthy = is_healthy(backend);
+		claims[i].eligible = is_healthy(backend);
 		numbers[i + 1] = backend->number;
 	}
 }
@@ -58,7 +58,7 @@ static void fill_members(const struct conf_service *service, struct member *memb
 		members[i].backend = backend->number;
 		members[i].weight = backend->weight;
 		members[i].state = backend->state;
-		members[i].healthy = is_healthy(backend);
+		members[i].eligible = is_healthy(backend);
 		members[i].generation = backend->generation;
 	}
 }
@@ -123,13 +123,13 @@ static int write_table(struct balancer *balancer, const struct conf_service *wan
 {
 	__u32 words = owner_values(wanted->slots) + (wanted->moving ? wanted->slots : 0);
 	__u32 entries = words + wanted->count;
-	size_t size = entries * sizeof(struct owners);
+	size_t size = entries * sizeof(struct slots);
 	char name[BPF_OBJ_NAME_LEN];
 	void *memory;
 	int map;
 
 	name_table(name, balancer, wanted->table);
-	map = map_create_array(name, sizeof(struct owners), entries, TABLE_FLAGS);
+	map = map_create_array(name, sizeof(struct slots), entries, TABLE_FLAGS);
 	if (map < 0)
 		return map;
 	memory = map_memory(map, size);
@@ -206,7 +206,7 @@ int put_tables(struct balancer *balancer, const struct new_table *tables, unsign
 
 static void drop_listed(struct balancer *balancer, struct update *update)
 {
-	int map = map_create_array("xlb_no_table", sizeof(struct owners), 1, TABLE_FLAGS);
+	int map = map_create_array("xlb_no_table", sizeof(struct slots), 1, TABLE_FLAGS);
 
 	if (map < 0)
 		return;

@@ -383,7 +383,7 @@ static void time_new(uint32_t flows)
 	choose(program);
 	for (int round = 0; round < rounds; round++) {
 		for (uint32_t i = 0; i < FLOWS; i++)
-			known[i].life = 0;
+			known[i].cookie = 0;
 		start_kind(&new_flow, flows);
 		samples.busy[round] = !is_calm();
 		samples.ns[PROGRAM][round] = -time_empty();

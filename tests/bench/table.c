@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 		claims[i].address.word[2] = htonl(0xffff);
 		claims[i].address.word[3] = htonl(0x0a010000 + i);
 		claims[i].weight = DEFAULT_WEIGHT;
-		claims[i].healthy = true;
+		claims[i].eligible = true;
 	}
 	for (int i = atoi(argv[3]); i > 0; i--) {
 		double before = milliseconds();

@@ -41,10 +41,18 @@ void standin_register(void)
 	REGISTER(11, xlb_svc_stats, KIND_ARRAY);
 	REGISTER(12, xlb_be_stats, KIND_ARRAY);
 	standin_maps[13].definition = &xlb_trace;
-	REGISTER(14, xlb_scratch, KIND_ARRAY);
+	REGISTER(14, xlb_slow, KIND_ARRAY);
 	REGISTER(15, xlb_vip_cache, KIND_ARRAY);
 	REGISTER(16, xlb_svc_cache, KIND_ARRAY);
 	REGISTER(17, xlb_flow_cache, KIND_ARRAY);
+	REGISTER(18, xlb_clock, KIND_ARRAY);
+	standin_maps[19] = (struct standin_map){
+		.definition = &xlb_scratch,
+		.kind = KIND_ARRAY,
+		.key_size = sizeof(__u32),
+		.value_size = SCRATCH_SIZE,
+		.entries = 1,
+	};
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);

@@ -36,7 +36,7 @@ static void make_tables(void)
 			.definition = inner,
 			.kind = KIND_ARRAY,
 			.key_size = sizeof(uint32_t),
-			.value_size = sizeof(struct owners),
+			.value_size = sizeof(struct slots),
 			.entries = MAX_TEST_WORDS,
 		};
 		standin_make(&tables[i]);

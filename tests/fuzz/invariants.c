@@ -2,7 +2,8 @@
 /*
  * See invariants.h.
  *
- *  - What is not to a VIP passes; what passes or is dropped is unchanged; nothing is aborted.
+ *  - What is not to a VIP passes; what passes or is dropped is unchanged; nothing is aborted but
+ *    packets of a service whose mode is unknown, and these are unchanged.
  *  - What is sent is an IP packet with right lengths and a right IPv4 header checksum; its other
  *    checksums are right exactly if they were.
  *  - It is one of: the same packet with other MACs (dsr); with other addresses, ports, and one hop
@@ -237,7 +238,7 @@ const char *broken_invariant(const struct trial *trial)
 	struct view in = view_frame(trial->in, trial->in_length);
 	bool sent = trial->action == XDP_TX || trial->action == XDP_REDIRECT;
 
-	BROKEN(trial->action == XDP_ABORTED, "aborted");
+	BROKEN(trial->action == XDP_ABORTED && !trial->may_abort, "aborted");
 	BROKEN(trial->action > XDP_REDIRECT, "no action that there is");
 	BROKEN(!is_to_vip(trial->in, trial->in_length) && trial->action != XDP_PASS, "not to a "
 										     "VIP, and "

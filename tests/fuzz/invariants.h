@@ -16,6 +16,7 @@ struct trial {
 	const uint8_t *out;
 	size_t out_length;
 	int action; /* enum xdp_action */
+	int may_abort; /* some service has a mode that there is none of */
 };
 
 /* Returns what is broken, or NULL. */

@@ -17,6 +17,6 @@ void play(const uint8_t *bytes, size_t size);
  */
 void check_counters(void);
 
-extern unsigned long packets_played, packets_sent, ways_compared;
+extern unsigned long packets_played, packets_sent, paths_compared;
 
 #endif

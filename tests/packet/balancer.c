@@ -31,7 +31,7 @@ static struct {
 } backend_hosts[TEST_BACKENDS];
 
 static int vip_count, service_count, backend_count;
-bool warm;
+enum path taken_path;
 
 static struct flow_bucket *buckets(void)
 {
@@ -53,36 +53,43 @@ struct config *config(void)
 	return map_memory(MAP_CONFIG);
 }
 
+static void limited(struct service *service)
+{
+	service->flags |= SERVICE_LIMITED;
+}
+
 struct limit *limit_of(int service)
 {
-	config()->flags |= CONFIG_LIMITS;
+	change_service(service, limited);
 	return (struct limit *)map_memory(MAP_LIMITS) + service;
 }
 
 static uint16_t *word_of_owner(int service, uint32_t slot)
 {
-	return &((struct owners *)table_memory(service))[slot / OWNERS].backend[slot % OWNERS];
+	return &((struct slots *)table_memory(service))[slot / SLOTS_PER_WORD]
+			.backend[slot % SLOTS_PER_WORD];
 }
 
 void set_owner(int service, uint32_t slot, int backend)
 {
 	uint16_t *word = word_of_owner(service, slot);
 
-	*word = (*word & OWNER_MOVING) | backend;
+	*word = (*word & SLOT_MOVING) | backend;
 }
 
 struct transition *transition_at(int service, uint32_t slot)
 {
 	uint32_t slots = services[service].value.slots;
 
-	return (struct transition *)table_memory(service) + (slots + OWNERS - 1) / OWNERS + slot;
+	return (struct transition *)table_memory(service) +
+	       (slots + SLOTS_PER_WORD - 1) / SLOTS_PER_WORD + slot;
 }
 
 void set_former(int service, uint32_t slot, int backend, uint32_t seen)
 {
 	uint16_t *word = word_of_owner(service, slot);
 
-	*word = backend ? *word | OWNER_MOVING : *word & ~OWNER_MOVING;
+	*word = backend ? *word | SLOT_MOVING : *word & ~SLOT_MOVING;
 	transition_at(service, slot)->former = backend;
 	transition_at(service, slot)->seen = seen;
 }
@@ -109,10 +116,11 @@ void reset_balancer(void)
 	map_clear(MAP_DENY);
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
+	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
-		memset(table_memory(i), 0, sizeof(struct owners) * MAX_TEST_WORDS);
+		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);
 	while (next_event())
 		;
 	vip_count = service_count = backend_count = 0;
@@ -184,14 +192,14 @@ void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const
 }
 
 /*
- * After a change of VIPs or services: a new number, so that the program `xdp` forgets what it kept
- * of them. `xdp.frags` runs without keeping any.
+ * After a change of VIPs or services: a new number, so that the program forgets what it kept of
+ * them. On the plain path it runs without keeping any, as after a change by bpftool.
  */
 static void forget_kept(void)
 {
 	static uint32_t generation;
 
-	config()->generation = program == PROGRAM_XDP ? ++generation : 0;
+	config()->generation = taken_path == PATH_PLAIN ? 0 : ++generation;
 }
 
 /* The VIP's number; the first use of an address gives it one. */
@@ -237,7 +245,7 @@ static int add_backend(int service, enum host host)
 	backend->generation = FIRST_GENERATION;
 	backend->service = service;
 	memcpy(backend->hop[0].mac, mac_of(host), 6);
-	if (warm)
+	if (taken_path == PATH_WARM)
 		know_way(backend);
 	return backend_count;
 }
@@ -305,7 +313,7 @@ int for_each_flow(void (*visit)(struct flow *flow))
 		for (int way = 0; way < FLOW_WAYS; way++) {
 			struct flow *flow = &flows_of(i)[way];
 
-			if (!flow->life)
+			if (!flow->cookie)
 				continue;
 			count++;
 			if (visit)
@@ -413,7 +421,7 @@ void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome)
 	};
 
 	counters_moved++;
-	if (warm)
+	if (taken_path == PATH_WARM)
 		dry_run(frame, length, outcome);
 	outcome->action = run_program(&run);
 	outcome->length = run.out_length;

@@ -67,9 +67,14 @@ void age_fragments(int seconds);
 
 void read_counters(struct counters *counters);
 extern long counters_moved; /* counts what makes them differ from what was read last */
-/* Before each packet the CPU gets to know the VIP and the service: then an ordinary one takes the short
- * way (datapath/short.h); else all take the long one. */
-extern bool warm;
+
+/*
+ * How the program is run: on the slow path alone; as configured by bpftool, with next hops half known
+ * and nothing cached; or as the helper configures it, with all caches filled. The latter two take
+ * the fast path where they can.
+ */
+enum path { PATH_SLOW, PATH_PLAIN, PATH_WARM, PATHS };
+extern enum path taken_path;
 /* Fills in what the helper knows of the way to a backend, and bpftool may leave out. */
 void know_way(struct backend *backend);
 void run_packet(const uint8_t *frame, size_t length, struct outcome *outcome);

@@ -244,33 +244,30 @@ int stride(void)
 {
 	if (is_slow())
 		return 257;
-	return warm ? 1 : 17;
+	return program == PROGRAM_XDP && taken_path == PATH_WARM ? 1 : 17;
 }
 
-/* Each program takes the long way, then xdp the short one where it can. */
+/* Each program on each path. */
 static void run_case(const struct test_case *test, int in_family)
 {
+	static const char *const names[] = { "slow", "plain", "warm" };
+
 	family = in_family;
 	failed = false;
-	for (int i = frags_only ? PROGRAM_FRAGS : 0; i < PROGRAMS && !failed; i++) {
-		program = i;
-		run_steps(test);
-	}
-	if (!failed && !frags_only) {
-		program = PROGRAM_XDP;
-		warm = true;
-		run_steps(test);
+	for (int i = 0; i < PROGRAMS * PATHS && !failed; i++) {
+		program = i / PATHS;
+		taken_path = i % PATHS;
+		if (program == PROGRAM_FRAGS || !frags_only)
+			run_steps(test);
 	}
 	if (failed) {
-		printf("FAIL %s, IPv%d%s%s: %s\n", test->name, in_family,
-		       program == PROGRAM_FRAGS ? ", xdp.frags" : "", warm ? ", short way" : "",
-		       why);
+		printf("FAIL %s, IPv%d, %s, %s path: %s\n", test->name, in_family,
+		       program == PROGRAM_FRAGS ? "xdp.frags" : "xdp", names[taken_path], why);
 		failures++;
 	} else {
 		printf("PASS %s, IPv%d\n", test->name, in_family);
 		passes++;
 	}
-	warm = false;
 }
 
 void run_cases(const struct test_case *cases, size_t count)

@@ -226,7 +226,7 @@ static void make_tables(void)
 	union bpf_attr attr = {
 		.map_type = BPF_MAP_TYPE_ARRAY,
 		.key_size = sizeof(uint32_t),
-		.value_size = sizeof(struct owners),
+		.value_size = sizeof(struct slots),
 		.max_entries = MAX_TEST_WORDS,
 		.map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP,
 	};
@@ -236,7 +236,7 @@ static void make_tables(void)
 
 		if (fd < 0)
 			broken("create a table");
-		tables[i] = map_of(fd, sizeof(struct owners) * MAX_TEST_WORDS);
+		tables[i] = map_of(fd, sizeof(struct slots) * MAX_TEST_WORDS);
 		map_update(MAP_TABLES, &i, &fd);
 		close(fd);
 	}

@@ -58,6 +58,16 @@ static void denied_now(void)
 	deny(C1, family == 4 ? 32 : 128);
 }
 
+static void end_flow(struct flow *flow)
+{
+	flow->cookie = 0;
+}
+
+static void flows_end(void)
+{
+	CHECK_EQUAL(for_each_flow(end_flow), 1);
+}
+
 static const struct test_case deny_cases[] = {
 	CASE("deny: a denied source gets nothing, its neighbour everything", BOTH, deny_c1,
 	     KEPT(SYN_OF(C1, 40000), DENIED), KEPT(ASK_OF(C1, 40000), DENIED), NEW_FLOW(C2, 40000),
@@ -72,7 +82,8 @@ static const struct test_case deny_cases[] = {
 	     KEPT(P(FROM(C1), TCP(40000, 22, SYN)), NO_SERVICE),
 	     KEPT(P(ETH(C1, LB), IP(C1, LB), TCP(40000, HTTP, SYN)), NO_SERVICE),
 	     KEPT(P(FROM(C1), ICMP(ECHO), DATA(4)), NO_SERVICE)),
-	CASE("deny: a known flow, too", BOTH, services, NEW_FLOW(C1, 40000), DO(denied_now),
+	CASE("deny: a known NAT flow is ended by the helper, not by its packets", BOTH, services,
+	     NEW_FLOW(C1, 40000), DO(denied_now), NEW_FLOW(C1, 40000), DO(flows_end),
 	     KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), DENIED)),
 	CASE("deny: not a backend's answers", BOTH, deny_backend, NEW_FLOW(C1, 40000),
 	     SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)),

@@ -113,6 +113,11 @@ static void port_was_changed(void)
 	CHECK_EQUAL(count_flows(), 2);
 }
 
+static void other_port_than_dns(void)
+{
+	CHECK(chosen[0] >= 1024);
+}
+
 static void twin_of_client(void)
 {
 	make_twin(C1, 40000, HTTP, 50004, "103.98.168.21");
@@ -225,7 +230,7 @@ static void no_owner(void)
 static void flow_is_flushed(void)
 {
 	only_flow();
-	the_flow->life = 0;
+	the_flow->cookie = 0;
 }
 
 static const struct test_case tcp_cases[] = {
@@ -494,10 +499,13 @@ static const struct test_case udp_cases[] = {
 	     DO(ages_301s), DO(owner_is_b2),
 	     SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))),
 	     THEN(two_flows_begun)),
-	CASE("udp: a late answer, of a flow that has ended, to a service's port is a client's",
-	     BOTH, udp_service, SENT(P(FROM(C1), UDP(DNS, DNS)), P(TO(B1), UDP(DNS, DNS))),
-	     DO(ages_301s), DO(owner_is_b2),
-	     SENT(P(BACK(B1), UDP(DNS, DNS), DATA(8)), P(TO(B2), UDP(DNS, DNS), DATA(8)))),
+	CASE("udp: a client's port that is a service's of the VIP is not kept", BOTH, udp_service,
+	     SENT(P(FROM(C1), UDP(DNS, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS))),
+	     SENT(P(BACK(B1), UDP(DNS, CHOSEN(0)), DATA(8)), P(HOME(C1), UDP(DNS, DNS), DATA(8))),
+	     THEN(other_port_than_dns)),
+	CASE("udp: a backend that is a client, from the port that it serves", BOTH, udp_service,
+	     SENT(P(BACK(B1), UDP(DNS, DNS), DATA(8)), P(TO(B1), UDP(CHOSEN(0), DNS), DATA(8))),
+	     SENT(P(BACK(B1), UDP(DNS, CHOSEN(0)), DATA(3)), P(HOME(B1), UDP(DNS, DNS), DATA(3)))),
 	CASE("udp: the timeout can be set", BOTH, udp_service, DO(short_timeouts), QUERY(5),
 	     REPLY(5), DO(ages_11s), KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE)),
 	CASE("udp: source port 0 is kept", BOTH, udp_service,

@@ -25,7 +25,7 @@ static void make_claims(unsigned int count)
 		claims[i].address.word[2] = htonl(0xffff);
 		claims[i].address.word[3] = htonl(0x0a010000 + i + 1);
 		claims[i].weight = DEFAULT_WEIGHT;
-		claims[i].healthy = true;
+		claims[i].eligible = true;
 	}
 }
 
@@ -43,12 +43,12 @@ static double worst_share(const __u16 *table, unsigned int count)
 
 	count_shares(table);
 	for (unsigned int i = 0; i < count; i++)
-		total += claims[i].healthy ? claims[i].weight : 0;
+		total += claims[i].eligible ? claims[i].weight : 0;
 	for (unsigned int i = 0; i < count; i++) {
 		double promised = claims[i].weight / total * SLOTS;
 		double off = (share[i + 1] - promised) / promised * 100;
 
-		if (!claims[i].healthy)
+		if (!claims[i].eligible)
 			continue;
 		if (off < 0)
 			off = -off;
@@ -95,7 +95,7 @@ static void test_down(unsigned int count, unsigned int down)
 
 	make_claims(count);
 	fill_table(owner, SLOTS, claims, count);
-	claims[down].healthy = false;
+	claims[down].eligible = false;
 	fill_table(other, SLOTS, claims, count);
 	for (unsigned int i = 0; i < SLOTS; i++)
 		needless += owner[i] != down + 1 && owner[i] != other[i];
@@ -105,7 +105,7 @@ static void test_down(unsigned int count, unsigned int down)
 	check("down", !needless && worst < 4, "%u moved without need, %.2f %% off", needless,
 	      worst);
 
-	claims[down].healthy = true;
+	claims[down].eligible = true;
 	fill_table(other, SLOTS, claims, count);
 	check("up again", !memcmp(owner, other, sizeof(owner)), "the table differs");
 }
@@ -118,7 +118,7 @@ static void test_many_down(void)
 	make_claims(100);
 	fill_table(owner, SLOTS, claims, 100);
 	for (unsigned int down = 0; down < 100; down++) {
-		claims[down].healthy = false;
+		claims[down].eligible = false;
 		fill_table(other, SLOTS, claims, 100);
 		for (unsigned int i = 0; i < SLOTS; i++)
 			needless += owner[i] != down + 1 && owner[i] != other[i];
@@ -179,7 +179,7 @@ static void test_time(void)
 	mixed = build_time(1000);
 	make_claims(1000);
 	for (unsigned int i = 5; i < 1000; i++)
-		claims[i].healthy = false;
+		claims[i].eligible = false;
 	ill = build_time(1000);
 	printf("     1,000 backends: %.1f ms; one of weight 1000 and 999 of 1: %.1f ms; 995 down: "
 	       "%.1f ms\n",

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stage 6, state: insert a new flow into the table. In mode nat this is a search for a port that is
+ * free towards the backend, as well as for a way in a bucket.
+ */
+#ifndef FLOW_INSERT_H
+#define FLOW_INSERT_H
+
+#include "flow_table.h"
+#include "vip.h"
+
+#define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
+#define PORT_TRIES 128 /* a port may be free: with 95 % taken, one in 700 searches ends in vain */
+#define MIN_TRIES 6 /* at least so many before a flow is evicted, see must_evict */
+#define MANY_TRIES 32 /* with 80 % taken, one search in 1,000 gets so far */
+
+/* A search for a way in the table, and in mode nat for a port, for a new flow. */
+struct search {
+	struct address address; /* of the VIP */
+	struct vip vip;
+	struct flow flow; /* what the record will be */
+	struct tuple tuple; /* what leads to its bucket */
+	__u32 seed; /* of the ports tried */
+	__u32 now;
+	__u32 evictable; /* tries that met a flow that is evictable */
+	__u32 victim_age; /* ticks since the last packet of the oldest of these */
+	__be16 victim; /* its port; 0: none was met */
+	__be16 wanted; /* port to try first */
+	bool any_port; /* mode nat: the port may differ from the wanted one */
+	bool ipv6;
+	bool force; /* evict a flow if need be */
+	bool evicts; /* the way that is taken is that of a living flow */
+	bool full; /* a port was free, but no way of its bucket */
+	bool done; /* the result: inserted */
+	__u32 index;
+	struct bpf_sock_tuple sock; /* what the host's sockets are asked for */
+	struct service_key service; /* what the services are asked for */
+};
+
+/* What the slow path has that is too large for the stack; see slow_packet(). */
+struct scratch {
+	struct packet packet;
+	struct search search;
+};
+
+_Static_assert(sizeof(struct scratch) <= SCRATCH_SIZE, "xlb_scratch");
+_Static_assert(!offsetof(struct scratch, packet), "slow_packet");
+
+static __always_inline struct scratch *get_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&xlb_scratch, &zero);
+}
+
+static __always_inline bool lock_bucket(struct flow_bucket *bucket)
+{
+	return !__sync_lock_test_and_set(&bucket->half[0].lock, 1);
+}
+
+static __always_inline void unlock_bucket(struct flow_bucket *bucket)
+{
+	barrier();
+	WRITE_ONCE(bucket->half[0].lock, 0);
+}
+
+/* Whether the flow may be ended for a new one: it is closed, or only one side was ever heard. */
+static __always_inline bool is_evictable(const struct flow *flow)
+{
+	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state);
+}
+
+/* Ends an evictable flow. Returns false if it is not evictable any more: see change_state. */
+static __always_inline bool evict(struct flow *flow)
+{
+	__u32 cookie = __sync_lock_test_and_set(&flow->cookie, 0);
+
+	if (is_evictable(flow))
+		return true;
+	WRITE_ONCE(flow->cookie, cookie);
+	return false;
+}
+
+/*
+ * Takes note of a flow in the way of the port that is being tried. Returns whether it is to be
+ * evicted now.
+ */
+static __always_inline bool note_victim(struct search *search, const struct flow *flow)
+{
+	__u32 age;
+
+	if (!flow || !is_evictable(flow))
+		return false;
+	search->evictable++;
+	age = search->now - flow->seen;
+	if (!search->victim || age > search->victim_age) {
+		search->victim = search->tuple.vip_port;
+		search->victim_age = age;
+	}
+	search->evicts = search->force;
+	return search->force;
+}
+
+#define NO_WAY FLOW_WAYS
+
+/* The way that has the tuple, dead or alive: there are never two. */
+static __always_inline __u32 find_holder(const struct search *search, struct flow_bucket *bucket,
+					 __u32 hash)
+{
+	for (__u32 way = 0; way < FLOW_WAYS; way++) {
+		struct flow *flow;
+
+		if (*tag_at(bucket, way) != hash)
+			continue;
+		flow = flow_at(index_of(hash, way));
+		if (flow && is_record_of(flow, &search->tuple))
+			return way;
+	}
+	return NO_WAY;
+}
+
+/*
+ * Chooses the way for search->flow in its bucket, which is locked: that of a dead flow of the same
+ * tuple, since there must never be two, else a free one, else (forced) that of an evictable flow.
+ */
+static __always_inline __u32 choose_way(struct search *search, const struct config *config,
+					struct flow_bucket *bucket, __u32 hash)
+{
+	__u32 oldest = find_holder(search, bucket, hash), oldest_age = 0;
+	struct flow *flow;
+
+	if (oldest != NO_WAY) {
+		flow = flow_at(index_of(hash, oldest));
+		if (!flow || !flow->cookie || !is_alive(config, flow, search->now))
+			return oldest;
+		return note_victim(search, flow) ? oldest : NO_WAY;
+	}
+	for (__u32 i = 0; i < FLOW_WAYS; i++) {
+		__u32 way = (first_pointer(hash) + i) & (FLOW_WAYS - 1);
+
+		flow = flow_at(index_of(hash, way));
+		if (!flow || !flow->cookie || !is_alive(config, flow, search->now))
+			return way;
+		if (!is_evictable(flow) ||
+		    (oldest != NO_WAY && search->now - flow->seen <= oldest_age))
+			continue;
+		oldest = way;
+		oldest_age = search->now - flow->seen;
+	}
+	search->full = true;
+	if (oldest == NO_WAY)
+		return NO_WAY;
+	return note_victim(search, flow_at(index_of(hash, oldest))) ? oldest : NO_WAY;
+}
+
+/* Whether a socket of the host would get what the backend sends to this port: its own connection to
+ * the backend, or one in TIME_WAIT, or a listener. */
+static __always_inline bool host_uses_port(struct xdp_md *ctx, struct search *search)
+{
+	const struct tuple *server = &search->tuple;
+	struct bpf_sock_tuple *tuple = &search->sock;
+	__u32 size = sizeof(tuple->ipv4);
+	struct bpf_sock *sock;
+
+	if (search->ipv6) {
+		__builtin_memcpy(tuple->ipv6.saddr, &server->peer, sizeof(tuple->ipv6.saddr));
+		__builtin_memcpy(tuple->ipv6.daddr, &search->address, sizeof(tuple->ipv6.daddr));
+		tuple->ipv6.sport = server->peer_port;
+		tuple->ipv6.dport = server->vip_port;
+		size = sizeof(tuple->ipv6);
+	} else {
+		tuple->ipv4.saddr = server->peer.word[3];
+		tuple->ipv4.daddr = search->address.word[3];
+		tuple->ipv4.sport = server->peer_port;
+		tuple->ipv4.dport = server->vip_port;
+	}
+	if (server->protocol == IPPROTO_TCP)
+		sock = bpf_skc_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	else
+		sock = bpf_sk_lookup_udp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sock)
+		return false;
+	bpf_sk_release(sock);
+	return true;
+}
+
+/*
+ * What the rewrite adds to a checksum (RFC 1624): the VIP is in every packet, as source or as
+ * destination, so only the peer and the ports differ between the two sides of the flow.
+ */
+static __always_inline void sum_up(struct flow *flow, const struct tuple *server)
+{
+	__u32 client_sum = address_sum(&flow->client.peer);
+	__u32 server_sum = address_sum(&server->peer);
+	__u32 before = flow->client.peer_port + flow->client.vip_port;
+	__u32 after = server->peer_port + server->vip_port;
+
+	flow->address_sum = add_sums(server_sum, negate_sum(client_sum));
+	flow->flow_sum = add_sums(add_sums(flow->address_sum, fold_sum(after)),
+				  negate_sum(fold_sum(before)));
+}
+
+/* Writes the record. The bucket is locked. */
+static __always_inline void write_record(struct search *search, struct flow_bucket *bucket,
+					 __u32 way, __u32 hash)
+{
+	struct flow *flow = flow_at(index_of(hash, way));
+	__u32 cookie = bpf_get_prandom_u32() | 1;
+
+	if (!flow || (search->evicts && !evict(flow)))
+		return;
+	end_flow(flow);
+	barrier();
+	sum_up(&search->flow, &search->tuple);
+	search->flow.port = search->tuple.vip_port;
+	*flow = search->flow;
+	*tag_at(bucket, way) = hash;
+	barrier();
+	WRITE_ONCE(flow->cookie, cookie);
+	search->index = index_of(hash, way);
+	search->done = true;
+}
+
+struct attempt {
+	struct xdp_md *ctx;
+	struct search *search;
+};
+
+/*
+ * Whether, after so many tries in vain, a flow is to be evicted. A flood that holds most of the
+ * ports is known by that soon. Else a free one is looked for longer, so that a flow that has just
+ * begun is not ended without need; but not so long that each SYN of a flood costs much.
+ */
+static __always_inline bool must_evict(const struct search *search, __u32 tries)
+{
+	return search->victim && tries >= MIN_TRIES &&
+	       (2 * search->evictable > tries || tries >= MANY_TRIES);
+}
+
+/*
+ * Whether the port cannot be that of a flow. A port that a service has on the VIP is none: so a
+ * packet to the VIP tells by its port alone whether a client or a backend has sent it.
+ */
+static __always_inline bool is_port_reserved(struct xdp_md *ctx, struct search *search)
+{
+	if (!search->any_port)
+		return false;
+	search->service.vip = search->vip.number;
+	search->service.port = search->tuple.vip_port;
+	search->service.protocol = search->tuple.protocol;
+	return is_service_port(&search->vip, &search->service) || host_uses_port(ctx, search);
+}
+
+/* Tries port number `i` of the search. Returns 1 to end it (bpf_loop). */
+static long try_port(__u32 i, struct attempt *attempt)
+{
+	struct search *search = attempt->search;
+	__u32 zero = 0, way, hash;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct flow_bucket *bucket;
+	__u32 spread = (search->seed + i * XXH_PRIME_1) >> 16;
+
+	search->tuple.vip_port = search->wanted;
+	if (i)
+		search->tuple.vip_port = bpf_htons(FIRST_OTHER_PORT +
+						   (spread * (65536 - FIRST_OTHER_PORT) >> 16));
+	hash = flow_hash_of(&search->tuple);
+	bucket = bucket_at(hash);
+	if (!config || !bucket || !lock_bucket(bucket))
+		return 0;
+	way = choose_way(search, config, bucket, hash);
+	if (way != NO_WAY && !is_port_reserved(attempt->ctx, search))
+		write_record(search, bucket, way, hash);
+	unlock_bucket(bucket);
+	return search->done || must_evict(search, i + 1);
+}
+
+/*
+ * Inserts search->flow into the table. Where no port is found free, the oldest evictable flow met is
+ * evicted. Returns whether there was room.
+ */
+static __always_inline bool insert_record(struct xdp_md *ctx, struct search *search)
+{
+	struct attempt attempt = { ctx, search };
+
+	if (search->any_port) {
+		bpf_loop(PORT_TRIES, try_port, &attempt, 0);
+		if (search->done || !search->victim)
+			return search->done;
+		search->wanted = search->victim;
+	}
+	search->force = true;
+	try_port(0, &attempt);
+	return search->done;
+}
+
+/* Whether what the pointer leads to is not (any more) a flow whose client's hash leads here. */
+static __always_inline bool is_stale(const struct config *config, __u32 pointer, __u32 hash,
+				     __u32 now)
+{
+	struct flow *flow = flow_at(pointer);
+	__u32 own;
+
+	if (!flow || !flow->cookie)
+		return true;
+	own = flow_hash_of(&flow->client);
+	return !is_pointer_of(pointer, own) || bucket_of(own) != bucket_of(hash) ||
+	       !is_alive(config, flow, now);
+}
+
+/*
+ * Makes the client's packets find the record. Where there is no room, an evictable flow is ended and
+ * its pointer taken. Returns false if there is none.
+ */
+GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
+{
+	struct flow_bucket *bucket = bucket_at(hash);
+	__u32 pointer = make_pointer(hash, index);
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+
+	if (!bucket || !config)
+		return false;
+	for (__u32 i = 0; i < 2 * FLOW_POINTERS; i++) {
+		__u32 *pointed = pointer_at(bucket, first_pointer(hash) + i);
+		__u32 old = READ_ONCE(*pointed);
+		struct flow *flow;
+
+		if (old == pointer)
+			return true; /* left by the last flow of the same client and port */
+		if (old && !is_stale(config, old, hash, now)) {
+			flow = flow_at(old);
+			if (i < FLOW_POINTERS || !flow || !evict(flow))
+				continue;
+		}
+		if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
+			return true;
+	}
+	return false;
+}
+
+/* Fills in what the search needs to know of the packet, for a flow to pkt->backend. */
+static __always_inline struct search *start_search(struct xdp_md *ctx, struct packet *pkt,
+						   const struct backend *backend)
+{
+	struct scratch *scratch = get_scratch();
+	struct search *search;
+	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
+	struct flow *flow;
+
+	if (!scratch || !eth)
+		return NULL;
+	search = &scratch->search;
+	__builtin_memset(search, 0, sizeof(*search));
+	flow = &search->flow;
+	search->ipv6 = pkt->ipv6;
+	search->now = tick_now(pkt);
+	flow->seen = search->now;
+	write_tuple(&flow->client, pkt);
+	write_tuple(&search->tuple, pkt);
+	flow->backend = pkt->backend;
+	flow->generation = backend->generation;
+	flow->ifindex = ctx->ingress_ifindex;
+	__builtin_memcpy(flow->client_mac, eth->source, ETH_ALEN);
+	__builtin_memcpy(flow->own_mac, eth->destination, ETH_ALEN);
+	return search;
+}
+
+/* Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards the
+ * backend; else ports are tried at random. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct packet *pkt,
+						   struct search *search,
+						   const struct backend *backend)
+{
+	struct vip *vip = bpf_map_lookup_elem(&xlb_vips, pkt->vip);
+	struct flow *flow;
+
+	if (!vip)
+		return VERDICT_INTERNAL;
+	copy_address(&search->address, pkt->vip);
+	search->vip = *vip;
+	search->tuple.peer = backend->address;
+	search->tuple.peer_port = backend->port ? backend->port : search->tuple.vip_port;
+	search->wanted = pkt->ports;
+	search->any_port = true;
+	search->flow.state = FLOW_NAT;
+	search->seed = bpf_get_prandom_u32();
+	if (!insert_record(ctx, search))
+		return search->full ? VERDICT_TABLE_FULL : VERDICT_NO_PORT;
+	flow = flow_at(search->index);
+	if (!flow)
+		return VERDICT_INTERNAL;
+	pkt->flow = search->index;
+	pkt->cookie = READ_ONCE(flow->cookie);
+	if (add_pointer(pkt->flow_hash, search->index, search->now))
+		return CONTINUE;
+	end_flow(flow);
+	return VERDICT_TABLE_FULL;
+}
+
+/*
+ * Writes the record of a new flow. In modes dsr and ipip there may be no room: then the table
+ * decides alone. Returns CONTINUE, or the verdict.
+ */
+GLOBAL int begin_flow(struct xdp_md *ctx)
+{
+	struct packet *pkt = slow_packet();
+	struct backend *backend = pkt ? backend_at(pkt->backend) : NULL;
+	struct search *search = backend ? start_search(ctx, pkt, backend) : NULL;
+
+	if (!search)
+		return VERDICT_INTERNAL;
+	if (pkt->mode == MODE_NAT)
+		return begin_nat_flow(ctx, pkt, search, backend);
+	search->wanted = search->tuple.vip_port;
+	insert_record(ctx, search);
+	return CONTINUE;
+}
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stage 4, the flow table: find flows, follow their state, end them. The layout and who may write
+ * what is in maps/xdp_lb.h. Why not a kernel hash: one entry for both directions of a flow,
+ * eviction by what a flow is worth and not by age alone, and a third of the memory touched.
+ *
+ * Readers take no lock. They read `cookie` before the record and again when the packet is rewritten
+ * (is_flow_gone); a writer stores 0 to it first. Stores and loads stay in order on x86; the program
+ * is built and tested for no other.
+ */
+#ifndef FLOW_TABLE_H
+#define FLOW_TABLE_H
+
+#include "hash.h"
+
+#define HANDSHAKE_WINDOW 65536 /* how far the client's first ACK may be past the backend's ISN */
+
+static __always_inline bool same_tuple(const struct tuple *a, const struct tuple *b)
+{
+	const __u64 *x = (const __u64 *)a;
+	const __u64 *y = (const __u64 *)b;
+
+	return x[2] == y[2] && x[1] == y[1] && x[0] == y[0];
+}
+
+static __always_inline struct backend *backend_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&xlb_backends, &number);
+}
+
+static __always_inline __u32 bucket_of(__u32 hash)
+{
+	return hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
+}
+
+static __always_inline struct flow_bucket *bucket_at(__u32 hash)
+{
+	__u32 number = bucket_of(hash);
+
+	return bpf_map_lookup_elem(&xlb_buckets, &number);
+}
+
+/*
+ * Which pointer of a bucket a search starts with: another one for each hash, so that the first look
+ * hits. Its low bits are those of the hash, so that they lead to the record of the first way (see
+ * flow_at).
+ */
+static __always_inline __u32 first_pointer(__u32 hash)
+{
+	__u32 number = (hash & (FLOW_WAYS - 1)) | hash >> (32 - FLOW_WAY_BITS) << FLOW_WAY_BITS;
+
+	/* Else clang leaves out a mask, as it knows how large an OR may be. Linux 6.1 does not. */
+	keep_order(number);
+	return number;
+}
+
+static __always_inline bool is_closed(__u8 state)
+{
+	const __u8 both = FLOW_CLIENT_FIN | FLOW_BACKEND_FIN;
+
+	return state & FLOW_RESET || (state & both) == both;
+}
+
+/* Seconds that the flow may be idle. */
+static __always_inline __u32 idle_timeout(const struct config *config, const struct flow *flow)
+{
+	if (flow->client.protocol == IPPROTO_UDP)
+		return config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
+	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN | FLOW_RESET))
+		return config->fin_timeout ? config->fin_timeout : DEFAULT_FIN_TIMEOUT;
+	if (flow->state & FLOW_ESTABLISHED)
+		return config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
+	return HALF_OPEN_TIMEOUT;
+}
+
+/* Whether the flow has been idle for too long. */
+static __always_inline bool is_idle(const struct config *config, const struct flow *flow, __u32 now)
+{
+	__u32 seen = flow->seen;
+
+	return seen != now && is_past(now, seen, 1) &&
+	       is_past(now, seen, idle_timeout(config, flow));
+}
+
+/* Whether the flow lives: its backend has not ended it, and it has not been idle for too long. */
+static __always_inline bool is_alive(const struct config *config, const struct flow *flow,
+				     __u32 now)
+{
+	struct backend *backend = backend_at(flow->backend);
+
+	return backend && backend->generation == flow->generation && !is_idle(config, flow, now);
+}
+
+static __always_inline void end_flow(struct flow *flow)
+{
+	WRITE_ONCE(flow->cookie, 0);
+}
+
+/* A pointer: see struct flow_bucket. */
+static __always_inline __u32 make_pointer(__u32 hash, __u32 index)
+{
+	return (hash | 1U << 31) >> FLOW_INDEX_BITS << FLOW_INDEX_BITS | index;
+}
+
+static __always_inline bool is_pointer_of(__u32 pointer, __u32 hash)
+{
+	return (pointer ^ (hash | 1U << 31)) >> FLOW_INDEX_BITS == 0;
+}
+
+static __always_inline __u64 *cached_pointers(__u32 hash)
+{
+	__u32 index = hash & (CACHED_POINTERS - 1);
+
+	return bpf_map_lookup_elem(&xlb_flow_cache, &index);
+}
+
+/* Lets the pointer of a flow into the cache, in place of the older one of its word. */
+static __always_inline void cache_pointer(__u32 hash, __u32 pointer)
+{
+	__u64 *cached = cached_pointers(hash);
+	__u64 word;
+
+	if (!cached)
+		return;
+	word = READ_ONCE(*cached);
+	if ((__u32)word != pointer && word >> 32 != pointer)
+		WRITE_ONCE(*cached, word << 32 | pointer);
+}
+
+/* The pointer that leads to the flow of the client, or 0. */
+static __always_inline __u32 cached_pointer(__u32 hash)
+{
+	__u64 *cached = cached_pointers(hash);
+	__u64 word;
+
+	if (!cached)
+		return 0;
+	word = READ_ONCE(*cached);
+	if (is_pointer_of(word, hash))
+		return word;
+	return is_pointer_of(word >> 32, hash) ? word >> 32 : 0;
+}
+
+static __always_inline __u32 *pointer_at(struct flow_bucket *bucket, __u32 number)
+{
+	return &bucket->half[number & 1].pointer[number / 2 & (FLOW_POINTERS / 2 - 1)];
+}
+
+static __always_inline __u32 *tag_at(struct flow_bucket *bucket, __u32 way)
+{
+	return &bucket->half[way & 1].tag[way / 2 & (FLOW_WAYS / 2 - 1)];
+}
+
+/* The record that a pointer, or an index alone, leads to. */
+static __always_inline struct flow *flow_at(__u32 pointer)
+{
+	__u32 index = pointer & (FLOWS - 1);
+
+	return bpf_map_lookup_elem(&xlb_flows, &index);
+}
+
+/* Index of the record of a way in the bucket that the hash leads to. */
+static __always_inline __u32 index_of(__u32 hash, __u32 way)
+{
+	return bucket_of(hash) << FLOW_WAY_BITS | (way & (FLOW_WAYS - 1));
+}
+
+/* The ports of the backend's packets, as in struct packet: its own, and the one that it sends to. */
+static __always_inline __u32 backend_ports(const struct backend *backend, const struct flow *flow)
+{
+	__be16 own = backend->port ? backend->port : flow->client.vip_port;
+
+	return own | (__u32)flow->port << 16;
+}
+
+/* Whether the flow's client sends packets of this source and tail (see tuple_tail). */
+static __always_inline bool is_from_client(const struct flow *flow, const __u64 peer[2], __u64 tail,
+					   bool ipv6)
+{
+	const __u64 *word = (const __u64 *)&flow->client;
+
+	/* A VIP's clients are of its family, so of IPv4 the second half is enough. */
+	return word[2] == tail && word[1] == peer[1] && (!ipv6 || word[0] == peer[0]);
+}
+
+/* Whether the flow's backend does, in mode nat. */
+static __always_inline bool is_from_backend(const struct flow *flow, const struct backend *backend,
+					    const __u64 peer[2], __u64 tail, bool ipv6)
+{
+	const __u64 *address = (const __u64 *)&backend->address;
+	const __u64 *word = (const __u64 *)&flow->client;
+
+	return flow->state & FLOW_NAT && (__u32)tail == backend_ports(backend, flow) &&
+	       word[2] >> 32 == tail >> 32 && address[1] == peer[1] &&
+	       (!ipv6 || address[0] == peer[0]);
+}
+
+/* Whether the record lies where `tuple` hashes to: in mode nat its backend's packets carry that. */
+static __always_inline bool is_record_of(const struct flow *flow, const struct tuple *tuple)
+{
+	const __u64 *word = (const __u64 *)tuple;
+	struct backend *backend;
+
+	if (!(flow->state & FLOW_NAT))
+		return same_tuple(&flow->client, tuple);
+	backend = backend_at(flow->backend);
+	return backend && backend->generation == flow->generation &&
+	       is_from_backend(flow, backend, word, word[2], true);
+}
+
+/* Searches a bucket for the record of a client's tuple. Returns its index, or NO_FLOW. */
+GLOBAL __u32 search_by_client(__u64 first, __u64 second, __u64 tail, __u32 hash)
+{
+	struct flow_bucket *bucket = bucket_at(hash);
+	const __u64 peer[] = { first, second };
+
+	if (!bucket)
+		return NO_FLOW;
+	for (__u32 i = 0; i < FLOW_POINTERS; i++) {
+		__u32 pointer = *pointer_at(bucket, first_pointer(hash) + i);
+		struct flow *flow;
+
+		if (!is_pointer_of(pointer, hash))
+			continue;
+		flow = flow_at(pointer);
+		if (flow && is_from_client(flow, peer, tail, true))
+			return pointer & (FLOWS - 1);
+	}
+	return NO_FLOW;
+}
+
+/*
+ * Searches a bucket for the record that lies in it by this tuple: that of a backend's packets in
+ * mode nat, of a client's in the others. Returns its index, or NO_FLOW.
+ */
+GLOBAL __u32 search_by_record(__u64 first, __u64 second, __u64 tail, __u32 hash)
+{
+	struct flow_bucket *bucket = bucket_at(hash);
+	struct tuple tuple;
+	__u64 *word = (__u64 *)&tuple;
+
+	word[0] = first;
+	word[1] = second;
+	word[2] = tail;
+	if (!bucket)
+		return NO_FLOW;
+	for (__u32 way = 0; way < FLOW_WAYS; way++) {
+		struct flow *flow;
+
+		if (*tag_at(bucket, way) != hash)
+			continue;
+		flow = flow_at(index_of(hash, way));
+		if (flow && is_record_of(flow, &tuple))
+			return index_of(hash, way);
+	}
+	return NO_FLOW;
+}
+
+/* A flow that was found. */
+struct found {
+	struct flow *flow; /* or NULL */
+	struct backend *backend;
+	__u32 index;
+	__u32 cookie;
+};
+
+/* Reads the record at `index`. Returns the flow if it lives and sends such packets. */
+static __always_inline struct found read_flow(struct packet *pkt, const struct config *config,
+					      __u32 index)
+{
+	struct flow *flow = flow_at(index);
+	struct found found = { .index = index };
+	__u64 tail = tuple_tail(pkt);
+	bool is_sender;
+
+	if (!flow)
+		return found;
+	found.cookie = READ_ONCE(flow->cookie);
+	barrier();
+	if (!found.cookie)
+		return found;
+	if (!pkt->from_backend && !is_from_client(flow, pkt->peer, tail, pkt->ipv6))
+		return found; /* before more is looked up, as registers are few */
+	found.backend = backend_at(flow->backend);
+	if (!found.backend || found.backend->generation != flow->generation)
+		return found;
+	is_sender = !pkt->from_backend ||
+		    is_from_backend(flow, found.backend, pkt->peer, tail, pkt->ipv6);
+	if (is_sender && !is_idle(config, flow, tick_now(pkt)))
+		found.flow = flow;
+	return found;
+}
+
+/*
+ * A flow that was pushed out of the cache returns in one tick of so many: were it with each packet,
+ * flows that have to share a word would push each other out all the time.
+ */
+#define TICKS_TO_RETURN 32
+
+/*
+ * Where the flow of a client's packet is likely to be (fast path) or is (slow path); NO_FLOW: it is
+ * not known. Most have their pointer in the cache.
+ */
+static __always_inline __u32 locate_by_client(const struct frame *frame, struct packet *pkt)
+{
+	__u32 pointer = frame->fast ? cached_pointer(pkt->flow_hash) : 0;
+	__u32 index;
+
+	if (pointer)
+		return pointer & (FLOWS - 1);
+	index = search_by_client(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+	if (frame->fast && index != NO_FLOW &&
+	    (pkt->flow_hash ^ tick_now(pkt)) % TICKS_TO_RETURN == 0)
+		cache_pointer(pkt->flow_hash, make_pointer(pkt->flow_hash, index));
+	return index;
+}
+
+/* The same of a backend's packet. Most records lie where the hash alone leads to. */
+static __always_inline __u32 locate_by_backend(const struct frame *frame, struct packet *pkt)
+{
+	struct flow *flow = frame->fast ? flow_at(pkt->flow_hash) : NULL;
+
+	if (flow && flow->port == pkt->ports >> 16)
+		return pkt->flow_hash & (FLOWS - 1);
+	return search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+}
+
+/* Whether the record was taken away while the packet was rewritten by it. */
+static __always_inline bool is_flow_gone(const struct found *found)
+{
+	barrier();
+	return READ_ONCE(found->flow->cookie) != found->cookie;
+}
+
+/* The flow of a TCP packet from the backend moves on. */
+static __always_inline __u8 next_state_by_backend(struct flow *flow, const struct tcphdr *tcp,
+						  __u8 state, __u8 flags)
+{
+	if (flags & TCP_SYN && flags & TCP_ACK && !(state & FLOW_ESTABLISHED)) {
+		flow->isn = bpf_ntohl(tcp->seq);
+		state |= FLOW_SYN_ACK;
+	}
+	return flags & TCP_FIN ? state | FLOW_BACKEND_FIN : state;
+}
+
+/*
+ * The flow of a TCP packet from the client moves on. A handshake is complete when the client shows
+ * that it has seen the backend's number: a sender of spoofed packets has not.
+ */
+static __always_inline __u8 next_state_by_client(struct flow *flow, const struct tcphdr *tcp,
+						 __u8 state, __u8 flags)
+{
+	if (state & FLOW_SYN_ACK && flags & TCP_ACK && !(flags & TCP_SYN) &&
+	    bpf_ntohl(tcp->ack_seq) - flow->isn - 1 < HANDSHAKE_WINDOW)
+		state |= FLOW_ESTABLISHED;
+	return flags & TCP_FIN ? state | FLOW_CLIENT_FIN : state;
+}
+
+/* The word that has a flow's state: packets of both directions change it at the same time. */
+#define STATE_SHIFT 16
+static __always_inline __u32 *word_of_state(struct flow *flow)
+{
+	return (__u32 *)&flow->generation;
+}
+
+/*
+ * Changes the bits of the flow's state that differ from `before`. The locked instructions also
+ * keep the order against evict(), which stores, then loads, as does who establishes a flow that is
+ * being evicted: either that sees the new state, or this packet sees the end (is_flow_gone).
+ */
+static __always_inline void change_state(struct flow *flow, __u32 before, __u32 state)
+{
+	__u32 added = state & ~before, removed = before & ~state;
+
+	if (added)
+		__sync_fetch_and_or(word_of_state(flow), added << STATE_SHIFT);
+	if (removed)
+		__sync_fetch_and_and(word_of_state(flow), ~(removed << STATE_SHIFT));
+}
+
+/*
+ * Whether the packet leaves the state of its flow as it is. So it is with all of an established
+ * flow that neither end nor reset it, and of UDP with what the client sends.
+ */
+static __always_inline bool keeps_state(const struct packet *pkt, const struct flow *flow)
+{
+	__u8 state = flow->state;
+
+	if (pkt->protocol == IPPROTO_UDP)
+		return !pkt->from_backend || state & FLOW_ESTABLISHED;
+	return !(pkt->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST)) &&
+	       (state & (FLOW_ESTABLISHED | FLOW_RESET)) == FLOW_ESTABLISHED;
+}
+
+/* Notes what the packet does to its flow. A reset that is followed by more was none. */
+GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
+{
+	struct packet *pkt = slow_packet();
+	const struct tcphdr *tcp;
+	struct flow *flow = flow_at(index);
+	__u8 before, state;
+
+	if (!pkt || !flow)
+		return 0;
+	before = state = READ_ONCE(flow->state);
+	if (pkt->protocol == IPPROTO_UDP) {
+		if (pkt->from_backend)
+			change_state(flow, state, state | FLOW_ESTABLISHED);
+		return 0;
+	}
+	tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
+	if (!pkt->tcp_flags || !tcp)
+		return 0;
+	if (pkt->from_backend)
+		state = next_state_by_backend(flow, tcp, state, pkt->tcp_flags);
+	else
+		state = next_state_by_client(flow, tcp, state, pkt->tcp_flags);
+	if (pkt->tcp_flags & TCP_RST)
+		state |= FLOW_RESET;
+	else
+		state &= ~FLOW_RESET;
+	change_state(flow, before, state);
+	return 0;
+}
+
+/* The flow has a packet. */
+static __always_inline void touch_flow(struct packet *pkt, struct flow *flow)
+{
+	__u32 now = tick_now(pkt);
+
+	if (flow->seen != now)
+		flow->seen = now;
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Stage 5, select: from a service and the hash of a flow to a backend. */
+#ifndef SELECT_H
+#define SELECT_H
+
+#include "flow_insert.h"
+
+static __always_inline void *table_of(const struct service *service)
+{
+	__u32 number = service->table;
+
+	return bpf_map_lookup_elem(&xlb_tables, &number);
+}
+
+static __always_inline __u32 slot_of(const struct service *service, const struct packet *pkt)
+{
+	__u32 hash = pkt->hash;
+
+	if (service->hash == HASH_SOURCE)
+		hash = xxh32(pkt->peer, sizeof(pkt->peer), 0);
+	return (__u64)hash * service->slots >> 32;
+}
+
+/* The backend of a slot and SLOT_MOVING, or 0. */
+static __always_inline __u32 backend_of_slot(void *table, __u32 slot)
+{
+	__u32 index = slot / SLOTS_PER_WORD;
+	struct slots *slots = table ? bpf_map_lookup_elem(table, &index) : NULL;
+
+	return slots ? slots->backend[slot % SLOTS_PER_WORD] : 0;
+}
+
+static __always_inline struct transition *transition_of(const struct service *service, void *table,
+							__u32 slot)
+{
+	__u32 index = (service->slots + SLOTS_PER_WORD - 1) / SLOTS_PER_WORD + slot;
+
+	return table ? bpf_map_lookup_elem(table, &index) : NULL;
+}
+
+/* A transition ends when nothing has needed it for as long as a flow may be idle, or when the
+ * administrator's time is up. */
+static __always_inline bool is_settled(const struct config *config, const struct service *service,
+				       const struct transition *transition, __u32 now)
+{
+	__u32 seconds = config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
+
+	return is_past(now, transition->seen, service->settle ? service->settle : seconds);
+}
+
+/* Did this unknown flow probably begin before the slot moved? Of TCP a SYN says that it did not.
+ * A UDP flow that did has been heard of within its idle timeout. */
+static __always_inline bool is_older(const struct packet *pkt, const struct config *config,
+				     const struct service *service, __u32 now)
+{
+	__u32 timeout = config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
+
+	if (pkt->protocol == IPPROTO_TCP)
+		return !begins_connection(pkt);
+	return !is_past(now, service->changed, timeout);
+}
+
+/* Keeps the transition going while a flow needs the former backend. */
+static __always_inline void keep_transition(const struct packet *pkt, const struct service *service,
+					    struct transition *transition, __u32 now)
+{
+	if (!service->settle && transition->seen != now && !pkt->dry_run)
+		transition->seen = now;
+}
+
+/* The backend of a packet whose flow is remembered. */
+static __always_inline __u32 select_remembered(struct xdp_md *ctx, struct packet *pkt,
+					       const struct service *service,
+					       struct transition *transition,
+					       const struct found *found, __u32 current)
+{
+	struct flow *flow = found->flow;
+
+	pkt->choice = CHOICE_FLOW;
+	if (flow->backend != current)
+		keep_transition(pkt, service, transition, tick_now(pkt));
+	if (pkt->dry_run)
+		return flow->backend;
+	touch_flow(pkt, flow);
+	update_state(ctx, found->index);
+	if (!begins_connection(pkt))
+		change_state(flow, flow->state, flow->state | FLOW_ESTABLISHED);
+	return flow->backend;
+}
+
+/* The remembered flow of a packet, in `found`, if it lives. */
+static __always_inline void find_remembered(struct packet *pkt, const struct config *config,
+					    struct found *found)
+{
+	__u32 index = search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+
+	*found = (struct found){};
+	if (index != NO_FLOW)
+		*found = read_flow(pkt, config, index);
+}
+
+/*
+ * The backend of a packet whose slot is in transition from pkt->backend: that of its flow if it is
+ * remembered, the former one if the flow is older than the transition, else the current one.
+ * A flow whose backend cannot be derived again later is to be remembered.
+ */
+GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *service,
+				struct transition *transition, __u32 current)
+{
+	struct packet *pkt = slow_packet();
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct found found;
+	__u32 now;
+
+	if (!pkt || !service || !transition || !config)
+		return 0;
+	now = tick_now(pkt);
+	if (!transition->former || is_settled(config, service, transition, now))
+		return current;
+	find_remembered(pkt, config, &found);
+	if (found.flow && !(begins_connection(pkt) && is_closed(found.flow->state)))
+		return select_remembered(ctx, pkt, service, transition, &found, current);
+	pkt->backend = current;
+	if (is_older(pkt, config, service, now)) {
+		pkt->backend = transition->former;
+		pkt->choice = CHOICE_FORMER;
+		if (pkt->backend != current)
+			keep_transition(pkt, service, transition, now);
+		if (pkt->protocol == IPPROTO_TCP)
+			return pkt->backend;
+	}
+	pkt->to_remember = true;
+	return pkt->backend;
+}
+
+/*
+ * Selects the backend by the service's table, into pkt->backend; 0: there is none. Returns CONTINUE,
+ * or on the fast path that the slot is in transition.
+ */
+static __always_inline enum verdict select_backend(const struct frame *frame, struct packet *pkt,
+						   const struct service *service)
+{
+	__u32 slot = slot_of(service, pkt);
+	void *table = table_of(service);
+	__u32 word = backend_of_slot(table, slot);
+	struct transition *transition;
+
+	pkt->backend = word & ~SLOT_MOVING;
+	pkt->choice = pkt->backend ? CHOICE_TABLE : CHOICE_NONE;
+	if (!(word & SLOT_MOVING) || service->mode == MODE_NAT)
+		return CONTINUE;
+	if (frame->fast)
+		return SLOW_TRANSITION;
+	transition = transition_of(service, table, slot);
+	if (transition)
+		pkt->backend = select_in_transition(frame->ctx, service, transition, pkt->backend);
+	return CONTINUE;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Stage 2, find: is the destination a VIP, and which service has the port. */
+#ifndef VIP_H
+#define VIP_H
+
+#include "hash.h"
+
+/* Looks an address up in xlb_vips, and keeps what was found in the entry `index` of the cache. */
+GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
+{
+	__u64 address[] = { first, second };
+	struct cached_vip *cached = bpf_map_lookup_elem(&xlb_vip_cache, &index);
+	struct vip *vip = bpf_map_lookup_elem(&xlb_vips, address);
+
+	if (!cached)
+		return 0;
+	copy_address(&cached->address, address);
+	cached->vip = vip ? *vip : (struct vip){};
+	cached->key = 0;
+	cached->generation = generation;
+	return 0;
+}
+
+/* The VIP that the packet is sent to, or one of number 0; NULL never happens. */
+static __always_inline struct cached_vip *find_vip(struct packet *pkt, const struct config *config)
+{
+	__u32 index = cache_index(pkt->vip[0] ^ pkt->vip[1], VIP_CACHE_BITS);
+	struct cached_vip *cached = bpf_map_lookup_elem(&xlb_vip_cache, &index);
+	__u32 generation = READ_ONCE(config->generation);
+	const __u64 *half = (const __u64 *)cached;
+
+	if (!cached)
+		return NULL;
+	if (!generation || cached->generation != generation || half[1] != pkt->vip[1] ||
+	    half[0] != pkt->vip[0])
+		look_up_vip(pkt->vip[0], pkt->vip[1], index, generation);
+	pkt->vip_number = cached->vip.number;
+	return cached;
+}
+
+/* Looks a service up by its port, or else the one of any port, and keeps what was found in the
+ * entry `index` of the cache. */
+GLOBAL int look_up_service(__u64 word, __u32 index, __u32 generation)
+{
+	struct cached_service *cached = bpf_map_lookup_elem(&xlb_svc_cache, &index);
+	union {
+		__u64 word;
+		struct service_key fields;
+	} key = { .word = word };
+	struct service *service = bpf_map_lookup_elem(&xlb_services, &key);
+
+	if (!cached)
+		return 0;
+	cached->key = word;
+	cached->generation = generation;
+	if (service) {
+		cached->service = *service;
+		return 0;
+	}
+	key.fields.port = ANY_PORT;
+	service = bpf_map_lookup_elem(&xlb_services, &key);
+	cached->service = service ? *service : (struct service){};
+	cached->service.flags |= SERVICE_ANY_PORT;
+	return 0;
+}
+
+/* The service that the packet is sent to, or NULL. */
+static __always_inline struct service *find_service(const struct packet *pkt,
+						    const struct config *config,
+						    struct cached_vip *vip)
+{
+	__u64 key = pkt->vip_number | (pkt->ports & 0xffff0000) | (__u64)pkt->protocol << 32;
+	__u32 generation = READ_ONCE(config->generation);
+	struct cached_service *cached;
+	__u32 index;
+
+	if (vip->key == key)
+		return &vip->service;
+	if (vip->vip.ports && !(vip->vip.ports & port_bit(pkt->ports >> 16, pkt->protocol)))
+		return NULL;
+	index = cache_index(key, SERVICE_CACHE_BITS);
+	cached = bpf_map_lookup_elem(&xlb_svc_cache, &index);
+	if (!cached)
+		return NULL;
+	if (!generation || cached->generation != generation || cached->key != key)
+		look_up_service(key, index, generation);
+	if (!cached->service.number)
+		return NULL;
+	if (!vip->key) {
+		vip->key = key;
+		vip->service = cached->service;
+	}
+	return &cached->service;
+}
+
+/* Whether the VIP has a service of this very key. */
+static __always_inline bool is_service_port(const struct vip *vip, const struct service_key *key)
+{
+	if (vip->ports && !(vip->ports & port_bit(key->port, key->protocol)))
+		return false;
+	return bpf_map_lookup_elem(&xlb_services, key);
+}
+
+#endif
