@@ -65,10 +65,14 @@ $(PACKET_TESTS): %: %.o $(PACKET_PARTS)
 $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS):
 	$(call say,LD) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The packages that a target needs; all, if none is named: make deps FOR=demo
 deps:
-	$(Q)scripts/deps.sh
+	$(Q)scripts/deps.sh $(FOR)
 
-demo: deps
+deps-%: FORCE
+	$(Q)scripts/deps.sh $*
+
+demo: deps-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo.sh
 
@@ -78,22 +82,22 @@ attach: $(BPF_OBJECTS)
 detach:
 	$(Q)scripts/detach.sh $(if $(NETNS),-n '$(NETNS)') '$(DEV)'
 
-test: deps
+test: deps-test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/run
 
-check:
+check: deps-check
 	$(Q)scripts/check.sh
 
-bench: deps
+bench: deps-bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/run
 
-vmtest: deps
+vmtest: deps-vmtest
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/vm/run
 
-fuzz: deps
+fuzz: deps-fuzz
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/fuzz/run
 

@@ -1,18 +1,48 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Installs the packages of the file `packages` that are missing. No service that comes with one is
-# started, now or at the next boot: tests and demo run their own.
+# deps.sh [TARGET]...: installs those Debian packages that make's TARGETs need (all, without any) and
+# that are missing; the file `packages` lists them. No service that comes with one is started, now or
+# at the next boot: tests and demo run their own.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 readonly POLICY=/usr/sbin/policy-rc.d
 readonly SERVICES='nginx haproxy nftables'
 
-missing_packages()
+# "TARGET PACKAGE" lines.
+needs()
+{
+	sed '/^#/d' "$here/packages" | awk -F ': ' '{
+		targets = split($1, target, " ")
+		packages = split($2, package, " ")
+		for (t = 1; t <= targets; t++)
+			for (p = 1; p <= packages; p++)
+				print target[t], package[p]
+	}'
+}
+
+check_targets() # TARGET...
+{
+	local known target
+
+	known=$(needs | cut -d ' ' -f 1 | sort -u | xargs)
+	for target in "$@"; do
+		case " $known " in
+		*" $target "*) ;;
+		*)
+			echo "deps: unknown target '$target': expected one of $known" >&2
+			exit 2
+			;;
+		esac
+	done
+}
+
+missing_packages() # [TARGET...]
 {
 	local wanted
 
-	wanted=$(sed '/^#/d' "$here/packages" | tr ' ' '\n' | sort)
+	wanted=$(needs | awk -v targets=" $* " \
+		'targets ~ /^ *$/ || index(targets, " " $1 " ") { print $2 }' | sort -u)
 	# shellcheck disable=SC2086 # a word each
 	comm -23 <(echo "$wanted") <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted \
 		2>/dev/null | sed -n 's/ installed$//p' | sort)
@@ -48,7 +78,8 @@ disable_services() # PACKAGE...
 	done
 }
 
-mapfile -t missing < <(missing_packages)
+check_targets "$@"
+mapfile -t missing < <(missing_packages "$@")
 [ ${#missing[@]} -gt 0 ] || exit 0
 need_root
 echo "deps: installing ${missing[*]}" >&2
