@@ -47,8 +47,9 @@ check_load()
 # rates, which an emulated processor does not reach; or they take more than some minutes there.
 # Not vlan either: where tc of 6.1 pushes a second tag on what comes in, it breaks the frame. The packet
 # tests have both tags.
-readonly IN_GUEST='packet lab/force lab/fragments lab/host lab/http lab/jumbo lab/modes lab/mss'"\
- lab/mtu lab/samesport lab/ttl lab/twoarms lab/udp lab/xdploader"
+readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/jumbo lab/path-mtu'"\
+ lab/replace-program lab/same-source-port lab/traceroute lab/tunnel-mss lab/two-arms lab/udp\
+ lab/xdp-loader"
 
 check_tests()
 {
