@@ -19,6 +19,8 @@ if [ "${XDP_LB_ISOLATED-}" != "$(realpath "$0")" ]; then
 	exec "$top/scripts/isolated.sh" "$0" "$@"
 fi
 
+# Tests read words and numbers of other programs.
+export LC_ALL=C.UTF-8
 export LAB=${LAB-test}
 readonly prefix=${LAB:+$LAB-}
 readonly TMP=/run/test
@@ -30,10 +32,17 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap finish EXIT
 
-# The one that suits the machine: an emulated one is slow.
-scaled() # NORMAL SLOW
+# How much of something: what suits this machine (with SLOW set it is an emulated one), or, with LONG
+# set, as much as is worth while before a release.
+scaled() # NORMAL SLOW [LONG]
 {
-	[ -z "${SLOW-}" ] && echo "$1" || echo "$2"
+	if [ -n "${SLOW-}" ]; then
+		echo "$2"
+	elif [ -n "${LONG-}" ]; then
+		echo "${3-$1}"
+	else
+		echo "$1"
+	fi
 }
 
 # What to look at, for a test that failed.

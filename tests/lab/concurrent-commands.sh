@@ -7,7 +7,8 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly SHELLS=8
-rounds=$(scaled 25 3)
+rounds=$(scaled 25 3 100)
+kills=$(scaled 60 60 600)
 
 backends()
 {
@@ -71,7 +72,7 @@ kill_at_random()
 {
 	local i words
 
-	for ((i = 0; i < 60; i++)); do
+	for ((i = 0; i < kills; i++)); do
 		words=("$vip:9000/tcp" "${net}9$((i / 2 % 10 + 10))")
 		[ "$family" = 6 ] || words[1]=10.2.0.$((i / 2 % 10 + 1))
 		# A killed `add` lets the `del` fail, and the reverse: as it should.

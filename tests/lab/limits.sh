@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Limits: a source is held to its packets per second, whatever CPU they come in on, and its neighbour
 # loses nothing; an IPv6 source is its /64; millions of sources take no more memory; new flows per
-# second of a service, while the others go on. FULL=1: five million sources, not three hundred
-# thousand.
+# second of a service, while the others go on.
 #
 #    h1 sources, on both CPUs ---> lb ---> h2, h3, where nftables counts by source
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PORT=9000 MAC=de:ad:be:ef:00:10 PPS=1000 BURST=100
-sources=$([ -n "${FULL-}" ] && echo 5000000 || echo 300000)
+sources=$(scaled 300000 300000 5000000)
 
 send() # WORDS of flood: to the service
 {

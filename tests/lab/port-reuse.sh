@@ -12,7 +12,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly FIRST=40000 LAST=40190 STEP=10
-each=$(scaled 250 50)
+each=$(scaled 250 50 5000)
 
 # Resets that a host's own stack has sent.
 resets() # HOST

@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # A flood of SYNs from random sources and ports: established connections live on, those that talk
-# and those that are idle, and new ones get through. FULL=1: ten million SYNs, not three hundred
-# thousand.
+# and those that are idle, and new ones get through.
 #
 #    h1 clients, and the flood ---> lb ---> h2, h3
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PORT=8000 RATE=100000
-syns=${SYNS:-$([ -n "${FULL-}" ] && echo 10000000 || echo 300000)}
+syns=$(scaled 300000 300000 10000000)
 
 # Connections by `steady`, broken ones among them.
 report() # FILE WHAT

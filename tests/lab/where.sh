@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # `xdp-lb where` says what then happens: it is asked for random clients, then each sends a SYN, and
 # what arrives at which backend is compared; in each mode, before and after changes. It leaves no
-# trace in flows and counters. FULL=1: 10,000 clients each time, not 100.
+# trace in flows and counters.
 #
 #    h1 SYNs from anywhere ---> lb ---> h2, h3 tcpdump
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PORT=8000 MAC=de:ad:be:ef:00:10
-clients=$([ -n "${FULL-}" ] && echo 10000 || echo 100)
+clients=$(scaled 100 100 10000)
 
 # "ADDRESS PORT" lines. No port is there twice, so that it tells the client, in mode nat as well.
 random_clients()
