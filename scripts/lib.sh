@@ -4,6 +4,8 @@
 
 here=$(dirname "$(realpath "$0")")
 program=${0##*/}
+# What they read of other programs is in English, with points in numbers.
+export LC_ALL=C.UTF-8
 
 die()
 {

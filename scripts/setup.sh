@@ -32,21 +32,15 @@ namespace() # NAME
 		added+=("$ns")
 		cmd ip netns add "$ns"
 	fi
-	# No address waits for duplicate address detection.
-	cmd_in "$ns" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
-		net.ipv6.conf.default.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0
+	cmd "$here/settings.sh" "$ns"
 	cmd_in "$ns" ip link set dev lo up
 }
 
-# A switch has no firewall: where br_netfilter is loaded (container engines do), each frame would go
-# through netfilter's hooks.
 switch()
 {
 	in_netns "$sw" ip link show dev br0 >/dev/null 2>&1 ||
 		cmd_in "$sw" ip link add br0 type bridge mcast_snooping 0
 	cmd_in "$sw" ip link set dev br0 up
-	cmd_in "$sw" sysctl -qew net.bridge.bridge-nf-call-iptables=0 \
-		net.bridge.bridge-nf-call-ip6tables=0 net.bridge.bridge-nf-call-arptables=0
 }
 
 host() # NAME DEV PORT NUMBER

@@ -16,8 +16,7 @@ at() # N X
 new_host() # NAME
 {
 	ip netns add "$prefix$1"
-	on "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0 \
-		net.ipv6.conf.default.accept_dad=0
+	"$top/scripts/settings.sh" "$prefix$1"
 	on "$1" ip link set dev lo up
 }
 

@@ -19,12 +19,12 @@ load_program() # OBJECT SECTION
 	local name began log id insns bytes
 
 	name="load ${1##*/} $2, kernel $(uname -r)"
-	began=${EPOCHREALTIME/./}
+	began=${EPOCHREALTIME/[^0-9]/}
 	if ! log=$(ip link set dev cost0 xdp obj "$1" sec "$2" 2>&1); then
 		printf 'FAIL %s\n%s\n' "$name" "$(tail -n 25 <<<"$log")"
 		return 1
 	fi
-	began=$((${EPOCHREALTIME/./} - began))
+	began=$((${EPOCHREALTIME/[^0-9]/} - began))
 	id=$(ip -j -d link show dev cost0 | jq '.[0].xdp.prog.id')
 	read -r insns bytes < <("$VERIFIED" "$id")
 	printf 'PASS %s: %s instructions verified, %s bytes of code, %s ms\n' \

@@ -32,6 +32,8 @@ make_host() # NUMBER
 	local host=h$1
 
 	ip netns add "$host"
+	# shellcheck disable=SC2154 # set by run
+	"$tree/scripts/settings.sh" "$host"
 	ip link add "$host" type veth peer name eth0 netns "$host" address "de:ad:be:ef:00:0$1"
 	ip link set "$host" master br0 up
 	on "$host" ip address add "10.0.0.$1/24" dev eth0
@@ -50,6 +52,7 @@ make_network()
 {
 	local number
 
+	"$tree/scripts/settings.sh"
 	ip link set lo up
 	ip link add br0 type bridge mcast_snooping 0
 	ip link set br0 up
