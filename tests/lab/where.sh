@@ -34,9 +34,11 @@ ask_where()
 	done | jq -r '"\(.client | sub(".*:"; "")) \(.backend.address)"' | sort
 }
 
+# Not to what the switch sends everywhere: it forgets a host that says nothing for five minutes.
 listen_to() # HOST
 {
-	spawn "$1" tcpdump -nn -l -Q in "tcp[tcpflags] & tcp-syn != 0 or ip6 or proto 4" \
+	spawn "$1" tcpdump -nn -l -Q in "ether dst de:ad:be:ef:00:0${1#h} and \
+		(tcp[tcpflags] & tcp-syn != 0 or ip6 or proto 4)" \
 		>"$TMP/arrived-$1" 2>"$TMP/tcpdump-$1"
 	listeners+=("$pid")
 	await 5 grep -q listening "$TMP/tcpdump-$1"
