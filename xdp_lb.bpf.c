@@ -64,30 +64,6 @@ static __always_inline enum verdict find_flow(const struct frame *frame, struct 
 	return CONTINUE;
 }
 
-/*
- * Stage flow: the NAT flow of a packet to `service`, or of an answer. No flow has the port of a
- * service as its own, so a packet to such a port comes from a client, and any other from a backend;
- * only beside a service of any port both are possible. Returns CONTINUE, also where there is none.
- */
-static __always_inline enum verdict find_nat_flow(const struct frame *frame, struct packet *pkt,
-						  const struct config *config,
-						  const struct service *service,
-						  struct found *found)
-{
-	enum verdict verdict;
-
-	if (!service || service->flags & SERVICE_ANY_PORT) {
-		pkt->from_backend = true;
-		verdict = find_flow(frame, pkt, config, found);
-		if (verdict != CONTINUE || found->flow)
-			return verdict;
-		pkt->from_backend = false;
-	}
-	if (!service || service->mode != MODE_NAT)
-		return CONTINUE;
-	return find_flow(frame, pkt, config, found);
-}
-
 /* Stage state, of a packet of a NAT flow. */
 static __always_inline void note_packet(const struct frame *frame, struct packet *pkt,
 					const struct found *found)
@@ -115,41 +91,42 @@ struct route {
 };
 
 /*
- * Stages find, flow and admit: whose the packet is. Returns CONTINUE, or the verdict. Of a known NAT
- * flow the source is not denied: `deny add` ends the flows that it covers.
+ * What is switched on for all packets: deny list, trace, comparison of both paths. Returns CONTINUE,
+ * or the verdict. Of a known NAT flow the source is not denied: `deny add` ends the flows that it
+ * covers.
  */
-static __always_inline enum verdict identify(const struct frame *frame, struct packet *pkt,
-					     const struct config *config, struct cached_vip *vip,
-					     struct route *route)
+static __always_inline enum verdict check_switches(const struct frame *frame,
+						   const struct packet *pkt,
+						   const struct config *config,
+						   const struct flow *flow)
 {
-	enum verdict verdict;
-
-	route->service = find_service(pkt, config, vip);
-	if (!(vip->vip.flags & VIP_STATELESS)) {
-		verdict = find_nat_flow(frame, pkt, config, route->service, &route->found);
-		if (verdict != CONTINUE)
-			return verdict;
-	}
-	if (!route->service && !route->found.flow)
-		return pkt->is_error ? VERDICT_NO_FLOW : VERDICT_NO_SERVICE;
-	if (frame->fast && config->flags & CONFIG_TRACE &&
-	    is_packet_traced(config, pkt, route->found.flow))
+	if (frame->fast && config->flags & CONFIG_NO_FAST_PATH)
+		return SLOW_SWITCHED_OFF;
+	if (frame->fast && config->flags & CONFIG_TRACE && is_packet_traced(config, pkt, flow))
 		return SLOW_TRACE;
+	if (!flow && config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]))
+		return VERDICT_DENIED;
+	return CONTINUE;
+}
+
+/* Stage admit, deny list: whose the packet is, and may it be there. Returns CONTINUE, or the
+ * verdict. */
+static __always_inline enum verdict admit_packet(const struct frame *frame, struct packet *pkt,
+						 const struct config *config, struct route *route)
+{
 	if (route->found.flow) {
 		pkt->mode = MODE_NAT;
 		route->backend = route->found.backend;
 		pkt->service = route->backend->service;
 		pkt->backend = route->found.flow->backend;
 		pkt->choice = CHOICE_FLOW;
-		return pkt->malformed ? VERDICT_MALFORMED : CONTINUE;
+	} else {
+		pkt->mode = route->service->mode;
+		pkt->service = route->service->number;
 	}
-	pkt->mode = route->service->mode;
-	pkt->service = route->service->number;
 	if (pkt->malformed)
 		return VERDICT_MALFORMED;
-	if (config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]))
-		return VERDICT_DENIED;
-	return CONTINUE;
+	return config->flags ? check_switches(frame, pkt, config, route->found.flow) : CONTINUE;
 }
 
 /* Stage select, for a packet of no known NAT flow. Returns CONTINUE, or the verdict. */
@@ -158,9 +135,9 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 {
 	enum verdict verdict;
 
-	pkt->is_new = pkt->mode == MODE_NAT ? begins_nat_flow(pkt) : begins_connection(pkt);
 	if (frame->fast && pkt->mode == MODE_NAT)
 		return SLOW_NEW_FLOW;
+	pkt->is_new = pkt->mode == MODE_NAT ? begins_nat_flow(pkt) : begins_connection(pkt);
 	if (pkt->mode == MODE_NAT && !pkt->is_new)
 		return VERDICT_NO_FLOW;
 	if (!is_hashed)
@@ -176,28 +153,58 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 static __always_inline enum verdict check_route(const struct frame *frame, struct packet *pkt,
 						struct route *route)
 {
-	const struct hop *hop;
-
 	if (frame->fast && route->found.flow && !keeps_state(pkt, route->found.flow))
 		return SLOW_FLOW_STATE;
 	route->next = next_hop_of(route->backend);
-	hop = route->next.hop;
-	if (!pkt->from_backend && is_zero_mac(hop->mac))
+	if (!pkt->from_backend && is_zero_mac(route->next.hop->mac))
 		return VERDICT_NO_NEIGHBOUR;
-	if (!is_for_us(frame, hop))
+	if (!is_for_us(frame, route->next.hop))
 		return VERDICT_OTHER_HOST;
-	if (pkt->mode != MODE_DSR && pkt->ttl <= 1)
+	if (pkt->mode != MODE_DSR && ttl_of(frame, pkt) <= 1)
 		return frame->fast ? SLOW_TTL : VERDICT_TTL;
 	if (pkt->from_backend)
 		return CONTINUE;
 	return check_size(frame, pkt, route->next.mtu, overhead_of(pkt->mode, route->backend));
 }
 
-/* Stage admit, limits, which count the packet: so it comes when all else is decided. */
-static __always_inline bool is_rate_limited(const struct packet *pkt, const struct route *route)
+/* Stage admit, limits: they count the packet, so they come when all else is decided. Returns
+ * CONTINUE, or the verdict. */
+static __always_inline enum verdict check_limits(const struct packet *pkt)
 {
-	return !pkt->from_backend && route->service && route->service->flags & SERVICE_LIMITED &&
-	       !source_conforms(pkt->peer[0], pkt->peer[1], pkt->service, pkt->dry_run);
+	if (!source_conforms(pkt->peer[0], pkt->peer[1], pkt->service, pkt->dry_run))
+		return VERDICT_RATE_LIMITED;
+	if (pkt->is_new && !flow_conforms(pkt->service, pkt->dry_run))
+		return VERDICT_FLOW_LIMITED;
+	return CONTINUE;
+}
+
+/*
+ * Stages admit, select and check, of a packet whose service or NAT flow is found. Returns CONTINUE
+ * if it is to be forwarded, or the verdict; on the fast path SLOW_* if the slow path has to decide.
+ * Writes nothing but counts of limits.
+ */
+static __always_inline enum verdict decide(const struct frame *frame, struct packet *pkt,
+					   const struct config *config, bool is_hashed,
+					   struct route *route)
+{
+	enum verdict verdict = admit_packet(frame, pkt, config, route);
+
+	if (verdict != CONTINUE)
+		return verdict;
+	if (!route->found.flow)
+		verdict = select_route(frame, pkt, is_hashed, route);
+	if (verdict == CONTINUE)
+		verdict = check_route(frame, pkt, route);
+	/* Of no flow, the packet goes to the host, which the limit protects as well. */
+	if (verdict != CONTINUE && verdict != VERDICT_NO_FLOW)
+		return verdict;
+	if (!pkt->from_backend && route->service && route->service->flags & SERVICE_LIMITED) {
+		enum verdict admitted = check_limits(pkt);
+
+		if (admitted != CONTINUE)
+			return admitted;
+	}
+	return verdict;
 }
 
 /* Stage rewrite. Returns CONTINUE, or the verdict. */
@@ -216,40 +223,11 @@ static __always_inline enum verdict rewrite_packet(struct frame *frame, struct p
 	case MODE_DSR:
 		return CONTINUE;
 	case MODE_IPIP:
-		return encapsulate(frame, pkt, route->backend) ? CONTINUE : VERDICT_INTERNAL;
+		return encapsulate(frame, pkt, route->backend, route->next.hop) ? CONTINUE :
+										  VERDICT_INTERNAL;
 	default:
 		return VERDICT_INTERNAL;
 	}
-}
-
-/*
- * All that is decided of a packet of a VIP once it is parsed. Returns CONTINUE if it is to be
- * forwarded, or the verdict; on the fast path SLOW_* if the slow path has to decide. Writes nothing
- * but counts of limits.
- */
-static __always_inline enum verdict decide(const struct frame *frame, struct packet *pkt,
-					   const struct config *config, struct cached_vip *vip,
-					   struct route *route)
-{
-	bool is_hashed = !frame->fast || vip->vip.flags & VIP_STATELESS;
-	enum verdict verdict = identify(frame, pkt, config, vip, route);
-
-	if (verdict != CONTINUE)
-		return verdict;
-	if (!route->found.flow)
-		verdict = select_route(frame, pkt, is_hashed, route);
-	if (verdict == CONTINUE)
-		verdict = check_route(frame, pkt, route);
-	if (verdict > CONTINUE)
-		return verdict;
-	if (is_rate_limited(pkt, route))
-		return VERDICT_RATE_LIMITED;
-	if (verdict != CONTINUE)
-		return verdict;
-	if (pkt->is_new && route->service && route->service->flags & SERVICE_LIMITED &&
-	    !flow_conforms(pkt->service, pkt->dry_run))
-		return VERDICT_FLOW_LIMITED;
-	return CONTINUE;
 }
 
 /* Notes the packet in its flow, writes it, and sends it on. Returns the verdict. */
@@ -257,8 +235,6 @@ static __always_inline enum verdict forward(struct frame *frame, struct packet *
 					    const struct route *route)
 {
 	const struct flow *flow = route->found.flow;
-	const struct hop *hop = route->next.hop;
-	struct exit exit;
 	enum verdict verdict;
 
 	if (flow && !pkt->is_error)
@@ -267,48 +243,137 @@ static __always_inline enum verdict forward(struct frame *frame, struct packet *
 		keep_ports();
 	if (pkt->is_new)
 		count_flow(pkt);
-	if (pkt->from_backend && flow)
-		exit = exit_by(frame, flow->client_mac, flow->ifindex);
-	else
-		exit = exit_by(frame, hop, hop->ifindex);
 	verdict = rewrite_packet(frame, pkt, route);
 	if (verdict != CONTINUE)
 		return verdict;
-	verdict = transmit(frame, &exit);
+	if (pkt->from_backend && flow)
+		verdict = transmit(frame, flow->client_mac, flow->ifindex);
+	else
+		verdict = transmit(frame, route->next.hop, route->next.hop->ifindex);
 	return flow && is_flow_gone(&route->found) ? VERDICT_FLOW_GONE : verdict;
 }
 
-/* The fast path of one family. Returns as take_fast_path(). */
-static __always_inline int forward_fast(struct frame *frame, const struct config *config,
-					__u32 length, __u32 tag, bool ipv6)
+/* All after the stage flow; on the slow path what is written comes later, see take_slow_path(). */
+static __always_inline enum verdict proceed(struct frame *frame, struct packet *pkt,
+					    const struct config *config, struct route *route,
+					    bool is_hashed)
 {
-	struct packet pkt = {
-		.length = length,
-		.ipv6 = ipv6,
-		.l3 = frame->l3 - frame->eth,
-		.tag[0] = tag,
-		.tags = tag != 0,
-	};
+	enum verdict verdict = decide(frame, pkt, config, is_hashed, route);
+
+	return verdict == CONTINUE && frame->fast ? forward(frame, pkt, route) : verdict;
+}
+
+/*
+ * The same for the fast path, a copy for each kind of packet: so the compiler knows what there is.
+ * These are functions, and not arguments, since it makes one call of calls that differ by constants.
+ */
+static __always_inline enum verdict proceed_from_client(struct frame *frame, struct packet *pkt,
+							const struct config *config,
+							struct route *route)
+{
+	pkt->from_backend = false;
+	return proceed(frame, pkt, config, route, true);
+}
+
+static __always_inline enum verdict proceed_from_backend(struct frame *frame, struct packet *pkt,
+							 const struct config *config,
+							 struct route *route)
+{
+	pkt->from_backend = true;
+	return proceed(frame, pkt, config, route, true);
+}
+
+static __always_inline enum verdict proceed_by_table(struct frame *frame, struct packet *pkt,
+						     const struct config *config,
+						     struct route *route, bool is_hashed)
+{
+	pkt->from_backend = false;
+	route->found.flow = NULL;
+	return proceed(frame, pkt, config, route, is_hashed);
+}
+
+/*
+ * All after the stage parse. No NAT flow has the port of a service as its own, so a packet to such a
+ * port comes from a client, and any other from a backend; only beside a service of any port both are
+ * possible. Returns the verdict.
+ */
+static __always_inline enum verdict balance(struct frame *frame, struct packet *pkt,
+					    const struct config *config, struct cached_vip *vip,
+					    struct route *route)
+{
+	struct service *service = find_service(pkt, config, vip);
+	bool stateless = vip->vip.flags & VIP_STATELESS;
+	enum verdict verdict;
+
+	route->service = service;
+	if (frame->fast && !stateless)
+		pkt->now = read_tick();
+	if (!stateless && (!service || service->flags & SERVICE_ANY_PORT)) {
+		pkt->from_backend = true;
+		verdict = find_flow(frame, pkt, config, &route->found);
+		if (verdict != CONTINUE)
+			return verdict;
+		if (frame->fast && route->found.flow)
+			return proceed_from_backend(frame, pkt, config, route);
+		pkt->from_backend = route->found.flow != NULL;
+	}
+	if (!service && !route->found.flow)
+		return pkt->is_error ? VERDICT_NO_FLOW : VERDICT_NO_SERVICE;
+	if (!route->found.flow && !stateless && service->mode == MODE_NAT) {
+		verdict = find_flow(frame, pkt, config, &route->found);
+		if (verdict != CONTINUE)
+			return verdict;
+		if (frame->fast && route->found.flow)
+			return proceed_from_client(frame, pkt, config, route);
+	}
+	if (frame->fast)
+		return proceed_by_table(frame, pkt, config, route, stateless);
+	return proceed(frame, pkt, config, route, true);
+}
+
+/*
+ * Stage parse, fast path, L2: where the IP packet is, after a VLAN tag if there is one.
+ * Returns the EtherType; 0 if the headers of an ordinary IPv4 packet are not all there.
+ */
+static __always_inline __be16 parse_frame_fast(struct frame *frame, struct packet *pkt)
+{
+	void *end = frame_end(frame->ctx);
+	struct ethernet *eth = frame_start(frame->ctx);
+	__be16 type;
+
+	frame->eth = eth;
+	frame->l3 = eth + 1;
+	if (frame->l3 + headers_size(false) > end)
+		return 0;
+	type = eth->type;
+	if (type == bpf_htons(ETH_P_IP) || !is_vlan(type))
+		return type;
+	type = *(__be16 *)(frame->l3 + sizeof(__be16));
+	frame->l3 += VLAN_SIZE;
+	pkt->l3 += VLAN_SIZE;
+	return frame->l3 + headers_size(false) > end ? 0 : type;
+}
+
+/* The fast path of one family, from the IP header on. Returns as take_fast_path(). */
+static __always_inline int balance_fast(struct frame *frame, struct packet *pkt,
+					const struct config *config, bool ipv6)
+{
 	struct route route = {};
 	struct cached_vip *vip;
 	enum verdict verdict;
 
-	if (!parse_destination_fast(&pkt, frame->l3, ipv6))
+	pkt->ipv6 = ipv6;
+	if (!parse_destination_fast(pkt, frame->l3, ipv6))
 		return -SLOW_HEADERS;
-	vip = find_vip(&pkt, config);
+	vip = find_vip(pkt, config);
 	if (!vip)
 		return XDP_ABORTED;
-	if (!pkt.vip_number)
-		return account(&pkt, VERDICT_NO_SERVICE);
-	parse_source_fast(&pkt, frame->l3, vip->vip.flags & VIP_STATELESS);
-	if (config->flags & CONFIG_NO_FAST_PATH)
-		return -SLOW_SWITCHED_OFF;
-	if (!parse_packet_fast(&pkt, frame->l3))
+	if (!pkt->vip_number)
+		return account(pkt, VERDICT_NO_SERVICE);
+	if (!parse_packet_fast(pkt, frame, vip->vip.flags & VIP_STATELESS, ipv6))
 		return -SLOW_HEADERS;
-	verdict = decide(frame, &pkt, config, vip, &route);
-	if (verdict == CONTINUE)
-		verdict = forward(frame, &pkt, &route);
-	return verdict > CONTINUE ? -(int)verdict : account(&pkt, verdict);
+	verdict = balance(frame, pkt, config, vip, &route);
+	return verdict > CONTINUE ? -(int)verdict : account(pkt, verdict);
 }
 
 /*
@@ -318,29 +383,18 @@ static __always_inline int forward_fast(struct frame *frame, const struct config
 static __always_inline int take_fast_path(struct xdp_md *ctx, const struct config *config,
 					  __u32 length)
 {
-	void *end = frame_end(ctx);
-	struct frame frame = { .ctx = ctx, .fast = true, .eth = frame_start(ctx) };
-	struct ethernet *eth = frame.eth;
-	__u32 tag = 0;
+	struct frame frame = { .ctx = ctx, .fast = true };
+	struct packet pkt = { .length = length, .l3 = sizeof(struct ethernet) };
 	__be16 type;
 
-	if (ctx->data_meta < ctx->data || frame.eth + sizeof(*eth) + sizeof(tag) > end)
+	if (ctx->data_meta < ctx->data)
 		return -SLOW_HEADERS;
-	type = eth->type;
-	frame.l3 = eth + 1;
-	if (is_vlan(type)) {
-		tag = *(__u32 *)&eth->type;
-		type = *(__be16 *)(frame.l3 + sizeof(__be16));
-		frame.l3 += sizeof(tag);
-	}
-	if (type == bpf_htons(ETH_P_IP)) {
-		if (frame.l3 + headers_size(false) > end)
-			return -SLOW_HEADERS;
-		return forward_fast(&frame, config, length, tag, false);
-	}
-	if (type != bpf_htons(ETH_P_IPV6) || frame.l3 + headers_size(true) > end)
-		return -SLOW_HEADERS;
-	return forward_fast(&frame, config, length, tag, true);
+	type = parse_frame_fast(&frame, &pkt);
+	if (type == bpf_htons(ETH_P_IP))
+		return balance_fast(&frame, &pkt, config, false);
+	if (type == bpf_htons(ETH_P_IPV6) && frame.l3 + headers_size(true) <= frame_end(ctx))
+		return balance_fast(&frame, &pkt, config, true);
+	return -SLOW_HEADERS;
 }
 
 /*
@@ -378,7 +432,7 @@ static __always_inline __u32 cause_of(const struct packet *pkt, __u32 cause)
 	return is_icmp(pkt) || pkt->is_error ? SLOW_ICMP : SLOW_HEADERS;
 }
 
-static __always_inline enum verdict parse_and_decide(const struct frame *frame, struct packet *pkt,
+static __always_inline enum verdict parse_and_decide(struct frame *frame, struct packet *pkt,
 						     const struct config *config, __u32 cause,
 						     struct route *route)
 {
@@ -393,6 +447,7 @@ static __always_inline enum verdict parse_and_decide(const struct frame *frame, 
 		return VERDICT_INTERNAL;
 	if (!pkt->vip_number)
 		return VERDICT_NO_SERVICE;
+	pkt->now = read_tick();
 	verdict = parse_rest(frame->ctx, pkt);
 	barrier();
 	if (!pkt->dry_run)
@@ -401,7 +456,7 @@ static __always_inline enum verdict parse_and_decide(const struct frame *frame, 
 		return verdict;
 	pkt->hash = slot_hash(pkt->peer, pkt->ports);
 	pkt->flow_hash = flow_hash(pkt->peer, pkt->ports);
-	return decide(frame, pkt, config, vip, route);
+	return balance(frame, pkt, config, vip, route);
 }
 
 /*
@@ -440,18 +495,19 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	struct frame frame = { .ctx = ctx };
 	struct packet *pkt = slow_packet();
 	struct route route = {};
+	enum verdict verdict;
 
 	if (!pkt)
 		return VERDICT_INTERNAL;
 	route.backend = backend_at(pkt->backend);
 	if (!route.backend)
 		return VERDICT_INTERNAL;
-	route.next = next_hop_of(route.backend);
 	route.found = (struct found){ .index = pkt->flow, .cookie = pkt->cookie };
 	route.found.backend = route.backend;
 	if (pkt->flow != NO_FLOW)
 		route.found.flow = flow_at(pkt->flow);
-	return forward(&frame, pkt, &route);
+	verdict = check_route(&frame, pkt, &route);
+	return verdict == CONTINUE ? forward(&frame, pkt, &route) : (int)verdict;
 }
 
 /* The end: answers the sender if that has to be, accounts. Returns the XDP action. */

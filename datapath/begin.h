@@ -339,7 +339,7 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 	flow = &search->flow;
 	search->vip = pkt->vip;
 	search->ipv6 = pkt->ipv6;
-	search->now = tick_now(pkt);
+	search->now = pkt->now;
 	flow->seen = search->now;
 	flow->client = pkt->tuple;
 	search->tuple = pkt->tuple;

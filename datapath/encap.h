@@ -48,14 +48,41 @@ static __always_inline void write_ipv6(struct ipv6_words *ip, const struct outer
 	copy_address(ip->destination, outer->destination);
 }
 
-/* Writes the VLAN tags and the EtherType of the frame anew, as the IP packet is now at pkt->l3. */
-static __always_inline void write_tags(struct xdp_md *ctx, const struct packet *pkt, __be16 type)
+/* Where the L2 headers and an IP header of `size` bytes are, in a frame that has grown. Returns
+ * whether they are there. */
+static __always_inline bool locate_headers(struct frame *frame, const struct packet *pkt,
+					   __u32 size)
 {
-	__be16 *last = frame_at(ctx, pkt->l3 - sizeof(type), sizeof(type));
+	__u32 l2 = sizeof(struct ethernet), most = l2 + VLAN_SIZE + size;
 
+	if (!frame->fast) {
+		frame->eth = frame_at(frame->ctx, 0, l2);
+		frame->l3 = frame_at(frame->ctx, pkt->l3, size);
+		return frame->eth && frame->l3;
+	}
+	frame->eth = frame_start(frame->ctx);
+	if (frame->eth + most > frame_end(frame->ctx))
+		return false;
+	frame->l3 = frame->eth + l2 + (pkt->tags ? VLAN_SIZE : 0);
+	return true;
+}
+
+/* Writes the VLAN tags and the EtherType of the frame anew, as the IP packet is now at pkt->l3. */
+static __always_inline void write_tags(const struct frame *frame, const struct packet *pkt,
+				       __be16 type)
+{
+	struct ethernet *eth = frame->eth;
+	__be16 *last;
+
+	if (!pkt->tags) {
+		eth->type = type;
+		return;
+	}
+	last = frame_at(frame->ctx, pkt->l3 - sizeof(type), sizeof(type));
 #pragma unroll
 	for (__u32 i = 0; i < MAX_VLAN_TAGS; i++) {
-		__u32 *tag = frame_at(ctx, offsetof(struct ethernet, type) + i * sizeof(*tag),
+		__u32 *tag = frame_at(frame->ctx,
+				      offsetof(struct ethernet, type) + i * sizeof(*tag),
 				      sizeof(*tag));
 
 		if (i < pkt->tags && tag)
@@ -65,33 +92,68 @@ static __always_inline void write_tags(struct xdp_md *ctx, const struct packet *
 		*last = type;
 }
 
+/* Reads the one VLAN tag that the fast path allows for, before the frame moves. */
+static __always_inline void read_tag(const struct frame *frame, struct packet *pkt)
+{
+	const struct ethernet *eth = frame->eth;
+
+	pkt->tags = is_vlan(eth->type);
+	pkt->l3 = sizeof(*eth) + (pkt->tags ? VLAN_SIZE : 0);
+	if (pkt->tags)
+		pkt->tag[0] = *(const __u32 *)&eth->type;
+}
+
+/* Moves the destination MAC to the frame's new front. */
+static __always_inline void move_destination(struct xdp_md *ctx, __u32 size)
+{
+	struct ethernet *to = frame_at(ctx, 0, sizeof(*to));
+	struct ethernet *from = frame_at(ctx, size, sizeof(*from));
+
+	if (to && from)
+		__builtin_memcpy(to->destination, from->destination, ETH_ALEN);
+}
+
 /*
  * Makes room of `size` bytes before the IP packet, and writes the L2 headers anew, but for the MACs,
- * which then are any. Returns where the new IP header goes; NULL if there is no room.
+ * which then are any; the destination may keep its own. Returns where the new IP header goes; NULL
+ * if there is no room.
  */
 static __always_inline void *grow_head(struct frame *frame, struct packet *pkt, __u32 size,
-				       bool ipv6)
+				       bool ipv6, bool keeps_destination)
 {
+	if (frame->fast)
+		read_tag(frame, pkt);
 	if (bpf_xdp_adjust_head(frame->ctx, -(int)size))
 		return NULL;
-	frame->eth = frame_at(frame->ctx, 0, sizeof(struct ethernet));
-	frame->l3 = frame_at(frame->ctx, pkt->l3, ip_header_size(ipv6));
-	if (!frame->eth || !frame->l3)
+	if (keeps_destination)
+		move_destination(frame->ctx, size);
+	if (!locate_headers(frame, pkt, ip_header_size(ipv6)))
 		return NULL;
-	write_tags(frame->ctx, pkt, ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
+	write_tags(frame, pkt, ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
 	return frame->l3;
+}
+
+/* Traffic class of the packet: IPv4's TOS byte. */
+static __always_inline __u8 traffic_class(const struct frame *frame, const struct packet *pkt)
+{
+	const __be32 *first = l3_at(frame, pkt, sizeof(*first));
+
+	if (is_missing(frame, first))
+		return 0;
+	return bpf_ntohl(*first) >> (pkt->ipv6 ? 20 : 16);
 }
 
 /* Puts the packet into a tunnel (RFC 2003, 2473, 4213). `ipv6` is of the tunnel. */
 static __always_inline bool put_into_tunnel(struct frame *frame, struct packet *pkt,
-					    const struct backend *backend, bool ipv6)
+					    const struct backend *backend, const void *macs,
+					    bool ipv6)
 {
 	struct outer outer = {
 		.payload = pkt->size,
 		.protocol = pkt->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP,
-		.class = pkt->class,
+		.class = traffic_class(frame, pkt),
 	};
-	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6), ipv6);
+	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6), ipv6, lacks_own_mac(macs));
 
 	if (!l3)
 		return false;
@@ -117,11 +179,11 @@ static __always_inline __u32 overhead_of(__u32 mode, const struct backend *backe
 
 /* Mode ipip. Returns false if there is no room in front of the packet. */
 static __always_inline bool encapsulate(struct frame *frame, struct packet *pkt,
-					const struct backend *backend)
+					const struct backend *backend, const void *macs)
 {
 	decrement_ttl(frame, pkt);
-	return is_ipv4(&backend->address) ? put_into_tunnel(frame, pkt, backend, false) :
-					    put_into_tunnel(frame, pkt, backend, true);
+	return is_ipv4(&backend->address) ? put_into_tunnel(frame, pkt, backend, macs, false) :
+					    put_into_tunnel(frame, pkt, backend, macs, true);
 }
 
 #endif

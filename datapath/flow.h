@@ -359,7 +359,7 @@ static __always_inline void change_state(struct flow *flow, __u32 before, __u32 
 static __always_inline void track_flow(struct xdp_md *ctx, struct packet *pkt, struct flow *flow)
 {
 	const struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
-	__u32 now = tick_now(pkt);
+	__u32 now = pkt->now;
 	__u8 before = READ_ONCE(flow->state), state = before;
 
 	if (flow->seen != now)

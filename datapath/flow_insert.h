@@ -354,7 +354,7 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 	__builtin_memset(search, 0, sizeof(*search));
 	flow = &search->flow;
 	search->ipv6 = pkt->ipv6;
-	search->now = tick_now(pkt);
+	search->now = pkt->now;
 	flow->seen = search->now;
 	write_tuple(&flow->client, pkt);
 	write_tuple(&search->tuple, pkt);

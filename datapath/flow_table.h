@@ -286,7 +286,7 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 		return found;
 	is_sender = !pkt->from_backend ||
 		    is_from_backend(flow, found.backend, pkt->peer, tail, pkt->ipv6);
-	if (is_sender && !is_idle(config, flow, tick_now(pkt)))
+	if (is_sender && !is_idle(config, flow, pkt->now))
 		found.flow = flow;
 	return found;
 }
@@ -309,8 +309,7 @@ static __always_inline __u32 locate_by_client(const struct frame *frame, struct 
 	if (pointer)
 		return pointer & (FLOWS - 1);
 	index = search_by_client(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
-	if (frame->fast && index != NO_FLOW &&
-	    (pkt->flow_hash ^ tick_now(pkt)) % TICKS_TO_RETURN == 0)
+	if (frame->fast && index != NO_FLOW && (pkt->flow_hash ^ pkt->now) % TICKS_TO_RETURN == 0)
 		cache_pointer(pkt->flow_hash, make_pointer(pkt->flow_hash, index));
 	return index;
 }
@@ -426,10 +425,8 @@ GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
 /* The flow has a packet. */
 static __always_inline void touch_flow(struct packet *pkt, struct flow *flow)
 {
-	__u32 now = tick_now(pkt);
-
-	if (flow->seen != now)
-		flow->seen = now;
+	if (flow->seen != pkt->now)
+		flow->seen = pkt->now;
 }
 
 #endif

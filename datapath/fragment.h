@@ -31,7 +31,7 @@ GLOBAL int keep_ports(void)
 	key = fragment_key(pkt);
 	fragment.peer_port = pkt->ports;
 	fragment.vip_port = pkt->ports >> 16;
-	fragment.seen = tick_now(pkt);
+	fragment.seen = pkt->now;
 	fragment.protocol = pkt->protocol;
 	return bpf_map_update_elem(&xlb_fragments, &key, &fragment, BPF_ANY);
 }
@@ -46,7 +46,7 @@ GLOBAL int recall_ports(struct packet *pkt)
 		return false;
 	key = fragment_key(pkt);
 	fragment = bpf_map_lookup_elem(&xlb_fragments, &key);
-	if (!fragment || is_past(tick_now(pkt), fragment->seen, FRAGMENT_TIMEOUT))
+	if (!fragment || is_past(pkt->now, fragment->seen, FRAGMENT_TIMEOUT))
 		return false;
 	pkt->protocol = fragment->protocol;
 	pkt->ports = (__u32)fragment->vip_port << 16 | fragment->peer_port;

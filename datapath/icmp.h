@@ -54,7 +54,7 @@ static __always_inline bool parse_quoted_packet(struct xdp_md *ctx, struct packe
 GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 {
 	__u32 l3, l4, size;
-	__u8 ttl, class, malformed;
+	__u8 malformed;
 	const struct icmp_error *icmp;
 	__u64 vip[2];
 
@@ -69,8 +69,6 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 	l3 = pkt->l3;
 	l4 = pkt->l4;
 	size = pkt->size;
-	ttl = pkt->ttl;
-	class = pkt->class;
 	pkt->quote = (struct quote){ l4, l4 + sizeof(*icmp), 0, l3 + size };
 	if (!parse_quoted_packet(ctx, pkt, vip))
 		return VERDICT_NO_SERVICE;
@@ -81,8 +79,6 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 	pkt->l3 = l3;
 	pkt->l4 = l4;
 	pkt->size = size;
-	pkt->ttl = ttl;
-	pkt->class = class;
 	pkt->fragment = 0;
 	pkt->is_error = true;
 	pkt->malformed = malformed;
@@ -220,7 +216,8 @@ static __always_inline __s64 write_answer_header(struct frame *frame, struct pac
 		.payload = payload,
 		.protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
 	};
-	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6) + sizeof(struct icmp_error), ipv6);
+	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6) + sizeof(struct icmp_error), ipv6,
+			     false);
 
 	if (!l3)
 		return -1;

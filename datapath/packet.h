@@ -26,6 +26,7 @@
 #include "maps/maps.bpf.h"
 
 #define MAX_VLAN_TAGS 2
+#define VLAN_SIZE 4 /* of a tag, in bytes */
 
 #define IPV4_MORE_FRAGMENTS 0x2000 /* RFC 791, of the 16 bits that hold flags and offset */
 #define IPV4_DONT_FRAGMENT 0x4000
@@ -107,18 +108,16 @@ struct packet {
 	__u32 flow_hash; /* finds the flow */
 	__u32 length; /* of the frame, in bytes */
 	__u32 size; /* of the IP packet, in bytes, by its header */
-	__u32 now; /* tick; 0: not read yet */
+	__u32 now; /* tick; on the fast path read in mode nat only */
 	__u32 l3; /* offset of the IP header */
 	__u32 l4; /* offset of the TCP, UDP or ICMP header */
 	__u32 tag[MAX_VLAN_TAGS]; /* each with the EtherType before it, as in the frame */
-	__u32 tags; /* number of tags */
+	__u32 tags; /* number of tags; on the fast path read where they are needed */
 	__be32 fragment_id;
 	__u16 fragment; /* as in IPv4: IPV4_MORE_FRAGMENTS, IPV4_FRAGMENT_OFFSET; 0: it is whole */
 	__u8 fragment_protocol; /* part of the fragment's key */
 	__u8 protocol; /* of L4 */
 	__u8 tcp_flags; /* 0 for all that is not TCP, and for later fragments */
-	__u8 ttl; /* or hop limit */
-	__u8 class; /* TOS, traffic class */
 	__u8 ipv6;
 	__u8 is_error; /* an ICMP error: never answered with another */
 	__u8 malformed;
@@ -148,6 +147,7 @@ struct frame {
 	/* Fast path only; all bytes up to the end of a TCP header without options are there: */
 	void *eth;
 	void *l3;
+	void *l4;
 };
 
 /*
@@ -200,8 +200,18 @@ static __always_inline void *l3_at(const struct frame *frame, const struct packe
 
 static __always_inline void *l4_at(const struct frame *frame, const struct packet *pkt, __u32 size)
 {
-	return frame->fast ? frame->l3 + ip_header_size(pkt->ipv6) :
-			     frame_at(frame->ctx, pkt->l4, size);
+	return frame->fast ? frame->l4 : frame_at(frame->ctx, pkt->l4, size);
+}
+
+/* The TTL or hop limit. */
+static __always_inline __u8 ttl_of(const struct frame *frame, const struct packet *pkt)
+{
+	const void *l3 = l3_at(frame, pkt, ip_header_size(false));
+
+	if (!frame->fast && !l3)
+		return 0;
+	return pkt->ipv6 ? ((const struct ipv6_words *)l3)->ttl >> 24 :
+			   ((const struct ipv4_words *)l3)->ttl;
 }
 
 /* Whether a header is not there, which the fast path knows it is. */
@@ -210,27 +220,25 @@ static __always_inline bool is_missing(const struct frame *frame, const void *he
 	return !frame->fast && !header;
 }
 
-/*
- * The tick now. Reading the clock costs 3 ns, so each CPU keeps what it read in this jiffy.
- */
-static __always_inline __u32 tick_now(struct packet *pkt)
+/* The tick now. Reading the clock costs 3 ns, so each CPU keeps what it read in this jiffy. */
+static __always_inline __u32 read_tick(void)
 {
 	__u32 zero = 0;
-	struct clock *clock;
-	__u64 jiffy;
+	struct clock *clock = bpf_map_lookup_elem(&xlb_clock, &zero);
+	__u64 jiffy = bpf_jiffies64();
 
-	if (pkt->now)
-		return pkt->now;
-	clock = bpf_map_lookup_elem(&xlb_clock, &zero);
 	if (!clock)
 		return 0;
-	jiffy = bpf_jiffies64();
 	if (clock->jiffy != jiffy) {
 		clock->tick = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
 		clock->jiffy = jiffy;
 	}
-	pkt->now = clock->tick;
-	return pkt->now;
+	return clock->tick;
+}
+
+static __always_inline bool is_vlan(__be16 type)
+{
+	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
 /* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as

@@ -101,8 +101,6 @@ static __always_inline bool parse_ipv4(struct xdp_md *ctx, struct packet *pkt)
 		pkt->size = header;
 	pkt->l4 = pkt->l3 + header;
 	pkt->protocol = ip->protocol;
-	pkt->ttl = ip->ttl;
-	pkt->class = ip->tos;
 	pkt->peer[0] = 0;
 	pkt->peer[1] = mapped_ipv4(ip->saddr);
 	pkt->fragment = bpf_ntohs(ip->frag_off) & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
@@ -181,8 +179,6 @@ static __always_inline enum verdict parse_ipv6(struct xdp_md *ctx, struct packet
 	pkt->size = sizeof(*ip) + payload;
 	pkt->malformed = payload > pkt->length - pkt->l4 || is_ipv4(pkt->peer);
 	pkt->protocol = ip->ttl >> 16;
-	pkt->ttl = ip->ttl >> 24;
-	pkt->class = bpf_ntohl(ip->first) >> 20;
 	pkt->fragment = 0;
 	return is_extension(pkt->protocol) ? parse_extensions(ctx, pkt) : CONTINUE;
 }

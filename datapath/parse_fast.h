@@ -17,11 +17,6 @@ static __always_inline __u32 headers_size(bool ipv6)
 	return ip_header_size(ipv6) + sizeof(struct tcphdr);
 }
 
-static __always_inline bool is_vlan(__be16 type)
-{
-	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
-}
-
 /* Reads where the packet is sent to. Nothing else is read of what is not for the balancer. */
 static __always_inline bool parse_destination_fast(struct packet *pkt, const void *l3, bool ipv6)
 {
@@ -42,14 +37,15 @@ static __always_inline bool parse_destination_fast(struct packet *pkt, const voi
  * Reads where the packet comes from and hashes that, before it is known whether the packet is
  * ordinary: the lookup of flow or slot waits for the hash, and the checks do not.
  */
-static __always_inline void parse_source_fast(struct packet *pkt, const void *l3, bool stateless)
+static __always_inline void parse_source_fast(struct packet *pkt, const void *l3, bool stateless,
+					      bool ipv6)
 {
 	const struct ipv4_words *ip4 = l3;
 	const struct ipv6_words *ip6 = l3;
 
-	pkt->peer[0] = pkt->ipv6 ? ip6->source[0] : 0;
-	pkt->peer[1] = pkt->ipv6 ? ip6->source[1] : mapped_ipv4(ip4->source);
-	pkt->ports = *(const __u32 *)(l3 + ip_header_size(pkt->ipv6));
+	pkt->peer[0] = ipv6 ? ip6->source[0] : 0;
+	pkt->peer[1] = ipv6 ? ip6->source[1] : mapped_ipv4(ip4->source);
+	pkt->ports = *(const __u32 *)(l3 + ip_header_size(ipv6));
 	if (stateless) {
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 		keep_order(pkt->hash);
@@ -83,21 +79,20 @@ static __always_inline bool parse_l4_fast(struct packet *pkt, const __u32 *l4, _
 	return pkt->protocol == IPPROTO_UDP && size >= sizeof(struct udphdr) && size <= payload;
 }
 
-/* Whether the bytes after the IP header are a UDP header at least, and are in the frame. */
-static __always_inline bool is_payload_there(const struct packet *pkt, __u32 payload)
+/* Whether the bytes after the IP header are a UDP header at least, and are in the frame, which has
+ * `room` bytes for them. */
+static __always_inline bool is_payload_there(__u32 payload, __u32 room)
 {
-	__u32 room = pkt->length - pkt->l3 - ip_header_size(pkt->ipv6);
-
 	return payload - sizeof(struct udphdr) <= room - sizeof(struct udphdr);
 }
 
-static __always_inline bool parse_ipv4_fast(struct packet *pkt, const struct ipv4_words *ip)
+static __always_inline bool parse_ipv4_fast(struct packet *pkt, const struct ipv4_words *ip,
+					    __u32 room)
 {
 	pkt->protocol = ip->ttl >> 8;
-	pkt->ttl = ip->ttl;
-	pkt->class = ip->first >> 8;
 	pkt->size = bpf_ntohs(ip->first >> 16);
-	if ((ip->first & 0xff) != IPV4_PLAIN || !is_payload_there(pkt, pkt->size - sizeof(*ip)))
+	if ((ip->first & 0xff) != IPV4_PLAIN ||
+	    !is_payload_there(pkt->size - sizeof(*ip), room - sizeof(*ip)))
 		return false;
 	if (ip->fragment & (__u32)bpf_htonl(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
 		return false;
@@ -105,23 +100,27 @@ static __always_inline bool parse_ipv4_fast(struct packet *pkt, const struct ipv
 	       parse_l4_fast(pkt, (const __u32 *)(ip + 1), pkt->size - sizeof(*ip));
 }
 
-static __always_inline bool parse_ipv6_fast(struct packet *pkt, const struct ipv6_words *ip)
+static __always_inline bool parse_ipv6_fast(struct packet *pkt, const struct ipv6_words *ip,
+					    __u32 room)
 {
 	__u32 payload = bpf_ntohs(ip->ttl & 0xffff);
 
 	pkt->protocol = ip->ttl >> 16;
-	pkt->ttl = ip->ttl >> 24;
-	pkt->class = bpf_ntohl(ip->first) >> 20;
 	pkt->size = payload + sizeof(*ip);
-	if (is_ipv4(pkt->peer) || !is_payload_there(pkt, payload))
+	if (is_ipv4(pkt->peer) || !is_payload_there(payload, room - sizeof(*ip)))
 		return false;
 	return parse_l4_fast(pkt, (const __u32 *)(ip + 1), payload);
 }
 
 /* Reads and checks the rest. Returns false if the packet is not ordinary. */
-static __always_inline bool parse_packet_fast(struct packet *pkt, const void *l3)
+static __always_inline bool parse_packet_fast(struct packet *pkt, struct frame *frame,
+					      bool stateless, bool ipv6)
 {
-	return pkt->ipv6 ? parse_ipv6_fast(pkt, l3) : parse_ipv4_fast(pkt, l3);
+	__u32 room = pkt->length - pkt->l3;
+
+	parse_source_fast(pkt, frame->l3, stateless, ipv6);
+	frame->l4 = frame->l3 + ip_header_size(ipv6);
+	return ipv6 ? parse_ipv6_fast(pkt, frame->l3, room) : parse_ipv4_fast(pkt, frame->l3, room);
 }
 
 #endif

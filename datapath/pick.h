@@ -86,7 +86,7 @@ static __always_inline __u32 pick_remembered(struct xdp_md *ctx, struct packet *
 {
 	pkt->choice = CHOICE_FLOW;
 	if (flow->backend != owner)
-		keep_former(pkt, service, transition, tick_now(pkt));
+		keep_former(pkt, service, transition, pkt->now);
 	if (pkt->dry_run)
 		return flow->backend;
 	track_flow(ctx, pkt, flow);
@@ -110,7 +110,7 @@ GLOBAL int pick_in_transition(struct xdp_md *ctx, struct packet *pkt, const stru
 
 	if (!pkt || !service || !transition || !config)
 		return 0;
-	now = tick_now(pkt);
+	now = pkt->now;
 	if (!transition->former || transition_over(config, service, transition, now))
 		return number;
 	found = find_flow(config, &pkt->tuple, pkt->flow_hash, now);

@@ -36,13 +36,13 @@ static __always_inline struct next_hop next_hop_of(struct backend *backend)
 static __always_inline bool is_for_us(const struct frame *frame, const struct hop *hop)
 {
 	const struct ethernet *eth = eth_at(frame);
+	bool same_device = hop->ifindex == frame->ctx->ingress_ifindex;
 
 	if (is_missing(frame, eth))
 		return false;
-	if (same_mac(hop->own_mac, eth->destination) && hop->ifindex == frame->ctx->ingress_ifindex)
+	if (same_device && same_mac(hop->own_mac, eth->destination))
 		return true;
-	return !is_group_mac(eth->destination) &&
-	       (hop->ifindex != frame->ctx->ingress_ifindex || is_zero_mac(hop->own_mac));
+	return !is_group_mac(eth->destination) && (!same_device || is_zero_mac(hop->own_mac));
 }
 
 /*
@@ -61,6 +61,8 @@ GLOBAL int is_joined(struct xdp_md *ctx, __u32 size)
 static __always_inline enum verdict check_size(const struct frame *frame, struct packet *pkt,
 					       __u32 mtu, __u32 overhead)
 {
+	if (pkt->size + overhead <= mtu)
+		return CONTINUE;
 	if (!mtu)
 		mtu = overhead ? DEFAULT_MTU : MAX_IP_SIZE;
 	if (pkt->size + overhead <= mtu)
@@ -193,41 +195,36 @@ static __always_inline void learn_client_hop(const struct frame *frame, struct f
 		flow->ifindex = frame->ctx->ingress_ifindex;
 }
 
-/* Both MACs of a frame that leaves, as in the frame, and the device; 0: that which it came in by. */
-struct exit {
-	__u32 mac[3];
-	__u32 ifindex;
-};
-
-/* `macs` is the next hop's MAC and our own; without ours it is the destination that the frame came
- * with. */
-static __always_inline struct exit exit_by(const struct frame *frame, const void *macs,
-					   __u32 ifindex)
+/* Whether our own MAC is not known: it is the one that the frame came to then. `macs` is the next
+ * hop's and our own. */
+static __always_inline bool lacks_own_mac(const void *macs)
 {
-	const struct ethernet *eth = eth_at(frame);
 	const __u32 *word = macs;
-	struct exit exit = { { word[0], word[1], word[2] }, ifindex };
 
-	if (!(word[1] >> 16 | word[2]) && !is_missing(frame, eth)) {
-		exit.mac[1] |= (__u32)eth->destination[0] << 16;
-		exit.mac[2] = eth->destination[1] | (__u32)eth->destination[2] << 16;
-	}
-	return exit;
+	return !(word[1] >> 16 | word[2]);
 }
 
 /* Sends the packet on: XDP_TX, or a redirect if it leaves by another device. */
-static __always_inline enum verdict transmit(const struct frame *frame, const struct exit *exit)
+static __always_inline enum verdict transmit(const struct frame *frame, const void *macs,
+					     __u32 ifindex)
 {
-	__u32 *eth = (__u32 *)eth_at(frame);
+	const struct ethernet *eth = eth_at(frame);
+	__u32 *to = (__u32 *)eth;
+	const __u32 *word = macs;
+	__u32 first = word[0], second = word[1], third = word[2];
 
 	if (is_missing(frame, eth))
 		return VERDICT_INTERNAL;
-	eth[0] = exit->mac[0];
-	eth[1] = exit->mac[1];
-	eth[2] = exit->mac[2];
-	if (!exit->ifindex || exit->ifindex == frame->ctx->ingress_ifindex)
+	if (lacks_own_mac(macs)) {
+		second |= (__u32)eth->destination[0] << 16;
+		third = eth->destination[1] | (__u32)eth->destination[2] << 16;
+	}
+	to[0] = first;
+	to[1] = second;
+	to[2] = third;
+	if (!ifindex || ifindex == frame->ctx->ingress_ifindex)
 		return VERDICT_FORWARDED;
-	bpf_redirect(exit->ifindex, 0);
+	bpf_redirect(ifindex, 0);
 	return VERDICT_REDIRECTED;
 }
 

@@ -78,7 +78,7 @@ static __always_inline __u32 select_remembered(struct xdp_md *ctx, struct packet
 
 	pkt->choice = CHOICE_FLOW;
 	if (flow->backend != current)
-		keep_transition(pkt, service, transition, tick_now(pkt));
+		keep_transition(pkt, service, transition, pkt->now);
 	if (pkt->dry_run)
 		return flow->backend;
 	touch_flow(pkt, flow);
@@ -115,7 +115,7 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 
 	if (!pkt || !service || !transition || !config)
 		return 0;
-	now = tick_now(pkt);
+	now = pkt->now;
 	if (!transition->former || is_settled(config, service, transition, now))
 		return current;
 	find_remembered(pkt, config, &found);

@@ -94,7 +94,7 @@ static __always_inline struct vip find_vip(struct packet *pkt, const struct conf
 	pkt->vip_number = cached->vip.number;
 	if (cached->vip.number && !(cached->vip.flags & VIP_STATELESS)) {
 		cached->jiffy = bpf_jiffies64();
-		cached->tick = tick_now(pkt);
+		cached->tick = pkt->now;
 	}
 	return cached->vip;
 }

@@ -5,6 +5,9 @@
 
 #include "hash.h"
 
+/* Generation of what is cached while struct config has none: so that it is looked up each time. */
+#define NEVER_CURRENT (~0U)
+
 /* Looks an address up in xlb_vips, and keeps what was found in the entry `index` of the cache. */
 GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 {
@@ -17,7 +20,7 @@ GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 	copy_address(&cached->address, address);
 	cached->vip = vip ? *vip : (struct vip){};
 	cached->key = 0;
-	cached->generation = generation;
+	cached->generation = generation ? generation : NEVER_CURRENT;
 	return 0;
 }
 
@@ -31,8 +34,7 @@ static __always_inline struct cached_vip *find_vip(struct packet *pkt, const str
 
 	if (!cached)
 		return NULL;
-	if (!generation || cached->generation != generation || half[1] != pkt->vip[1] ||
-	    half[0] != pkt->vip[0])
+	if (cached->generation != generation || half[1] != pkt->vip[1] || half[0] != pkt->vip[0])
 		look_up_vip(pkt->vip[0], pkt->vip[1], index, generation);
 	pkt->vip_number = cached->vip.number;
 	return cached;
@@ -52,7 +54,7 @@ GLOBAL int look_up_service(__u64 word, __u32 index, __u32 generation)
 	if (!cached)
 		return 0;
 	cached->key = word;
-	cached->generation = generation;
+	cached->generation = generation ? generation : NEVER_CURRENT;
 	if (service) {
 		cached->service = *service;
 		return 0;
@@ -82,7 +84,7 @@ static __always_inline struct service *find_service(const struct packet *pkt,
 	cached = bpf_map_lookup_elem(&xlb_svc_cache, &index);
 	if (!cached)
 		return NULL;
-	if (!generation || cached->generation != generation || cached->key != key)
+	if (cached->generation != generation || cached->key != key)
 		look_up_service(key, index, generation);
 	if (!cached->service.number)
 		return NULL;
