@@ -63,7 +63,7 @@ find_built() # NAME
 	local dir
 
 	for dir in "$here" "$here/.." "$here/../../sbin"; do
-		if [ -e "$dir/$1" ]; then
+		if [ -f "$dir/$1" ]; then
 			realpath "$dir/$1"
 			return
 		fi
