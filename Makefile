@@ -23,6 +23,7 @@ HELPER_PARTS := $(filter-out build/maps/cmd/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
 LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
+SOCKMAP := $(addprefix build/scripts/sockmap/,sockmap.bpf.o probe)
 PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
@@ -56,13 +57,16 @@ build/flags: FORCE
 	$(Q)echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 		echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' >$@
 
-tests: $(LAB_OBJECTS) $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS)
+tests: $(LAB_OBJECTS) $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS) $(SOCKMAP)
 
-$(TOOLS): %: %.o
+# The example of scripts/sockmap.
+sockmap: $(SOCKMAP)
+
+$(TOOLS) build/scripts/sockmap/probe: %: %.o
 $(UNIT_TESTS): %: %.o $(HELPER_PARTS)
 $(UNIT_TESTS) $(PACKET_TESTS): LDLIBS += -lxxhash
 $(PACKET_TESTS): %: %.o $(PACKET_PARTS)
-$(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS):
+$(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS) build/scripts/sockmap/probe:
 	$(call say,LD) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The packages that a target needs; all, if none is named: make deps FOR=demo
@@ -124,4 +128,5 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
-.PHONY: all tests deps demo attach detach test check bench vmtest fuzz install uninstall clean FORCE
+.PHONY: all tests sockmap deps demo attach detach test check bench vmtest fuzz \
+	install uninstall clean FORCE

@@ -42,7 +42,7 @@ each() # COMMAND..., with one file of standard input behind it
 # C for this machine; tests/fuzz compiles BPF's dialect for it, with headers and flags of its own.
 host_sources()
 {
-	files 'maps/*.c' 'tests/*.c' | grep -v -e '\.bpf\.c$' -e ^tests/fuzz/
+	files 'maps/*.c' 'scripts/*.c' 'tests/*.c' | grep -v -e '\.bpf\.c$' -e ^tests/fuzz/
 }
 
 # What is not text, or cannot hold a comment.
