@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The targets that matter: all, deps, demo, attach, detach, test, check, bench, vmtest, fuzz,
-# install, uninstall, clean. V=1 shows the commands.
+# The targets that matter: all, deps, demo, demo-containers, attach, detach, test, check, bench,
+# vmtest, fuzz, install, uninstall, clean. V=1 shows the commands.
 
 PREFIX = /usr/local
 CC = gcc
@@ -80,6 +80,10 @@ demo: deps-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo.sh
 
+demo-containers: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)containers/demo.sh
+
 attach: $(BPF_OBJECTS)
 	$(Q)scripts/attach.sh $(if $(NETNS),-n '$(NETNS)') $(if $(MODE),-m '$(MODE)') '$(DEV)'
 
@@ -128,5 +132,5 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
-.PHONY: all tests sockmap deps demo attach detach test check bench vmtest fuzz \
+.PHONY: all tests sockmap deps demo demo-containers attach detach test check bench vmtest fuzz \
 	install uninstall clean FORCE

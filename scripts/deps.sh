@@ -7,7 +7,6 @@ set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 readonly POLICY=/usr/sbin/policy-rc.d
-readonly SERVICES='nginx haproxy nftables'
 
 # "TARGET PACKAGE" lines.
 needs()
@@ -64,17 +63,26 @@ apt()
 	cmd env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"
 }
 
+# Units that a package enables at boot.
+units_of() # PACKAGE
+{
+	case $1 in
+	haproxy | nftables) echo "$1" ;;
+	nginx-light) echo nginx ;;
+	podman) echo podman.service podman.socket podman-auto-update.service \
+		podman-auto-update.timer podman-restart.service ;;
+	esac
+}
+
 disable_services() # PACKAGE...
 {
-	local package
+	local package unit
 
 	[ -n "$(command -v systemctl)" ] || return 0
 	for package in "$@"; do
-		case " $SERVICES " in
-		*" ${package%-light} "*)
-			systemctl --quiet disable "${package%-light}" 2>/dev/null || true
-			;;
-		esac
+		for unit in $(units_of "$package"); do
+			systemctl --quiet disable "$unit" 2>/dev/null || true
+		done
 	done
 }
 
