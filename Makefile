@@ -80,7 +80,7 @@ demo: deps-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo.sh
 
-demo-containers: deps
+demo-containers: deps-demo-containers
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)containers/demo.sh
 
