@@ -87,7 +87,8 @@ struct route {
 	struct service *service; /* NULL: an answer to a port that no service has */
 	struct found found; /* its NAT flow */
 	struct backend *backend;
-	struct next_hop next; /* the backend's */
+	const void *macs; /* that it gets: the next hop's, and our own */
+	__u32 ifindex; /* of the device that it leaves by; 0: that which it came in by */
 };
 
 /*
@@ -149,22 +150,28 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 	return pkt->backend && route->backend ? CONTINUE : VERDICT_NO_BACKEND;
 }
 
-/* Stage check: may the packet be forwarded. Returns CONTINUE, or the verdict. */
+/* Stage check: may the packet be forwarded, and where to. Returns CONTINUE, or the verdict. */
 static __always_inline enum verdict check_route(const struct frame *frame, struct packet *pkt,
 						struct route *route)
 {
-	if (frame->fast && route->found.flow && !keeps_state(pkt, route->found.flow))
+	struct next_hop next = next_hop_of(route->backend);
+	const struct flow *flow = route->found.flow;
+
+	if (frame->fast && flow && !keeps_state(pkt, flow))
 		return SLOW_FLOW_STATE;
-	route->next = next_hop_of(route->backend);
-	if (!pkt->from_backend && is_zero_mac(route->next.hop->mac))
+	if (!pkt->from_backend && is_zero_mac(next.hop->mac))
 		return VERDICT_NO_NEIGHBOUR;
-	if (!is_for_us(frame, route->next.hop))
+	route->macs = find_macs(frame, next.hop);
+	route->ifindex = next.hop->ifindex;
+	if (!route->macs)
 		return VERDICT_OTHER_HOST;
 	if (pkt->mode != MODE_DSR && ttl_of(frame, pkt) <= 1)
 		return frame->fast ? SLOW_TTL : VERDICT_TTL;
-	if (pkt->from_backend)
-		return CONTINUE;
-	return check_size(frame, pkt, route->next.mtu, overhead_of(pkt->mode, route->backend));
+	if (!pkt->from_backend || !flow)
+		return check_size(frame, pkt, next.mtu, overhead_of(pkt->mode, route->backend));
+	route->macs = flow->client_mac;
+	route->ifindex = flow->ifindex;
+	return CONTINUE;
 }
 
 /* Stage admit, limits: they count the packet, so they come when all else is decided. Returns
@@ -223,8 +230,7 @@ static __always_inline enum verdict rewrite_packet(struct frame *frame, struct p
 	case MODE_DSR:
 		return CONTINUE;
 	case MODE_IPIP:
-		return encapsulate(frame, pkt, route->backend, route->next.hop) ? CONTINUE :
-										  VERDICT_INTERNAL;
+		return encapsulate(frame, pkt, route->backend) ? CONTINUE : VERDICT_INTERNAL;
 	default:
 		return VERDICT_INTERNAL;
 	}
@@ -246,10 +252,7 @@ static __always_inline enum verdict forward(struct frame *frame, struct packet *
 	verdict = rewrite_packet(frame, pkt, route);
 	if (verdict != CONTINUE)
 		return verdict;
-	if (pkt->from_backend && flow)
-		verdict = transmit(frame, flow->client_mac, flow->ifindex);
-	else
-		verdict = transmit(frame, route->next.hop, route->next.hop->ifindex);
+	verdict = transmit(frame, route->macs, route->ifindex);
 	return flow && is_flow_gone(&route->found) ? VERDICT_FLOW_GONE : verdict;
 }
 

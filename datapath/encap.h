@@ -103,30 +103,17 @@ static __always_inline void read_tag(const struct frame *frame, struct packet *p
 		pkt->tag[0] = *(const __u32 *)&eth->type;
 }
 
-/* Moves the destination MAC to the frame's new front. */
-static __always_inline void move_destination(struct xdp_md *ctx, __u32 size)
-{
-	struct ethernet *to = frame_at(ctx, 0, sizeof(*to));
-	struct ethernet *from = frame_at(ctx, size, sizeof(*from));
-
-	if (to && from)
-		__builtin_memcpy(to->destination, from->destination, ETH_ALEN);
-}
-
 /*
  * Makes room of `size` bytes before the IP packet, and writes the L2 headers anew, but for the MACs,
- * which then are any; the destination may keep its own. Returns where the new IP header goes; NULL
- * if there is no room.
+ * which then are any. Returns where the new IP header goes; NULL if there is no room.
  */
 static __always_inline void *grow_head(struct frame *frame, struct packet *pkt, __u32 size,
-				       bool ipv6, bool keeps_destination)
+				       bool ipv6)
 {
 	if (frame->fast)
 		read_tag(frame, pkt);
 	if (bpf_xdp_adjust_head(frame->ctx, -(int)size))
 		return NULL;
-	if (keeps_destination)
-		move_destination(frame->ctx, size);
 	if (!locate_headers(frame, pkt, ip_header_size(ipv6)))
 		return NULL;
 	write_tags(frame, pkt, ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP));
@@ -145,15 +132,14 @@ static __always_inline __u8 traffic_class(const struct frame *frame, const struc
 
 /* Puts the packet into a tunnel (RFC 2003, 2473, 4213). `ipv6` is of the tunnel. */
 static __always_inline bool put_into_tunnel(struct frame *frame, struct packet *pkt,
-					    const struct backend *backend, const void *macs,
-					    bool ipv6)
+					    const struct backend *backend, bool ipv6)
 {
 	struct outer outer = {
 		.payload = pkt->size,
 		.protocol = pkt->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP,
 		.class = traffic_class(frame, pkt),
 	};
-	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6), ipv6, lacks_own_mac(macs));
+	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6), ipv6);
 
 	if (!l3)
 		return false;
@@ -179,11 +165,11 @@ static __always_inline __u32 overhead_of(__u32 mode, const struct backend *backe
 
 /* Mode ipip. Returns false if there is no room in front of the packet. */
 static __always_inline bool encapsulate(struct frame *frame, struct packet *pkt,
-					const struct backend *backend, const void *macs)
+					const struct backend *backend)
 {
 	decrement_ttl(frame, pkt);
-	return is_ipv4(&backend->address) ? put_into_tunnel(frame, pkt, backend, macs, false) :
-					    put_into_tunnel(frame, pkt, backend, macs, true);
+	return is_ipv4(&backend->address) ? put_into_tunnel(frame, pkt, backend, false) :
+					    put_into_tunnel(frame, pkt, backend, true);
 }
 
 #endif

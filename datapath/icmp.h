@@ -216,8 +216,7 @@ static __always_inline __s64 write_answer_header(struct frame *frame, struct pac
 		.payload = payload,
 		.protocol = ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
 	};
-	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6) + sizeof(struct icmp_error), ipv6,
-			     false);
+	void *l3 = grow_head(frame, pkt, ip_header_size(ipv6) + sizeof(struct icmp_error), ipv6);
 
 	if (!l3)
 		return -1;

@@ -125,8 +125,8 @@ struct packet {
 	__u8 from_backend; /* an answer, in mode nat */
 	/* Found on the way: */
 	__u16 vip_number;
-	__u16 service; /* number, or 0 */
-	__u16 backend; /* or 0 */
+	__u32 service; /* number, or 0 */
+	__u32 backend; /* or 0 */
 	__u16 choice; /* enum choice */
 	__u16 mtu; /* of the next hop, for a packet that is too big */
 	__u8 to_remember; /* modes dsr and ipip: its flow is to be recorded */
@@ -135,6 +135,7 @@ struct packet {
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
 	struct quote quote; /* of an ICMP error */
+	__u16 macs[6]; /* of the next hop and our own, where the latter is the frame's; both paths */
 };
 
 #define NO_FLOW FLOWS /* no index of a record */

@@ -65,12 +65,16 @@ static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct packet *
 /* Reads where the IP packet at `l3` is sent to. */
 static __always_inline bool parse_destination(struct xdp_md *ctx, struct packet *pkt)
 {
-	void *ip4 = frame_at(ctx, pkt->l3, sizeof(struct ipv4_words));
+	struct iphdr *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
 	void *ip6 = frame_at(ctx, pkt->l3, sizeof(struct ipv6_words));
 
 	if (pkt->ipv6)
 		return ip6 && parse_destination_fast(pkt, ip6, true);
-	return ip4 && parse_destination_fast(pkt, ip4, false);
+	if (!ip4 || ip4->version != 4)
+		return false;
+	pkt->vip[0] = 0;
+	pkt->vip[1] = mapped_ipv4(ip4->daddr);
+	return true;
 }
 
 /*

@@ -17,7 +17,8 @@ static __always_inline __u32 headers_size(bool ipv6)
 	return ip_header_size(ipv6) + sizeof(struct tcphdr);
 }
 
-/* Reads where the packet is sent to. Nothing else is read of what is not for the balancer. */
+/* Reads where the packet is sent to. Nothing else is read of what is not for the balancer. An IPv4
+ * header with options is not ordinary. */
 static __always_inline bool parse_destination_fast(struct packet *pkt, const void *l3, bool ipv6)
 {
 	const struct ipv4_words *ip4 = l3;
@@ -26,7 +27,7 @@ static __always_inline bool parse_destination_fast(struct packet *pkt, const voi
 	if (!ipv6) {
 		pkt->vip[0] = 0;
 		pkt->vip[1] = mapped_ipv4(ip4->destination);
-		return (ip4->first & 0xf0) == 4 << 4;
+		return (ip4->first & 0xff) == IPV4_PLAIN;
 	}
 	pkt->vip[0] = ip6->destination[0];
 	pkt->vip[1] = ip6->destination[1];
@@ -91,8 +92,7 @@ static __always_inline bool parse_ipv4_fast(struct packet *pkt, const struct ipv
 {
 	pkt->protocol = ip->ttl >> 8;
 	pkt->size = bpf_ntohs(ip->first >> 16);
-	if ((ip->first & 0xff) != IPV4_PLAIN ||
-	    !is_payload_there(pkt->size - sizeof(*ip), room - sizeof(*ip)))
+	if (!is_payload_there(pkt->size - sizeof(*ip), room - sizeof(*ip)))
 		return false;
 	if (ip->fragment & (__u32)bpf_htonl(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
 		return false;

@@ -29,20 +29,37 @@ static __always_inline struct next_hop next_hop_of(struct backend *backend)
 	return next;
 }
 
+/* The MACs of the next hop and our own, where it is not known: that which the frame came to. */
+static __always_inline const void *macs_by_frame(const struct hop *hop, const struct ethernet *eth)
+{
+	struct packet *scratch = slow_packet();
+
+	if (!scratch)
+		return NULL;
+	__builtin_memcpy(scratch->macs, hop->mac, ETH_ALEN);
+	__builtin_memcpy(scratch->macs + ETH_ALEN / 2, eth->destination, ETH_ALEN);
+	return scratch->macs;
+}
+
 /*
- * Whether the frame is meant for this host: a switch also floods us what is for others, another
- * balancer of the same VIP perhaps. Our own MAC is known on the device that leads to the backend.
+ * The MACs that a frame for the backend gets, the next hop's and our own, if the frame is meant for
+ * this host; else NULL: a switch also floods us what is for others, another balancer of the same VIP
+ * perhaps. Our own MAC is known on the device that leads to the backend.
  */
-static __always_inline bool is_for_us(const struct frame *frame, const struct hop *hop)
+static __always_inline const void *find_macs(const struct frame *frame, const struct hop *hop)
 {
 	const struct ethernet *eth = eth_at(frame);
 	bool same_device = hop->ifindex == frame->ctx->ingress_ifindex;
 
 	if (is_missing(frame, eth))
-		return false;
+		return NULL;
 	if (same_device && same_mac(hop->own_mac, eth->destination))
-		return true;
-	return !is_group_mac(eth->destination) && (!same_device || is_zero_mac(hop->own_mac));
+		return hop;
+	if (is_group_mac(eth->destination))
+		return NULL;
+	if (is_zero_mac(hop->own_mac))
+		return macs_by_frame(hop, eth);
+	return same_device ? NULL : hop;
 }
 
 /*
@@ -195,34 +212,19 @@ static __always_inline void learn_client_hop(const struct frame *frame, struct f
 		flow->ifindex = frame->ctx->ingress_ifindex;
 }
 
-/* Whether our own MAC is not known: it is the one that the frame came to then. `macs` is the next
- * hop's and our own. */
-static __always_inline bool lacks_own_mac(const void *macs)
-{
-	const __u32 *word = macs;
-
-	return !(word[1] >> 16 | word[2]);
-}
-
 /* Sends the packet on: XDP_TX, or a redirect if it leaves by another device. */
 static __always_inline enum verdict transmit(const struct frame *frame, const void *macs,
 					     __u32 ifindex)
 {
-	const struct ethernet *eth = eth_at(frame);
-	__u32 *to = (__u32 *)eth;
-	const __u32 *word = macs;
-	__u32 first = word[0], second = word[1], third = word[2];
+	__u32 *to = (__u32 *)eth_at(frame);
+	const __u32 *from = macs;
 
-	if (is_missing(frame, eth))
+	if (is_missing(frame, to))
 		return VERDICT_INTERNAL;
-	if (lacks_own_mac(macs)) {
-		second |= (__u32)eth->destination[0] << 16;
-		third = eth->destination[1] | (__u32)eth->destination[2] << 16;
-	}
-	to[0] = first;
-	to[1] = second;
-	to[2] = third;
-	if (!ifindex || ifindex == frame->ctx->ingress_ifindex)
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+	if (ifindex == frame->ctx->ingress_ifindex || !ifindex)
 		return VERDICT_FORWARDED;
 	bpf_redirect(ifindex, 0);
 	return VERDICT_REDIRECTED;
