@@ -12,17 +12,14 @@
 #include "cmd/change.h"
 #include "cmd/command.h"
 #include "cmd/difference.h"
-#include "cmd/options.h"
 #include "lib/text.h"
-#include "model/balancer.h"
-#include "model/discover.h"
 
 #define MAX_WORDS 32 /* of a line */
 #define BLANKS " \t\r\n"
 
 bool parse_apply(struct words *words, struct request *request)
 {
-	request->file = next_word(words, "a file, or -,");
+	request->file = next_word(words, "a file or -");
 	if (!request->file)
 		return false;
 	if (words->left && !strcmp(*words->word, "dry-run")) {
@@ -55,7 +52,7 @@ static enum status read_line(char *line, size_t length, unsigned int number, str
 	struct words words = { .word = word };
 
 	if (memchr(line, '\0', length))
-		return fail(WRONG, "a zero byte in the line");
+		return fail(WRONG, "the line has a zero byte");
 	words.left = split_line(line, word);
 	if (words.left == MAX_WORDS)
 		return fail(WRONG, "'%.100s': too many words", word[MAX_WORDS - 1]);
@@ -64,9 +61,9 @@ static enum status read_line(char *line, size_t length, unsigned int number, str
 	command = find_command(&words);
 	if (!command)
 		return WRONG;
-	if (!command->in_file)
-		return fail(WRONG, "'%s%s%s': is no line of a configuration", command->object,
-			    command->verb ? " " : "", command->verb ? command->verb : "");
+	if (!(command->flags & IN_FILE))
+		return fail(WRONG, "'%.*s' cannot be a line of a configuration",
+			    (int)name_length(command), command->words);
 	if (!command->parse(&words, &request))
 		return WRONG;
 	return command->change(conf, &request) ? WRONG : DONE;
@@ -79,8 +76,7 @@ static enum status check_denies(struct conf *conf, const char *name)
 		if (compare_denies(&conf->denies[i - 1].key, &conf->denies[i].key))
 			continue;
 		set_error_place(name, conf->denies[i].line);
-		return fail(WRONG, "'%s': is denied already",
-			    text_of_prefix(&conf->denies[i].key).s);
+		return fail(WRONG, "%s is denied twice", text_of_prefix(&conf->denies[i].key).s);
 	}
 	return DONE;
 }
@@ -188,18 +184,13 @@ enum status apply_file(const struct request *request)
 		.file = strcmp(request->file, "-") ? request->file : "standard input",
 		.report = report_difference,
 	};
-	struct balancer balancer;
 	struct conf conf;
 	enum status status = read_file(request->file, &conf);
 
 	if (status)
 		return status;
 	with_file.conf = &conf;
-	status = open_balancer(&options.selection, &balancer);
-	if (!status) {
-		status = make_change(&balancer, &change);
-		close_balancer(&balancer);
-	}
+	status = run_change(&change);
 	conf_free(&conf);
 	return status;
 }

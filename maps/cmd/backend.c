@@ -5,37 +5,26 @@
 #include "cmd/backend.h"
 #include "lib/text.h"
 
-static bool parse_backend(struct words *words, struct request *request, bool needs_option)
+bool parse_backend_add(struct words *words, struct request *request)
 {
 	struct option backend_options[] = {
 		{ "weight", parse_weight, &request->weight, false },
 		{ "mac", parse_mac, request->mac, false },
 	};
-	const char *word = next_word(words, "a service");
 
-	if (!word || !parse_vip(word, &request->vip))
-		return false;
-	word = next_word(words, "a backend");
-	if (!word || !parse_real(word, &request->real))
-		return false;
-	if (needs_option && !words->left) {
-		fail(WRONG, "weight or mac expected at the end");
-		return false;
-	}
-	if (!parse_options(words, backend_options, 2))
+	if (!take_vip_and_real(words, request) || !parse_options(words, backend_options, 2))
 		return false;
 	request->has_mac = backend_options[1].given;
 	return true;
 }
 
-bool parse_backend_add(struct words *words, struct request *request)
-{
-	return parse_backend(words, request, false);
-}
-
 bool parse_backend_set(struct words *words, struct request *request)
 {
-	return parse_backend(words, request, true);
+	if (!parse_backend_add(words, request))
+		return false;
+	if (!request->weight && !request->has_mac)
+		fail(WRONG, "expected weight or mac at the end");
+	return request->weight || request->has_mac;
 }
 
 /* What the service's mode does not allow. */
@@ -45,13 +34,15 @@ static enum status check_real(const struct conf_service *service, const struct e
 	bool same_family = is_ipv4(&service->vip.address) == is_ipv4(&real->address);
 
 	if (same_address(&service->vip.address, &real->address))
-		return fail(WRONG, "'%s': is the service's own address", name.s);
+		return fail(WRONG, "%s is the service's own address", name.s);
 	if (service->mode != MODE_IPIP && !same_family)
-		return fail(WRONG, "'%s': the service is IPv%c, and in mode %s its backends are",
-			    name.s, is_ipv4(&service->vip.address) ? '4' : '6',
-			    mode_name(service->mode));
+		return fail(WRONG, "%s is not IPv%c like %s (mode %s)", name.s,
+			    is_ipv4(&service->vip.address) ? '4' : '6',
+			    text_of_vip(&service->vip).s, mode_name(service->mode));
 	if (service->mode != MODE_NAT && real->port)
-		return fail(WRONG, "'%s': in mode %s the port cannot differ, so none is given",
+		return fail(WRONG,
+			    "%s has a port, but mode %s leaves ports as they are: give the address "
+			    "alone",
 			    name.s, mode_name(service->mode));
 	return DONE;
 }
@@ -76,8 +67,8 @@ enum status add_backend(struct conf *conf, const struct request *request)
 	if (status)
 		return status;
 	if (backend_find(service, &request->real))
-		return fail(FAILED, "'%s': is a backend of %s already",
-			    text_of_real(&request->real).s, text_of_vip(&request->vip).s);
+		return fail(FAILED, "%s is already a backend of %s", text_of_real(&request->real).s,
+			    text_of_vip(&request->vip).s);
 	backend = backend_insert(service, &request->real);
 	if (!backend)
 		return fail(FAILED, "out of memory");

@@ -19,7 +19,7 @@ static enum status say_dead(struct balancer *balancer, const struct conf_service
 	if (service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
 	    is_local(balancer, &service->vip.address))
 		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
-	return fail(FAILED, "'%s': %s%s", text_of_real(&backend->real).s, why, hint);
+	return fail(FAILED, "backend %s: %s%s", text_of_real(&backend->real).s, why, hint);
 }
 
 /* Takes the way to a backend. What cannot be reached fails, or is kept as it is. */
@@ -33,7 +33,7 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 	if (is_bad_way(way, &why) && !change->anew) {
 		if (change->file)
 			set_error_place(change->file, backend->line);
-		return fail(WRONG, "'%s': %s", text_of_real(&backend->real).s, why);
+		return fail(WRONG, "%s is %s", text_of_real(&backend->real).s, why);
 	}
 	if (!is_dead_way(way, &why)) {
 		take_way(backend, way);
@@ -42,7 +42,7 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 	if (!change->is_lenient)
 		return say_dead(balancer, service, backend, why);
 	if (!way->is_said)
-		warn("'%s': %s; kept %s", text_of_address(&way->to).s, why,
+		warn("backend %s: %s; kept %s", text_of_address(&way->to).s, why,
 		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");
 	way->is_said = true;
 	return DONE;
@@ -99,7 +99,7 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 	return status ? status : conf_commit(balancer, running, wanted, change->dry);
 }
 
-enum status make_change(struct balancer *balancer, const struct change *change)
+static enum status make_change(struct balancer *balancer, const struct change *change)
 {
 	struct ways ways = { .anew = change->anew };
 	struct conf running, wanted;
@@ -117,11 +117,23 @@ enum status make_change(struct balancer *balancer, const struct change *change)
 		if (!status && missing)
 			status = resolve_ways(&ways, balancer);
 		else if (!status && change->report)
-			change->report(&running, &wanted);
+			change->report(balancer, change->request, &running, &wanted);
 		conf_free(&running);
 		conf_free(&wanted);
 	} while (!status && missing);
 	free(ways.way);
+	return status;
+}
+
+enum status run_change(const struct change *change)
+{
+	struct balancer balancer;
+	enum status status = open_balancer(&options.selection, &balancer);
+
+	if (status)
+		return status;
+	status = make_change(&balancer, change);
+	close_balancer(&balancer);
 	return status;
 }
 

@@ -16,11 +16,12 @@ struct change {
 	bool dry;
 	const char *file; /* where backends' lines are */
 	/* Called at the end, after success. */
-	void (*report)(const struct conf *running, const struct conf *wanted);
+	void (*report)(struct balancer *balancer, const struct request *request,
+		       const struct conf *running, const struct conf *wanted);
 };
 
-/* Loads, changes, resolves, commits. */
-enum status make_change(struct balancer *balancer, const struct change *change);
+/* Opens the balancer, loads, changes, resolves, commits. */
+enum status run_change(const struct change *change);
 
 /* For readers: opens the balancer and loads its configuration at one time, without the lock held
  * afterwards. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of commands, in the order of `xdp-lb help`. */
+/* The table of commands, in the order of `xdp-lb help`. Completion reads that; a test compares the
+ * man page with it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,110 +21,150 @@
 #include "cmd/where.h"
 #include "doctor/doctor.h"
 
+/* clang-format off */
 const struct command commands[] = {
-	{ "service", "add", "VIP [mode nat|dsr|ipip] [table N] [settle SECONDS] [hash flow|source]",
-	  "balance a new service", parse_service_add, add_service, run_service_add, true },
-	{ "service", "del", "VIP", "and its backends", parse_vip_only, delete_service, NULL,
-	  false },
-	{ "service", "show", "[VIP]", "services and their backends", parse_optional_vip, NULL,
-	  show_services, false },
-	{ "backend", "add", "VIP REAL [weight N] [mac MAC]", "add a backend to a service",
-	  parse_backend_add, add_backend, NULL, true },
-	{ "backend", "set", "VIP REAL [weight N] [mac MAC]", "change a backend", parse_backend_set,
-	  set_backend, NULL, false },
-	{ "backend", "drain", "VIP REAL", "no new flows; those it has live on", parse_vip_and_real,
-	  drain_backend, NULL, true },
-	{ "backend", "down", "VIP REAL", "out at once; its flows end", parse_vip_and_real,
-	  down_backend, NULL, true },
-	{ "backend", "up", "VIP REAL", "ends a drain as well as a down", parse_vip_and_real,
-	  up_backend, NULL, false },
-	{ "backend", "del", "VIP REAL", "out for good; its flows end", parse_vip_and_real,
-	  delete_backend, NULL, false },
-	{ "flow", "show", "", "living flows", parse_nothing, NULL, show_flows, false },
-	{ "flow", "count", "", "how many there are", parse_nothing, NULL, count_flows, false },
-	{ "flow", "flush", "[VIP [REAL]]", "end flows", parse_flow_flush, NULL, flush_flows,
-	  false },
-	{ "timeout", "show", "", "idle timeouts of flows", parse_nothing, NULL, show_timeouts,
-	  false },
-	{ "timeout", "set", "tcp|fin|udp SECONDS", "change one", parse_timeout, set_timeout, NULL,
-	  true },
-	{ "where", NULL, "VIP CLIENT", "which backend a client gets, and why", parse_where, NULL,
-	  show_where, false },
-	{ "stats", "zero", "", "counters back to zero", parse_nothing, NULL, zero_stats, false },
-	{ "stats", NULL, "[VIP] [interval SECONDS]", "counters, or rates over an interval",
-	  parse_stats, NULL, show_stats, false },
-	{ "metrics", NULL, "", "counters in the text format of Prometheus", parse_nothing, NULL,
-	  show_metrics, false },
-	{ "deny", "add", "PREFIX", "drop what these sources send to services", parse_deny, add_deny,
-	  run_deny_add, true },
-	{ "deny", "del", "PREFIX", "no more", parse_deny, NULL, run_deny_delete, false },
-	{ "deny", "show", "", "denied prefixes", parse_nothing, NULL, show_denies, false },
-	{ "limit", "set", "VIP pps N [burst M] | VIP flows N",
-	  "packets per second per source; new flows per second", parse_limit, set_limit, NULL,
-	  true },
-	{ "limit", "del", "VIP", "no limits", parse_vip_only, delete_limit, NULL, false },
-	{ "limit", "show", "", "limits of services", parse_nothing, NULL, show_limits, false },
-	{ "refresh", NULL, "", "resolve next hops anew", parse_nothing, NULL, refresh_backends,
-	  false },
-	{ "trace", NULL, "[VIP] [CLIENT] [count N]", "decisions as they happen", parse_trace, NULL,
-	  trace_decisions, false },
-	{ "save", NULL, "", "print the configuration", parse_nothing, NULL, save_conf, false },
-	{ "apply", NULL, "FILE [dry-run]", "make the configuration equal a file", parse_apply, NULL,
-	  apply_file, false },
-	{ "doctor", NULL, "DEV",
-	  "what would keep the balancer from working on DEV, and what mends it", parse_doctor, NULL,
-	  run_doctor, false },
-	{ "help", NULL, "", "this", parse_nothing, NULL, show_help, false },
-	{ "version", NULL, "", "of the helper, and of the maps it knows", parse_nothing, NULL,
-	  show_version, false },
+	{ "service add VIP [mode nat|dsr|ipip] [table N] [settle SECONDS] [hash flow|source]",
+	  "balance a new service",
+	  parse_service_add, .change = add_service, .run = run_service_add, .flags = IN_FILE },
+	{ "service del VIP", "delete it and its backends",
+	  parse_vip_only, .change = delete_service },
+	{ "service show [VIP]", "services and their backends",
+	  parse_optional_vip, .show = show_services },
+	{ "backend add VIP REAL [weight N] [mac MAC]", "add a backend to a service",
+	  parse_backend_add, .change = add_backend, .flags = IN_FILE },
+	{ "backend set VIP REAL [weight N] [mac MAC]", "change a backend",
+	  parse_backend_set, .change = set_backend },
+	{ "backend drain VIP REAL", "no new flows; its flows live on",
+	  parse_vip_and_real, .change = drain_backend, .flags = IN_FILE },
+	{ "backend down VIP REAL", "out at once; its flows end",
+	  parse_vip_and_real, .change = down_backend, .flags = IN_FILE },
+	{ "backend up VIP REAL", "end a drain or a down",
+	  parse_vip_and_real, .change = up_backend },
+	{ "backend del VIP REAL", "delete it; its flows end",
+	  parse_vip_and_real, .change = delete_backend },
+	{ "flow show [VIP] [CLIENT] [REAL]", "living flows: all, or those that match",
+	  parse_flow_show, .show = show_flows, .flags = WITH_FLOWS | ANY_PORT_TOO },
+	{ "flow count", "how many flows live", parse_nothing,
+	  .show = count_flows, .flags = WITH_FLOWS },
+	{ "flow flush [VIP [REAL]]", "end flows", parse_flow_flush,
+	  .show = flush_flows, .flags = WITH_FLOWS },
+	{ "timeout show", "idle timeouts of flows", parse_nothing, .show = show_timeouts },
+	{ "timeout set tcp|fin|udp SECONDS", "change one",
+	  parse_timeout, .change = set_timeout, .flags = IN_FILE },
+	{ "where VIP CLIENT", "which backend a client gets, and why",
+	  parse_where, .show = show_where },
+	{ "stats zero", "set all counters to zero", parse_nothing, .store = zero_stats },
+	{ "stats [VIP] [interval SECONDS]", "counters, or rates over an interval",
+	  parse_stats, .show = show_stats },
+	{ "metrics", "counters in the text format of Prometheus",
+	  parse_nothing, .show = show_metrics, .flags = WITH_FLOWS },
+	{ "deny add PREFIX", "drop what these sources send to services",
+	  parse_deny, .change = add_deny, .store = insert_deny, .flags = IN_FILE },
+	{ "deny del PREFIX", "deny it no longer", parse_deny, .store = delete_deny },
+	{ "deny show", "denied prefixes", parse_nothing,
+	  .show = show_denies, .flags = WITH_DENIES },
+	{ "limit set VIP [pps N [burst M]] [flows N]",
+	  "packets per second per source; new flows per second",
+	  parse_limit, .change = set_limit, .flags = IN_FILE },
+	{ "limit del VIP", "delete its limits", parse_vip_only, .change = delete_limit },
+	{ "limit show", "limits of services", parse_nothing, .show = show_limits },
+	{ "refresh", "resolve next hops again", parse_nothing, .run = refresh_backends },
+	{ "trace [VIP] [CLIENT] [count N]", "decisions as they happen",
+	  parse_trace, .show = trace_decisions, .flags = ANY_PORT_TOO },
+	{ "save", "print the configuration", parse_nothing,
+	  .show = save_conf, .flags = WITH_DENIES },
+	{ "apply FILE [dry-run]", "make the configuration equal a file",
+	  parse_apply, .run = apply_file },
+	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",
+	  parse_doctor, .run = run_doctor },
+	{ "help [OBJECT]", "all commands, or those of an object", parse_help, .run = show_help },
+	{ "version", "version of the helper, and of the maps that it knows",
+	  parse_nothing, .run = show_version },
 };
+/* clang-format on */
 
 const unsigned int command_count = sizeof(commands) / sizeof(*commands);
 
-/* The verbs of an object as "add, del or show"; false if there is no such object. */
-static bool list_verbs(const char *object, char *text, size_t size)
+/* A verb is in lower case; what is no verb is in capitals, in brackets, or has a bar. */
+size_t name_length(const struct command *command)
+{
+	size_t object = strcspn(command->words, " "), verb;
+
+	if (!command->words[object])
+		return object;
+	verb = strspn(command->words + object + 1, "abcdefghijklmnopqrstuvwxyz");
+	if (verb && strchr(" ", command->words[object + 1 + verb]))
+		return object + 1 + verb;
+	return object;
+}
+
+bool is_of_object(const struct command *command, const char *object)
+{
+	size_t length = strcspn(command->words, " ");
+
+	return strlen(object) == length && !memcmp(command->words, object, length);
+}
+
+/* The verb of a command and its length, which may be 0. */
+static const char *verb_of(const struct command *command, size_t *length)
+{
+	size_t object = strcspn(command->words, " "), name = name_length(command);
+
+	*length = name > object ? name - object - 1 : 0;
+	return command->words + object + 1;
+}
+
+/* Says which verbs an object has, as "add, del or show". `word` (or NULL) is none of them. */
+static void say_verbs(const char *object, const char *word)
 {
 	unsigned int count = 0, seen = 0;
-	size_t length = 0;
+	char verbs[100] = "";
+	size_t used = 0;
 
-	*text = '\0';
 	for (unsigned int i = 0; i < command_count; i++)
-		count += !strcmp(commands[i].object, object);
-	for (unsigned int i = 0; i < command_count && length < size; i++) {
-		if (strcmp(commands[i].object, object))
+		count += is_of_object(&commands[i], object);
+	for (unsigned int i = 0; i < command_count && used < sizeof(verbs); i++) {
+		size_t length;
+		const char *verb = verb_of(&commands[i], &length);
+
+		if (!is_of_object(&commands[i], object))
 			continue;
 		seen++;
-		length += snprintf(text + length, size - length, "%s%s",
-				   seen == 1	 ? "" :
-				   seen == count ? " or " :
-						   ", ",
-				   commands[i].verb ? commands[i].verb : "an argument");
+		used += snprintf(verbs + used, sizeof(verbs) - used, "%s%.*s",
+				 seen == 1     ? "" :
+				 seen == count ? " or " :
+						 ", ",
+				 (int)length, verb);
 	}
-	return count;
+	if (!count)
+		fail(WRONG, "'%.100s' is not a command (see xdp-lb help)", object);
+	else if (word)
+		fail(WRONG, "'%.100s': expected %s", word, verbs);
+	else
+		fail(WRONG, "expected %s at the end", verbs);
 }
 
 const struct command *find_command(struct words *words)
 {
-	const char *object = next_word(words, "a command (see xdp-lb help)");
-	const char *verb = words->left ? *words->word : NULL;
-	char verbs[100];
+	const char *object = words->left ? next_word(words, "a command") : NULL;
+	const char *word = words->left ? *words->word : NULL;
 
-	if (!object)
+	if (!object) {
+		fail(WRONG, "expected a command (see xdp-lb help)");
 		return NULL;
+	}
 	for (unsigned int i = 0; i < command_count; i++) {
-		if (strcmp(object, commands[i].object))
+		size_t length;
+		const char *verb = verb_of(&commands[i], &length);
+
+		if (!is_of_object(&commands[i], object))
 			continue;
-		if (commands[i].verb && (!verb || strcmp(verb, commands[i].verb)))
+		if (length && (!word || strlen(word) != length || memcmp(word, verb, length)))
 			continue;
-		if (commands[i].verb)
+		if (length)
 			next_word(words, "a verb");
 		return &commands[i];
 	}
-	if (!list_verbs(object, verbs, sizeof(verbs)))
-		fail(WRONG, "'%.100s': no such command (see xdp-lb help)", object);
-	else if (verb)
-		fail(WRONG, "'%.100s': %s expected", verb, verbs);
-	else
-		fail(WRONG, "%s expected at the end", verbs);
+	say_verbs(object, word);
 	return NULL;
 }

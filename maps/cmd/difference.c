@@ -6,8 +6,8 @@
 
 #include "cmd/config_line.h"
 #include "cmd/difference.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/print.h"
+#include "cmd/timeout.h"
 #include "lib/text.h"
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -20,10 +20,7 @@ static void say(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	if (options.json)
-		json_string(NULL, line);
-	else
-		printf("%s\n", line);
+	print_string(NULL, "%s\n", line);
 }
 
 static void say_new_backend(const struct conf_service *service, const struct conf_backend *backend)
@@ -38,7 +35,7 @@ static bool has_limit(const struct conf_service *service)
 	return service->limit.pps || service->limit.flows;
 }
 
-static void say_new_service(const struct conf_service *service)
+void say_new_service(const struct conf_service *service)
 {
 	say("%s", line_of_service(service).s);
 	for (unsigned int i = 0; i < service->count; i++)
@@ -126,18 +123,19 @@ static void say_denies(const struct conf *running, const struct conf *wanted)
 	}
 }
 
-void report_difference(const struct conf *running, const struct conf *wanted)
+void report_difference(struct balancer *balancer, const struct request *request,
+		       const struct conf *running, const struct conf *wanted)
 {
-	if (options.json)
-		json_array(NULL);
-	if (running->tcp_timeout != wanted->tcp_timeout)
-		say("%s", line_of_timeout("tcp", wanted->tcp_timeout).s);
-	if (running->fin_timeout != wanted->fin_timeout)
-		say("%s", line_of_timeout("fin", wanted->fin_timeout).s);
-	if (running->udp_timeout != wanted->udp_timeout)
-		say("%s", line_of_timeout("udp", wanted->udp_timeout).s);
+	(void)balancer;
+	(void)request;
+	open_array(NULL);
+	for (unsigned int i = 0; i < TIMEOUTS; i++) {
+		__u32 seconds = timeout_of(wanted, i);
+
+		if (timeout_of(running, i) != seconds)
+			say("%s", line_of_timeout(timeout_names[i], seconds).s);
+	}
 	say_services(running, wanted);
 	say_denies(running, wanted);
-	if (options.json)
-		json_end();
+	close_level();
 }

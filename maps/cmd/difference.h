@@ -2,9 +2,14 @@
 #ifndef CMD_DIFFERENCE_H
 #define CMD_DIFFERENCE_H
 
-#include "model/config.h"
+#include "cmd/request.h"
+#include "model/balancer.h"
 
 /* Prints what changes, as commands where there are such, else as comments. */
-void report_difference(const struct conf *running, const struct conf *wanted);
+void report_difference(struct balancer *balancer, const struct request *request,
+		       const struct conf *running, const struct conf *wanted);
+
+/* Prints the commands that make the service, its backends and its limits. */
+void say_new_service(const struct conf_service *service);
 
 #endif

@@ -3,13 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/change.h"
 #include "cmd/flow.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/print.h"
 #include "lib/clock.h"
 #include "lib/text.h"
-#include "model/balancer.h"
 #include "model/flow_table.h"
 
 /* The ends of a flow as they are shown. */
@@ -39,101 +36,102 @@ static bool find_ends(const struct balancer *balancer, const struct conf *conf,
 	ends->client.port = flow->client.peer_port;
 	ends->vip.address = service->vip.address;
 	ends->vip.port = flow->client.vip_port;
+	ends->vip.protocol = flow->client.protocol;
 	ends->backend.address = backend->address;
 	ends->backend.port = backend->port ? backend->port : flow->client.vip_port;
 	return true;
 }
 
-static void write_flow(const struct flow *flow, const struct ends *ends, __u32 age)
+/* Whether an address that was asked for is that of one end; port 0 is any. */
+static bool is_end(const struct endpoint *wanted, const struct endpoint *end)
 {
-	json_object(NULL);
-	json_string("proto", protocol_name(flow->client.protocol));
-	json_string("client", text_of_socket(&ends->client).s);
-	json_string("vip", text_of_socket(&ends->vip).s);
-	json_string("backend", text_of_socket(&ends->backend).s);
-	json_number("age", age);
-	json_end();
+	return same_address(&wanted->address, &end->address) &&
+	       (!wanted->port || wanted->port == end->port);
 }
 
-static void show_flow(const struct balancer *balancer, const struct conf *conf,
-		      const struct flow *flow, __u32 now)
+static bool is_either_end(const struct endpoint *wanted, const struct ends *ends)
 {
-	__s32 ticks = now - flow->seen;
-	__u32 age = ticks > 0 ? ticks / TICKS_PER_SECOND : 0;
-	struct ends ends;
-
-	if (!find_ends(balancer, conf, flow, &ends))
-		return;
-	if (options.json)
-		write_flow(flow, &ends, age);
-	else
-		printf("%s %-22s %-22s %-22s idle %u s\n", protocol_name(flow->client.protocol),
-		       text_of_socket(&ends.client).s, text_of_socket(&ends.vip).s,
-		       text_of_socket(&ends.backend).s, age);
+	return is_end(wanted, &ends->client) || is_end(wanted, &ends->backend);
 }
 
-enum status show_flows(const struct request *request)
+static bool is_asked_for(const struct request *request, const struct ends *ends)
+{
+	const struct endpoint *vip = &request->vip;
+
+	if (request->has_vip && (vip->protocol != ends->vip.protocol || !is_end(vip, &ends->vip)))
+		return false;
+	return (!request->has_real || is_either_end(&request->real, ends)) &&
+	       (!request->has_other || is_either_end(&request->other, ends));
+}
+
+static void show_flow(const struct ends *ends, __u32 age)
+{
+	open_object(NULL);
+	print_string("proto", NULL, protocol_name(ends->vip.protocol));
+	print_string("client", "%-22s", text_of_socket(&ends->client).s);
+	print_string("vip", " %-26s", text_of_vip(&ends->vip).s);
+	print_text(" %-22s", text_of_socket(&ends->backend).s);
+	open_object("backend");
+	print_endpoint(&ends->backend);
+	close_level();
+	print_number("age", " idle %llu s\n", age);
+	close_level();
+}
+
+bool parse_flow_show(struct words *words, struct request *request)
+{
+	if (words->left && strchr(*words->word, '/') && !take_vip(words, request))
+		return false;
+	if (words->left) {
+		request->has_real = true;
+		if (!parse_real(next_word(words, "a client"), &request->real))
+			return false;
+	}
+	if (words->left) {
+		request->has_other = true;
+		if (!parse_real(next_word(words, "a backend"), &request->other))
+			return false;
+	}
+	return no_more_words(words);
+}
+
+enum status show_flows(struct view *view, const struct request *request)
 {
 	__u32 now = tick_now();
-	struct balancer balancer;
-	enum status status;
-	struct conf conf;
 	struct flow flow;
+	struct ends ends;
 
-	(void)request;
-	status = open_and_load(&balancer, &conf, false);
-	if (status)
-		return status;
-	status = map_flows(&balancer);
-	if (!status && options.json)
-		json_array(NULL);
-	for (__u32 i = 0; !status && i < FLOWS; i++) {
-		if (read_flow(&balancer, i, now, &flow))
-			show_flow(&balancer, &conf, &flow, now);
+	open_array(NULL);
+	for (__u32 i = 0; i < FLOWS && !ferror(stdout); i++) {
+		__s32 age;
+
+		if (!read_flow(&view->balancer, i, now, &flow) ||
+		    !find_ends(&view->balancer, &view->conf, &flow, &ends) ||
+		    !is_asked_for(request, &ends))
+			continue;
+		age = now - flow.seen;
+		show_flow(&ends, age > 0 ? age / TICKS_PER_SECOND : 0);
 	}
-	if (!status && options.json)
-		json_end();
-	close_and_free(&balancer, &conf);
-	return status;
+	close_level();
+	return DONE;
 }
 
-enum status count_flows(const struct request *request)
+enum status count_flows(struct view *view, const struct request *request)
 {
-	struct balancer balancer;
-	enum status status;
-	struct conf conf;
-
 	(void)request;
-	status = open_and_load(&balancer, &conf, false);
-	if (status)
-		return status;
-	status = map_flows(&balancer);
-	if (!status && options.json) {
-		json_object(NULL);
-		json_number("flows", count_living_flows(&balancer));
-		json_end();
-	} else if (!status) {
-		printf("%u\n", count_living_flows(&balancer));
-	}
-	close_and_free(&balancer, &conf);
-	return status;
+	open_object(NULL);
+	print_number("flows", "%llu\n", count_living_flows(&view->balancer));
+	close_level();
+	return DONE;
 }
 
 bool parse_flow_flush(struct words *words, struct request *request)
 {
-	const char *word;
-
 	if (!words->left)
 		return true;
-	word = next_word(words, "a service");
-	if (!parse_vip(word, &request->vip))
-		return false;
-	request->has_vip = true;
-	if (!words->left)
-		return true;
-	word = next_word(words, "a backend");
-	request->has_real = parse_real(word, &request->real);
-	return request->has_real && no_more_words(words);
+	if (words->left == 1)
+		return take_vip(words, request);
+	return parse_vip_and_real(words, request);
 }
 
 /* Ends a flow, unless the data path has put another one in its place meanwhile. */
@@ -161,27 +159,16 @@ static void flush(struct balancer *balancer, const struct conf_service *service,
 	}
 }
 
-enum status flush_flows(const struct request *request)
+enum status flush_flows(struct view *view, const struct request *request)
 {
-	const struct conf_service *service = NULL;
+	const struct conf_service *service = request->has_vip ? view->services : NULL;
 	const struct conf_backend *backend = NULL;
-	struct balancer balancer;
-	enum status status;
-	struct conf conf;
 
-	status = open_and_load(&balancer, &conf, false);
-	if (status)
-		return status;
-	if (request->has_vip)
-		service = conf_need(&conf, &request->vip);
-	if (service && request->has_real)
+	if (request->has_real) {
 		backend = backend_need(service, &request->real);
-	if ((request->has_vip && !service) || (request->has_real && !backend))
-		status = FAILED;
-	if (!status)
-		status = map_flows(&balancer);
-	if (!status)
-		flush(&balancer, service, backend);
-	close_and_free(&balancer, &conf);
-	return status;
+		if (!backend)
+			return FAILED;
+	}
+	flush(&view->balancer, service, backend);
+	return DONE;
 }

@@ -5,6 +5,7 @@
 #include "cmd/request.h"
 #include "lib/error.h"
 
+bool parse_help(struct words *words, struct request *request);
 enum status show_help(const struct request *request);
 enum status show_version(const struct request *request);
 

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A small JSON writer onto standard output. Commas and newlines come by themselves; inside an
- * object every value has a name, elsewhere the name is NULL.
- */
+/* Names that maps/doctor still uses for those of cmd/print.h. */
 #ifndef CMD_JSON_H
 #define CMD_JSON_H
 
-#include <stdbool.h>
-#include <linux/types.h>
+#include "cmd/print.h"
 
-void json_object(const char *name);
-void json_array(const char *name);
-void json_end(void); /* of the innermost object or array */
-void json_string(const char *name, const char *value);
-void json_number(const char *name, __u64 value);
-void json_decimal(const char *name, double value);
-void json_bool(const char *name, bool value);
-void json_null(const char *name);
+#define json_object open_object
+#define json_array open_array
+#define json_end close_level
+#define json_string(name, value) print_string(name, NULL, value)
 
 #endif

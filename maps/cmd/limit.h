@@ -3,11 +3,12 @@
 #define CMD_LIMIT_H
 
 #include "cmd/request.h"
+#include "cmd/view.h"
 #include "lib/error.h"
 
 bool parse_limit(struct words *words, struct request *request);
 enum status set_limit(struct conf *conf, const struct request *request);
 enum status delete_limit(struct conf *conf, const struct request *request);
-enum status show_limits(const struct request *request);
+enum status show_limits(struct view *view, const struct request *request);
 
 #endif

@@ -16,16 +16,63 @@
 #include "lib/error.h"
 #include "model/balancer.h"
 #include "model/discover.h"
+#include "model/read_config.h"
+#include "model/reconcile.h"
 
-static enum status run_change(const struct command *command, const struct request *request)
+/* The services that the request asks for. */
+static enum status select_services(struct view *view, const struct request *request,
+				   unsigned int flags)
 {
-	struct change change = { .change = command->change, .request = request };
+	struct endpoint any_port = { request->vip.address, ANY_PORT, request->vip.protocol };
+
+	view->services = view->conf.services;
+	view->count = view->conf.count;
+	if (!request->has_vip)
+		return DONE;
+	view->count = 1;
+	view->services = conf_find(&view->conf, &request->vip);
+	if (!view->services && flags & ANY_PORT_TOO)
+		view->services = conf_find(&view->conf, &any_port);
+	if (!view->services)
+		conf_need(&view->conf, &request->vip);
+	return view->services ? DONE : FAILED;
+}
+
+/* The frame of all commands that show what runs. */
+static enum status run_show(const struct command *command, const struct request *request)
+{
+	struct view view;
+	enum status status = open_and_load(&view.balancer, &view.conf,
+					   command->flags & WITH_DENIES);
+
+	if (status)
+		return status;
+	status = select_services(&view, request, command->flags);
+	if (!status && command->flags & WITH_FLOWS)
+		status = map_flows(&view.balancer);
+	if (!status)
+		status = command->show(&view, request);
+	close_and_free(&view.balancer, &view.conf);
+	return status;
+}
+
+/* The frame of those that write to a map without a change of the configuration in memory. */
+static enum status run_store(const struct command *command, const struct request *request)
+{
 	struct balancer balancer;
+	struct conf conf;
 	enum status status = open_balancer(&options.selection, &balancer);
 
 	if (status)
 		return status;
-	status = make_change(&balancer, &change);
+	status = lock_balancer(&balancer);
+	if (!status)
+		status = conf_load(&balancer, &conf, false);
+	if (!status) {
+		status = command->store(&balancer, request);
+		conf_repair(&balancer, &conf, false);
+		conf_free(&conf);
+	}
 	close_balancer(&balancer);
 	return status;
 }
@@ -37,7 +84,13 @@ static enum status run_words(struct words *words)
 
 	if (!command || !command->parse(words, &request))
 		return WRONG;
-	return command->run ? command->run(&request) : run_change(command, &request);
+	if (command->run)
+		return command->run(&request);
+	if (command->show)
+		return run_show(command, &request);
+	if (command->store)
+		return run_store(command, &request);
+	return run_change(&(struct change){ .change = command->change, .request = &request });
 }
 
 /* A table is an open file for each service that changes. */
@@ -65,25 +118,52 @@ static bool open_standard_files(void)
 	return file >= 0;
 }
 
+/* Writes then fail, instead of ending the helper. */
+static volatile sig_atomic_t is_pipe_closed;
+
+static void note_closed_pipe(int signal_number)
+{
+	(void)signal_number;
+	is_pipe_closed = 1;
+}
+
+/* Whoever reads a pipe may close it when it has seen enough. */
+static enum status finish_output(enum status status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	return status || is_pipe_closed ? status :
+					  fail(FAILED, "cannot write: %s", strerror(errno));
+}
+
+/* Behind an object --help and -h are `help OBJECT`. */
+static struct words command_words(char **word, int left)
+{
+	static char *help[2];
+	const char *last = left ? word[left - 1] : "";
+
+	if (options.instead)
+		help[0] = (char *)options.instead;
+	else if (left > 1 && (!strcmp(last, "--help") || !strcmp(last, "-h")))
+		help[0] = (char *)"help";
+	else
+		return (struct words){ word, left };
+	help[1] = word[0];
+	return (struct words){ help, options.instead ? 1 : 2 };
+}
+
 int main(int argc, char **argv)
 {
 	struct words words;
-	enum status status;
 	int first;
 
 	if (!open_standard_files())
 		return FAILED;
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, note_closed_pipe);
 	raise_file_limit();
-	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")))
-		argv[1] += 2;
 	first = parse_global_options(argc, argv);
 	if (!first)
 		return WRONG;
-	words.word = argv + first;
-	words.left = argc > first ? argc - first : 0;
-	status = run_words(&words);
-	if ((fflush(stdout) || ferror(stdout)) && !status)
-		status = fail(FAILED, "cannot write: %s", strerror(errno));
-	return status;
+	words = command_words(argv + first, argc > first ? argc - first : 0);
+	return finish_output(run_words(&words));
 }

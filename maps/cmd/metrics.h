@@ -3,8 +3,9 @@
 #define CMD_METRICS_H
 
 #include "cmd/request.h"
+#include "cmd/view.h"
 #include "lib/error.h"
 
-enum status show_metrics(const struct request *request);
+enum status show_metrics(struct view *view, const struct request *request);
 
 #endif

@@ -9,6 +9,7 @@
 /* What was given before the command. */
 struct global_options {
 	bool json;
+	const char *instead; /* of all words: help or version */
 	struct selection selection;
 };
 

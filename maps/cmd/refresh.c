@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* refresh */
-
 #include "cmd/change.h"
-#include "cmd/options.h"
 #include "cmd/refresh.h"
-#include "model/balancer.h"
-#include "model/discover.h"
 
 static enum status look_up_all(struct conf *conf, const struct request *request)
 {
@@ -25,12 +21,6 @@ enum status refresh_backends(const struct request *request)
 		.anew = true,
 		.is_lenient = true,
 	};
-	struct balancer balancer;
-	enum status status = open_balancer(&options.selection, &balancer);
 
-	if (status)
-		return status;
-	status = make_change(&balancer, &change);
-	close_balancer(&balancer);
-	return status;
+	return run_change(&change);
 }

@@ -14,16 +14,18 @@ struct request {
 	struct endpoint vip;
 	bool has_vip;
 	struct endpoint real; /* backend, or client */
-	bool has_real;
+	struct endpoint other; /* the second address of a filter */
+	bool has_real, has_other;
 	__u32 mode, slots, settle, hash; /* of a service */
 	__u32 weight;
 	__u8 mac[6];
 	bool has_mac;
 	__u32 pps, burst, flows; /* limits */
-	const char *timeout; /* tcp, fin or udp */
+	unsigned int timeout; /* index of timeout_names */
 	__u32 seconds;
 	__u32 count;
 	struct deny_key prefix;
+	const char *object;
 	const char *file;
 	const char *device;
 	const struct conf *conf; /* what the file says */
@@ -31,11 +33,9 @@ struct request {
 	unsigned int line; /* of a configuration file, or 0 */
 };
 
-/* The services to show: that of the request, or all. Returns false if there is no such one. */
-bool select_services(const struct conf *conf, const struct request *request,
-		     const struct conf_service **first, unsigned int *count);
-
-/* Parsers that several commands share. */
+/* Parsers that several commands share. take_...() reads one word, parse_...() all that are left. */
+bool take_vip(struct words *words, struct request *request);
+bool take_vip_and_real(struct words *words, struct request *request);
 bool parse_nothing(struct words *words, struct request *request);
 bool parse_vip_only(struct words *words, struct request *request);
 bool parse_optional_vip(struct words *words, struct request *request);

@@ -3,8 +3,9 @@
 #define CMD_SAVE_H
 
 #include "cmd/request.h"
+#include "cmd/view.h"
 #include "lib/error.h"
 
-enum status save_conf(const struct request *request);
+enum status save_conf(struct view *view, const struct request *request);
 
 #endif

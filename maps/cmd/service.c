@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* service add, del, show */
-#include <arpa/inet.h>
-#include <stdio.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "cmd/change.h"
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/print.h"
 #include "cmd/service.h"
 #include "lib/clock.h"
 #include "lib/text.h"
-#include "model/balancer.h"
-#include "model/discover.h"
 #include "model/flow_table.h"
 #include "model/next_hop.h"
 
@@ -23,12 +19,11 @@ bool parse_service_add(struct words *words, struct request *request)
 		{ "settle", parse_seconds, &request->settle, false },
 		{ "hash", parse_hash, &request->hash, false },
 	};
-	const char *word = next_word(words, "a service");
 
 	request->mode = MODE_NAT;
 	request->slots = DEFAULT_SLOTS;
 	request->hash = HASH_FLOW;
-	return word && parse_vip(word, &request->vip) && parse_options(words, service_options, 4);
+	return take_vip(words, request) && parse_options(words, service_options, 4);
 }
 
 enum status add_service(struct conf *conf, const struct request *request)
@@ -36,8 +31,7 @@ enum status add_service(struct conf *conf, const struct request *request)
 	struct conf_service *service;
 
 	if (conf_find(conf, &request->vip))
-		return fail(FAILED, "'%s': the service exists already",
-			    text_of_vip(&request->vip).s);
+		return fail(FAILED, "%s is already a service", text_of_vip(&request->vip).s);
 	service = conf_add(conf, &request->vip);
 	if (!service)
 		return fail(FAILED, "out of memory");
@@ -49,27 +43,26 @@ enum status add_service(struct conf *conf, const struct request *request)
 }
 
 /* `*` on an address of the host is most of what the host itself lives by. */
-static void warn_of_own_address(struct balancer *balancer, const struct endpoint *vip)
+static void warn_of_own_address(struct balancer *balancer, const struct request *request,
+				const struct conf *running, const struct conf *wanted)
 {
+	const struct endpoint *vip = &request->vip;
+
+	(void)running;
+	(void)wanted;
 	if (vip->port != ANY_PORT || !is_local(balancer, &vip->address))
 		return;
-	warn("'%s' is an address of this host: the service takes its %s, too", text_of_vip(vip).s,
+	warn("%s is an address of this host: the service takes its %s, too", text_of_vip(vip).s,
 	     vip->protocol == IPPROTO_TCP ? "SSH" : "own queries' answers");
 }
 
 enum status run_service_add(const struct request *request)
 {
-	struct change change = { .change = add_service, .request = request };
-	struct balancer balancer;
-	enum status status = open_balancer(&options.selection, &balancer);
-
-	if (status)
-		return status;
-	status = make_change(&balancer, &change);
-	if (!status)
-		warn_of_own_address(&balancer, &request->vip);
-	close_balancer(&balancer);
-	return status;
+	return run_change(&(struct change){
+		.change = add_service,
+		.request = request,
+		.report = warn_of_own_address,
+	});
 }
 
 enum status delete_service(struct conf *conf, const struct request *request)
@@ -121,97 +114,54 @@ cleanup:
 	return rests;
 }
 
-static void print_backend(const struct conf_backend *backend, const struct rest *rests)
+static void show_backend(const struct conf_backend *backend, const struct rest *rests)
 {
-	printf("    %-22s weight %-5u %-9s", text_of_real(&backend->real).s, backend->weight,
-	       state_name(backend->state));
+	open_object(NULL);
+	print_text("    %-22s", text_of_real(&backend->real).s);
+	print_endpoint(&backend->real);
+	print_number("weight", " weight %-5llu", backend->weight);
+	print_string("state", " %-9s", state_name(backend->state));
 	if (is_resolved(&backend->hop))
-		printf(" mac %s%s", text_of_mac(backend->hop.mac).s,
-		       backend->mac_given ? " (given)" : "");
+		print_string("mac", " mac %s", text_of_mac(backend->hop.mac).s);
 	else
-		printf(" not resolved");
-	if (rests && backend->state == STATE_DRAINING)
-		printf(" flows %u slots %u for %u s", rests[backend->number].flows,
-		       rests[backend->number].slots, rests[backend->number].seconds);
-	printf("\n");
-}
-
-static void print_service(const struct conf_service *service, const struct rest *rests)
-{
-	printf("%s  mode %s  table %u  hash %s", text_of_vip(&service->vip).s,
-	       mode_name(service->mode), service->slots, hash_name(service->hash));
-	if (service->settle)
-		printf("  settle %u", service->settle);
-	printf("\n");
-	for (unsigned int i = 0; i < service->count; i++)
-		print_backend(&service->backends[i], rests);
-}
-
-static void write_backend(const struct conf_backend *backend, const struct rest *rests)
-{
-	json_object(NULL);
-	json_string("address", text_of_address(&backend->real.address).s);
-	json_number("port", ntohs(backend->real.port));
-	if (is_resolved(&backend->hop))
-		json_string("mac", text_of_mac(backend->hop.mac).s);
-	else
-		json_null("mac");
-	json_bool("mac_given", backend->mac_given);
-	json_number("ifindex", backend->hop.ifindex);
-	json_number("mtu", backend->mtu);
-	json_number("weight", backend->weight);
-	json_string("state", state_name(backend->state));
+		print_null("mac", " not resolved");
+	print_bool("mac_given", " (given)", backend->mac_given);
+	print_number("ifindex", NULL, backend->hop.ifindex);
+	print_number("mtu", NULL, backend->mtu);
 	if (rests && backend->state == STATE_DRAINING) {
-		json_number("flows_left", rests[backend->number].flows);
-		json_number("slots_left", rests[backend->number].slots);
-		json_number("draining_seconds", rests[backend->number].seconds);
+		print_number("flows_left", " flows %llu", rests[backend->number].flows);
+		print_number("slots_left", " slots %llu", rests[backend->number].slots);
+		print_number("draining_seconds", " for %llu s", rests[backend->number].seconds);
 	}
-	json_end();
+	print_text("\n");
+	close_level();
 }
 
-static void write_service(const struct conf_service *service, const struct rest *rests)
+static void show_service(const struct conf_service *service, const struct rest *rests)
 {
-	json_object(NULL);
-	json_string("vip", text_of_vip(&service->vip).s);
-	json_string("mode", mode_name(service->mode));
-	json_number("table", service->slots);
-	json_number("settle", service->settle);
-	json_string("hash", hash_name(service->hash));
-	json_array("backends");
+	open_object(NULL);
+	print_string("vip", "%s", text_of_vip(&service->vip).s);
+	print_string("mode", "  mode %s", mode_name(service->mode));
+	print_number("table", "  table %llu", service->slots);
+	print_string("hash", "  hash %s", hash_name(service->hash));
+	print_number("settle", service->settle ? "  settle %llu" : NULL, service->settle);
+	print_text("\n");
+	open_array("backends");
 	for (unsigned int i = 0; i < service->count; i++)
-		write_backend(&service->backends[i], rests);
-	json_end();
-	json_end();
+		show_backend(&service->backends[i], rests);
+	close_level();
+	close_level();
 }
 
-enum status show_services(const struct request *request)
+enum status show_services(struct view *view, const struct request *request)
 {
-	const struct conf_service *services;
-	struct balancer balancer;
-	enum status status;
-	struct rest *rests;
-	unsigned int count;
-	struct conf conf;
+	struct rest *rests = count_rests(&view->balancer, &view->conf);
 
-	status = open_and_load(&balancer, &conf, false);
-	if (status)
-		return status;
-	if (!select_services(&conf, request, &services, &count)) {
-		close_and_free(&balancer, &conf);
-		return FAILED;
-	}
-	rests = count_rests(&balancer, &conf);
-	if (options.json)
-		json_array(NULL);
-	for (unsigned int i = 0; i < count; i++) {
-		if (options.json)
-			write_service(&services[i], rests);
-		else
-			print_service(&services[i], rests);
-	}
-	if (options.json)
-		json_end();
+	(void)request;
+	open_array(NULL);
+	for (unsigned int i = 0; i < view->count; i++)
+		show_service(&view->services[i], rests);
+	close_level();
 	free(rests);
-	close_and_free(&balancer, &conf);
 	return DONE;
 }

@@ -3,10 +3,11 @@
 #define CMD_STATS_H
 
 #include "cmd/request.h"
+#include "cmd/view.h"
 #include "lib/error.h"
 
 bool parse_stats(struct words *words, struct request *request);
-enum status show_stats(const struct request *request);
-enum status zero_stats(const struct request *request);
+enum status show_stats(struct view *view, const struct request *request);
+enum status zero_stats(struct balancer *balancer, const struct request *request);
 
 #endif

@@ -3,10 +3,15 @@
 #define CMD_TIMEOUT_H
 
 #include "cmd/request.h"
+#include "cmd/view.h"
 #include "lib/error.h"
+
+#define TIMEOUTS 3
+extern const char *const timeout_names[TIMEOUTS];
+__u32 timeout_of(const struct conf *conf, unsigned int i); /* seconds */
 
 bool parse_timeout(struct words *words, struct request *request);
 enum status set_timeout(struct conf *conf, const struct request *request);
-enum status show_timeouts(const struct request *request);
+enum status show_timeouts(struct view *view, const struct request *request);
 
 #endif

@@ -8,25 +8,19 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/print.h"
 #include "cmd/trace.h"
 #include "kernel/ring_buffer.h"
+#include "lib/clock.h"
 #include "lib/text.h"
-#include "model/balancer.h"
-#include "model/discover.h"
 #include "model/map_list.h"
-#include "model/read_config.h"
 
 bool parse_trace(struct words *words, struct request *request)
 {
 	struct option count = { "count", parse_count, &request->count, false };
 
-	if (words->left && strchr(*words->word, '/')) {
-		if (!parse_vip(next_word(words, "a service"), &request->vip))
-			return false;
-		request->has_vip = true;
-	}
+	if (words->left && strchr(*words->word, '/') && !take_vip(words, request))
+		return false;
 	if (words->left && strcmp(*words->word, "count")) {
 		if (!parse_real(next_word(words, "a client"), &request->real))
 			return false;
@@ -67,12 +61,13 @@ struct trace {
 	__u32 left; /* decisions to print; 0: no end */
 };
 
-static __u64 read_clock(clockid_t clock)
+/* From CLOCK_MONOTONIC, which says `monotonic`, to the time of day. */
+static __s64 time_offset(__u64 monotonic)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec - monotonic;
 }
 
 static const char *describe(const struct event *event)
@@ -97,63 +92,45 @@ static struct text time_of_day(__u64 time)
 	return text;
 }
 
-/* The ends of the packet's flow. */
-struct decided {
-	struct endpoint client, vip, real;
-	bool has_backend;
-};
-
-static void name_ends(const struct trace *trace, const struct event *event, struct decided *decided)
+static struct text backend_of(const struct trace *trace, const struct event *event)
 {
 	const struct backend *record = &trace->balancer->backends[event->backend];
+	struct endpoint real = {
+		.address = record->address,
+		.port = record->port ? record->port : event->tuple.vip_port,
+	};
 
-	memset(decided, 0, sizeof(*decided));
-	decided->client.address = event->tuple.peer;
-	decided->client.port = event->tuple.peer_port;
-	decided->vip.address = event->vip;
-	decided->vip.port = event->tuple.vip_port;
-	decided->vip.protocol = event->tuple.protocol;
-	decided->has_backend = event->backend;
-	decided->real.address = record->address;
-	decided->real.port = record->port ? record->port : event->tuple.vip_port;
+	return text_of_socket(&real);
 }
 
-static void print_event(const struct trace *trace, const struct event *event,
-			const struct decided *decided)
-{
-	printf("%s %s > %s", time_of_day(event->time + trace->offset).s,
-	       text_of_socket(&decided->client).s, text_of_vip(&decided->vip).s);
-	if (decided->has_backend)
-		printf("  %s %s", describe(event), text_of_socket(&decided->real).s);
-	printf("  %s %s, %u bytes\n", action_name(event->verdict), reason_name(event->verdict),
-	       event->length);
-}
-
-static void write_event(const struct trace *trace, const struct event *event,
-			const struct decided *decided)
+static void show_event(const struct trace *trace, const struct event *event)
 {
 	static const char *const choices[] = { "none", "known-flow", "table", "former-owner" };
+	const struct tuple *tuple = &event->tuple;
+	struct endpoint client = { .address = tuple->peer, .port = tuple->peer_port };
+	struct endpoint vip = { event->vip, tuple->vip_port, tuple->protocol };
 
-	json_object(NULL);
-	json_string("time", time_of_day(event->time + trace->offset).s);
-	json_string("client", text_of_socket(&decided->client).s);
-	json_string("vip", text_of_vip(&decided->vip).s);
-	if (decided->has_backend)
-		json_string("backend", text_of_socket(&decided->real).s);
-	else
-		json_null("backend");
-	json_string("direction", event->from_backend ? "answer" : "request");
-	json_string("choice", choices[event->choice % 4]);
-	json_string("action", action_name(event->verdict));
-	json_string("reason", reason_name(event->verdict));
-	json_number("bytes", event->length);
-	json_end();
+	open_object(NULL);
+	print_string("time", "%s", time_of_day(event->time + trace->offset).s);
+	print_string("client", " %s", text_of_socket(&client).s);
+	print_string("vip", " > %s", text_of_vip(&vip).s);
+	if (event->backend) {
+		print_text("  %s", describe(event));
+		print_string("backend", " %s", backend_of(trace, event).s);
+	} else {
+		print_null("backend", "");
+	}
+	print_string("direction", NULL, event->from_backend ? "answer" : "request");
+	print_string("choice", NULL, choices[event->choice % 4]);
+	print_string("action", "  %s", action_name(event->verdict));
+	print_string("reason", " %s", reason_name(event->verdict));
+	print_number("bytes", ", %llu bytes\n", event->length);
+	close_level();
 }
 
 static bool take_event(const void *sample, __u32 size, void *argument)
 {
 	struct trace *trace = argument;
-	struct decided decided;
 	struct event event;
 
 	if (size < sizeof(event))
@@ -161,11 +138,7 @@ static bool take_event(const void *sample, __u32 size, void *argument)
 	memcpy(&event, sample, sizeof(event));
 	if (event.time < trace->started || event.backend > MAX_BACKENDS)
 		return true;
-	name_ends(trace, &event, &decided);
-	if (options.json)
-		write_event(trace, &event, &decided);
-	else
-		print_event(trace, &event, &decided);
+	show_event(trace, &event);
 	return (!trace->left || --trace->left) && !ferror(stdout);
 }
 
@@ -187,73 +160,34 @@ static enum status follow(struct trace *trace, const sigset_t *while_waiting)
 }
 
 /* What the data path is to look at. */
-static enum status find_filter(struct balancer *balancer, const struct request *request,
-			       struct tuple *filter)
+static struct tuple filter_of(const struct view *view, const struct request *request)
 {
-	struct endpoint any_port = request->vip;
-	struct conf_service *service;
-	enum status status;
-	struct conf conf;
+	struct tuple filter = { .peer = request->real.address, .peer_port = request->real.port };
 
-	memset(filter, 0, sizeof(*filter));
-	filter->peer = request->real.address;
-	filter->peer_port = request->real.port;
 	if (!request->has_vip)
-		return DONE;
-	status = conf_load(balancer, &conf, false);
-	if (status)
-		return status;
-	any_port.port = ANY_PORT;
-	service = conf_find(&conf, &request->vip);
-	if (!service)
-		service = conf_find(&conf, &any_port);
-	if (service) {
-		filter->vip = service->vip_number;
-		filter->vip_port = request->vip.port;
-		filter->protocol = request->vip.protocol;
-	} else {
-		status = fail(FAILED, "'%s': no such service", text_of_vip(&request->vip).s);
-	}
-	conf_free(&conf);
-	return status;
+		return filter;
+	filter.vip = view->services->vip_number;
+	filter.vip_port = request->vip.port;
+	filter.protocol = request->vip.protocol;
+	return filter;
 }
 
-static enum status trace_on(struct balancer *balancer, const struct tuple *filter,
-			    const struct request *request)
+enum status trace_decisions(struct view *view, const struct request *request)
 {
-	struct trace trace = {
-		.balancer = balancer,
-		.started = read_clock(CLOCK_MONOTONIC),
-		.left = request->count,
-	};
+	struct balancer *balancer = &view->balancer;
+	struct trace trace = { .balancer = balancer, .left = request->count };
+	enum status status = lock_trace(balancer);
 	sigset_t while_waiting;
-	enum status status;
 
-	trace.offset = read_clock(CLOCK_REALTIME) - trace.started;
+	if (status)
+		return status;
+	trace.started = nanosecond_now();
+	trace.offset = time_offset(trace.started);
 	catch_signals(&while_waiting);
-	balancer->config->trace = *filter;
+	balancer->config->trace = filter_of(view, request);
+	conf_free(&view->conf); /* it would keep tables for as long as the trace runs */
 	__atomic_or_fetch(&balancer->config->flags, CONFIG_TRACE, __ATOMIC_RELEASE);
 	status = follow(&trace, &while_waiting);
 	__atomic_and_fetch(&balancer->config->flags, ~CONFIG_TRACE, __ATOMIC_RELEASE);
-	return status;
-}
-
-enum status trace_decisions(const struct request *request)
-{
-	struct balancer balancer;
-	struct tuple filter;
-	enum status status = open_balancer(&options.selection, &balancer);
-
-	if (status)
-		return status;
-	status = lock_balancer(&balancer);
-	if (!status)
-		status = find_filter(&balancer, request, &filter);
-	unlock_balancer(&balancer);
-	if (!status)
-		status = lock_trace(&balancer);
-	if (!status)
-		status = trace_on(&balancer, &filter, request);
-	close_balancer(&balancer);
 	return status;
 }

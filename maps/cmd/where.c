@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 #include <unistd.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
@@ -15,14 +14,12 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 
-#include "cmd/json.h"
-#include "cmd/options.h"
+#include "cmd/print.h"
 #include "cmd/where.h"
 #include "kernel/bpf.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
 #include "lib/text.h"
-#include "model/balancer.h"
 #include "model/discover.h"
 
 #define PACKET_TTL 64
@@ -30,12 +27,13 @@
 
 bool parse_where(struct words *words, struct request *request)
 {
-	const char *word = next_word(words, "a service");
+	const char *word;
 
-	if (!word || !parse_vip(word, &request->vip))
+	if (!take_vip(words, request))
 		return false;
+	request->has_vip = false; /* of a service, or of none: the program decides */
 	if (request->vip.port == ANY_PORT) {
-		fail(WRONG, "'%s': the port that the client connects to expected",
+		fail(WRONG, "'%s': expected the port that the client connects to",
 		     text_of_vip(&request->vip).s);
 		return false;
 	}
@@ -44,7 +42,7 @@ bool parse_where(struct words *words, struct request *request)
 		return false;
 	if (is_ipv4(&request->vip.address) == is_ipv4(&request->real.address))
 		return true;
-	fail(WRONG, "'%s': a client of the service's family expected",
+	fail(WRONG, "'%s': expected a client of the service's family",
 	     text_of_socket(&request->real).s);
 	return false;
 }
@@ -251,37 +249,27 @@ static void show_decision(const struct balancer *balancer, const struct request 
 		.port = record->port ? record->port : request->vip.port,
 	};
 
-	if (!options.json) {
-		printf("%s (%s)\n", is_sent ? text_of_socket(&real).s : "no backend",
-		       explain(decision));
-		return;
-	}
-	json_object(NULL);
-	json_string("vip", text_of_vip(&request->vip).s);
-	json_string("client", text_of_socket(&request->real).s);
+	open_object(NULL);
+	print_string("vip", NULL, text_of_vip(&request->vip).s);
+	print_string("client", NULL, text_of_socket(&request->real).s);
 	if (is_sent) {
-		json_object("backend");
-		json_string("address", text_of_address(&real.address).s);
-		json_number("port", ntohs(real.port));
-		json_end();
+		print_text("%s", text_of_socket(&real).s);
+		open_object("backend");
+		print_endpoint(&real);
+		close_level();
 	} else {
-		json_null("backend");
+		print_null("backend", "no backend");
 	}
-	json_string("reason", explain(decision));
-	json_end();
+	print_string("reason", " (%s)\n", explain(decision));
+	close_level();
 }
 
-enum status show_where(const struct request *request)
+enum status show_where(struct view *view, const struct request *request)
 {
 	struct decision decision;
-	struct balancer balancer;
-	enum status status = open_balancer(&options.selection, &balancer);
+	enum status status = ask_program(&view->balancer, request, &decision);
 
-	if (status)
-		return status;
-	status = ask_program(&balancer, request, &decision);
 	if (!status)
-		show_decision(&balancer, request, &decision);
-	close_balancer(&balancer);
+		show_decision(&view->balancer, request, &decision);
 	return status;
 }

@@ -13,7 +13,7 @@
 
 static bool wrong(const char *word, const char *expected)
 {
-	fail(WRONG, "'%.100s': %s expected", word, expected);
+	fail(WRONG, "'%.100s': expected %s", word, expected);
 	return false;
 }
 
@@ -36,7 +36,7 @@ bool parse_number(const char *word, __u32 min, __u32 max, __u32 *value)
 {
 	if (is_number(word, min, max, value))
 		return true;
-	fail(WRONG, "'%.100s': a number from %u to %u expected", word, min, max);
+	fail(WRONG, "'%.100s': expected a number from %u to %u", word, min, max);
 	return false;
 }
 
@@ -217,7 +217,7 @@ bool parse_prefix(const char *word, struct deny_key *key)
 		return wrong(word, expected);
 	key->length += ipv4 ? 96 : 0;
 	if (covers_ipv4(key))
-		return wrong(word, "a prefix that leaves out ::ffff:0:0/96, as 2000::/3,");
+		return wrong(word, "a prefix that leaves out ::ffff:0:0/96, as 2000::/3");
 	return is_whole_prefix(key) || wrong(word, expected);
 }
 
@@ -246,7 +246,7 @@ bool parse_slots(const char *word, void *value)
 	__u32 number;
 
 	if (!is_number(word, 2, MAX_SLOTS, &number) || !is_prime(number)) {
-		fail(WRONG, "'%.100s': a prime from 2 to %u expected", word, MAX_SLOTS);
+		fail(WRONG, "'%.100s': expected a prime from 2 to %u", word, MAX_SLOTS);
 		return false;
 	}
 	*(__u32 *)value = number;
@@ -298,7 +298,7 @@ bool parse_mac(const char *word, void *value)
 const char *next_word(struct words *words, const char *what)
 {
 	if (!words->left) {
-		fail(WRONG, "%s expected at the end", what);
+		fail(WRONG, "expected %s at the end", what);
 		return NULL;
 	}
 	words->left--;
@@ -309,7 +309,7 @@ bool no_more_words(const struct words *words)
 {
 	if (!words->left)
 		return true;
-	return wrong(*words->word, "nothing more");
+	return wrong(*words->word, "no more words");
 }
 
 static bool unknown_option(const char *word, const struct option *options, unsigned int count)
@@ -321,7 +321,7 @@ static bool unknown_option(const char *word, const struct option *options, unsig
 			strcat(expected, i + 1 < count ? ", " : " or ");
 		strncat(expected, options[i].name, 16);
 	}
-	return wrong(word, count ? expected : "nothing more");
+	return wrong(word, count ? expected : "no more words");
 }
 
 static struct option *find_option(const char *word, struct option *options, unsigned int count)

@@ -106,3 +106,12 @@ const char *reason_name(__u32 verdict)
 
 	return verdict < VERDICTS ? reasons[verdict] : "unknown";
 }
+
+const char *slow_name(__u32 cause)
+{
+#define SLOW_TEXT(name, text) text,
+	static const char *const names[] = { SLOW_LIST(SLOW_TEXT) };
+#undef SLOW_TEXT
+
+	return cause < SLOW_CAUSES ? names[cause] : "unknown";
+}

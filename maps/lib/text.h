@@ -23,5 +23,6 @@ const char *state_name(__u8 state);
 const char *protocol_name(__u8 protocol);
 const char *action_name(__u32 verdict); /* tx, pass, ... */
 const char *reason_name(__u32 verdict);
+const char *slow_name(__u32 cause); /* index of struct slow_stats */
 
 #endif

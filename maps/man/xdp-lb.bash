@@ -2,43 +2,16 @@
 # shellcheck shell=bash
 # Completion of xdp-lb(8) for bash. It needs neither bash-completion nor jq.
 
-# What `xdp-lb help` says, which tests/lab/manual.sh compares with this. [keyword VALUE] may come in
-# any order behind the rest.
-_xdp_lb_commands='service add VIP [mode nat|dsr|ipip] [table N] [settle SECONDS] [hash flow|source]
-service del VIP
-service show [VIP]
-backend add VIP REAL [weight N] [mac MAC]
-backend set VIP REAL [weight N] [mac MAC]
-backend drain VIP REAL
-backend down VIP REAL
-backend up VIP REAL
-backend del VIP REAL
-flow show
-flow count
-flow flush [VIP [REAL]]
-timeout show
-timeout set tcp|fin|udp SECONDS
-where VIP CLIENT
-stats zero
-stats [VIP] [interval SECONDS]
-metrics
-deny add PREFIX
-deny del PREFIX
-deny show
-limit set VIP [pps N] [burst M] [flows N]
-limit del VIP
-limit show
-refresh
-trace [VIP] [CLIENT] [count N]
-save
-apply FILE [dry-run]
-doctor DEV
-help
-version'
-
 # The functions below share the variables of _xdp_lb: `words` are all before the current one, the
 # program and its options cut off and kept in `run`; `args` those behind the verb; `found` is what
 # may come.
+
+# The commands, a line each: what `xdp-lb help` says. [keyword VALUE] may come in any order behind the
+# rest.
+_xdp_lb_commands()
+{
+	"${run[@]}" help 2>/dev/null | sed -n '/^  [a-z]/ { s/^  //; s/  .*//; p }'
+}
 
 # The running configuration; nothing if there is no balancer, or it may not be read.
 _xdp_lb_show() # [VIP]
@@ -84,6 +57,7 @@ _xdp_lb_offer_value() # WORD
 {
 	case $command-$1 in
 	*-FILE) compopt -o default 2>/dev/null ;;
+	*-OBJECT) _xdp_lb_offer_lines cut -d ' ' -f 1 < <(_xdp_lb_commands) ;;
 	*-DEV) _xdp_lb_offer_lines _xdp_lb_devices ;;
 	'service add-VIP' | 'backend add-REAL') ;;
 	*-VIP) _xdp_lb_offer_lines _xdp_lb_vips ;;
@@ -155,7 +129,7 @@ _xdp_lb_offer_words()
 			_xdp_lb_offer_next "${part[@]:2}"
 			return
 		fi
-	done <<<"$_xdp_lb_commands"
+	done < <(_xdp_lb_commands)
 }
 
 # Moves the program and its options from `words` to `run`. `option` is the last one if the current

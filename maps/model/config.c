@@ -149,7 +149,7 @@ struct conf_service *conf_need(const struct conf *conf, const struct endpoint *v
 	struct conf_service *service = conf_find(conf, vip);
 
 	if (!service)
-		fail(FAILED, "'%s': no such service", text_of_vip(vip).s);
+		fail(FAILED, "%s is not a service", text_of_vip(vip).s);
 	return service;
 }
 
@@ -186,7 +186,7 @@ struct conf_backend *backend_need(const struct conf_service *service, const stru
 	struct conf_backend *backend = backend_find(service, real);
 
 	if (!backend)
-		fail(FAILED, "'%s': no such backend of %s", text_of_real(real).s,
+		fail(FAILED, "%s is not a backend of %s", text_of_real(real).s,
 		     text_of_vip(&service->vip).s);
 	return backend;
 }

@@ -185,3 +185,15 @@ int zero_backend_stats(const struct balancer *balancer, __u32 number)
 
 	return write_backend_stats(balancer, number, &zero);
 }
+
+int read_slow_stats(const struct balancer *balancer, struct slow_stats *sum)
+{
+	return read_sum(balancer->map[MAP_SLOW], 0, (__u64 *)sum, sizeof(*sum));
+}
+
+int zero_slow_stats(const struct balancer *balancer)
+{
+	static const struct slow_stats zero;
+
+	return write_sum(balancer->map[MAP_SLOW], 0, &zero, sizeof(zero));
+}

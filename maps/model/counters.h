@@ -21,4 +21,7 @@ int retire_backend_stats(const struct balancer *balancer, __u32 number, __u32 se
 int zero_service_stats(const struct balancer *balancer, __u32 number);
 int zero_backend_stats(const struct balancer *balancer, __u32 number);
 
+int read_slow_stats(const struct balancer *balancer, struct slow_stats *sum);
+int zero_slow_stats(const struct balancer *balancer);
+
 #endif

@@ -17,5 +17,6 @@ const struct map_layout map_layouts[MAPS] = {
 	[MAP_SVC_STATS] = { "xlb_svc_stats", 4, sizeof(struct service_stats), MAX_SERVICES + 2 },
 	[MAP_BE_STATS] = { "xlb_be_stats", 4, sizeof(struct backend_stats),
 			   FORMER_BACKENDS + MAX_SERVICES + 2 },
+	[MAP_SLOW] = { "xlb_slow", 4, sizeof(struct slow_stats), 1 },
 	[MAP_TRACE] = { "xlb_trace", 0, 0, TRACE_SIZE },
 };

@@ -18,6 +18,7 @@ enum map_index {
 	MAP_SOURCES,
 	MAP_SVC_STATS,
 	MAP_BE_STATS,
+	MAP_SLOW,
 	MAP_TRACE,
 	MAPS,
 };

@@ -32,7 +32,7 @@ static int read_all(const struct balancer *balancer, const struct conf_service *
 {
 	struct service_stats stats;
 	unsigned int next = 0;
-	int result = 0;
+	int result = read_slow_stats(balancer, &reading->slow);
 
 	for (__u32 i = 0; i <= STATS_RETIRED && !result; i++) {
 		result = read_service_stats(balancer, i, &stats);

@@ -10,6 +10,7 @@ struct reading {
 	struct service_stats total; /* of all services, deleted ones too, and of no service */
 	struct service_stats *services; /* in the order of the configuration */
 	struct backend_stats *backends; /* of all services, in this order */
+	struct slow_stats slow;
 	double seconds; /* when, on CLOCK_MONOTONIC */
 };
 

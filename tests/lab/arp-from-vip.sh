@@ -19,7 +19,7 @@ on h2 sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.veth3.rp_filter=0
 on h2 ip addr add "$vip_address/32" dev lo
 on lb ip neigh flush dev veth6
 ! said=$(add) || fail "a backend that does not answer was added"
-grep -q "'$backend2'.*accept_local=1" <<<"$said" || fail "backend add: $said"
+grep -q "backend $backend2: .*accept_local=1" <<<"$said" || fail "backend add: $said"
 note "$said"
 equal "$(lb -j service show | jq '.[0].backends | length')" 0 "backends"
 on h2 sysctl -qw net.ipv4.conf.veth3.accept_local=1

@@ -125,6 +125,12 @@ flow
 flow nonsense
 flow flush nonsense
 flow flush VIP:8000/tcp nonsense
+flow show nonsense
+flow show VIP:8000/tcp nonsense
+flow show B2 VIP:8000/tcp
+flow show VIP:8000/tcp B2 B2 B2
+help nonsense
+help service add
 timeout set
 timeout set tcp
 timeout set tcp 0
@@ -174,6 +180,7 @@ backend drain VIP:8000/tcp NET99
 backend down VIP:8000/tcp NET99
 backend up VIP:8000/tcp NET99
 flow flush VIP:81/tcp
+flow show VIP:81/tcp
 flow flush VIP:8000/tcp NET99
 deny del PREFIX
 apply /nonexistent
@@ -182,6 +189,51 @@ apply /nonexistent
 -n nonexistent service show
 -p /nonexistent service show
 END
+}
+
+# What is said, in full: LINE | MESSAGE.
+messages()
+{
+	local line message words
+
+	lb deny add 192.0.2.0/24
+	while IFS='|' read -r line message; do
+		eval "words=($line)"
+		lb "${words[@]}" 2>"$TMP/error" && fail "status of: xdp-lb $line"
+		equal "$(cat "$TMP/error")" "xdp-lb: $message" "error of: xdp-lb $line"
+	done <<'END'
+nonsense|'nonsense' is not a command (see xdp-lb help)
+service|expected add, del or show at the end
+service tidy|'tidy': expected add, del or show
+service add 10.0.0.10:80|'10.0.0.10:80': expected a service as 10.0.0.10:80/tcp or [fd00::10]:53/udp
+service add 10.0.0.10:8000/tcp|10.0.0.10:8000/tcp is already a service
+service del 10.0.0.10:81/tcp|10.0.0.10:81/tcp is not a service
+service del 10.0.0.10:8000/tcp now|'now': expected no more words
+backend add 10.0.0.10:8000/tcp 10.0.0.2|10.0.0.2 is already a backend of 10.0.0.10:8000/tcp
+backend del 10.0.0.10:8000/tcp 10.0.0.9|10.0.0.9 is not a backend of 10.0.0.10:8000/tcp
+backend add 10.0.0.10:8000/tcp 10.0.0.2 weight 0|'0': expected a number from 1 to 1000
+backend add 10.0.0.10:8000/tcp 10.0.0.2 weight|expected weight at the end
+backend add 10.0.0.10:8000/tcp 10.0.0.10|10.0.0.10 is the service's own address
+backend add 10.0.0.10:8000/tcp fd00::2|fd00::2 is not IPv4 like 10.0.0.10:8000/tcp (mode nat)
+backend add 10.0.0.10:8000/tcp 10.0.0.255|10.0.0.255 is a broadcast address
+backend add 10.0.0.10:8000/tcp 10.0.0.99|backend 10.0.0.99: it does not answer
+backend set 10.0.0.10:8000/tcp 10.0.0.2|expected weight or mac at the end
+limit del 10.0.0.10:8000/tcp|10.0.0.10:8000/tcp has no limit
+deny add 192.0.2.0/24|192.0.2.0/24 is already denied
+deny del 198.51.100.0/24|198.51.100.0/24 is not denied
+help tidy|'tidy' is not a command (see xdp-lb help)
+-x save|'-x' is not an option (see xdp-lb help)
+-jx save|'-jx' is not an option (see xdp-lb help)
+--quiet save|'--quiet' is not an option (see xdp-lb help)
+-j -n|expected an argument after '-n'
+-j|expected a command (see xdp-lb help)
+END
+	lb deny del 192.0.2.0/24
+	printf 'service show\n' >"$TMP/bad.conf"
+	lb apply "$TMP/bad.conf" 2>"$TMP/error" && fail "status of a file with show"
+	equal "$(cat "$TMP/error")" \
+		"xdp-lb: $TMP/bad.conf:1: 'service show' cannot be a line of a configuration" \
+		"error of a file with show"
 }
 
 # The family of a backend, and its port, must be what the mode can do.
@@ -246,6 +298,7 @@ lb service add 10.0.0.10:9001/tcp mode ipip
 saved=$(lb save)
 use_family 4
 wrong_for_mode
+messages
 configuration_files
 without_program
 equal "$(lb save)" "$saved" "configuration in the end"

@@ -14,7 +14,7 @@ flows()
 # How many flows to a backend are remembered.
 flows_of() # BACKEND
 {
-	lb -j flow show | jq --arg to "$1" '[.[] | select(.backend | contains($to))] | length'
+	lb -j flow show | jq --arg to "$1" '[.[] | select(.backend.address == $to)] | length'
 }
 
 service_of_two() # [WORD...]

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck source-path=SCRIPTDIR disable=SC1090,SC2154 # the completion sets its variables
-# Neither man page nor completion lags behind: their commands, with all words, are those of `xdp-lb
-# help`; the man page's verdicts and findings are those of the sources. And what completion offers.
+# Neither man page nor completion lags behind: the commands of the man page, with all words, are those
+# of `xdp-lb help`, and completion offers each of them; the man page's verdicts, causes of the slow path
+# and findings are those of the sources. And what else completion offers, and what help says.
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly MANUAL=$top/maps/man/xdp-lb.8 COMPLETION=$top/maps/man/xdp-lb.bash
@@ -29,10 +30,9 @@ normal_form()
 }
 
 # The commands of `xdp-lb help`: their words end where two blanks or the line do.
-commands_of_help()
+commands_of_help() # [OBJECT]
 {
-	"$top/xdp-lb" help | sed -En '/^VIP is/,$ { /^  [a-z]/ { s/^  //; s/  .*//; p } }' |
-		sed -E 's/^(backend (add|set) .* \[mac MAC\]) .*/\1/'
+	"$top/xdp-lb" help "$@" | sed -n '/^  [a-z]/ { s/^  //; s/  .*//; p }'
 }
 
 same() # GOT WANTED WHAT
@@ -50,8 +50,41 @@ commands()
 	helped=$(commands_of_help | normal_form)
 	note "$(wc -l <<<"$helped") commands"
 	same "$(tags COMMANDS | normal_form)" "$helped" "commands of the man page"
-	same "$(. "$COMPLETION" && normal_form <<<"$_xdp_lb_commands")" "$helped" \
-		"commands of the completion"
+}
+
+# Completion leads to every object and verb.
+completed()
+{
+	local line object verb objects verbs
+
+	objects=$(commands_of_help | cut -d ' ' -f 1 | LC_ALL=C sort -u | xargs)
+	offered 'xdp-lb ' "$objects"
+	for object in $objects; do
+		verbs=$(commands_of_help "$object" | cut -s -d ' ' -f 2 | grep -x '[a-z]*' |
+			LC_ALL=C sort -u | xargs) || continue
+		[[ " $(offers "xdp-lb $object ") " = *" $verbs "* ]] ||
+			fail "offered behind $object: $(offers "xdp-lb $object "), not $verbs"
+	done
+}
+
+# The ways to ask for help are the same help.
+helped()
+{
+	local all option
+
+	all=$("$top/xdp-lb" help)
+	for option in -h --help; do
+		equal "$("$top/xdp-lb" $option)" "$all" "xdp-lb $option"
+		equal "$("$top/xdp-lb" backend $option)" "$("$top/xdp-lb" help backend)" \
+			"xdp-lb backend $option"
+		equal "$("$top/xdp-lb" service add $option)" "$("$top/xdp-lb" help service)" \
+			"xdp-lb service add $option"
+	done
+	equal "$("$top/xdp-lb" -j -n nowhere --help)" "$all" "xdp-lb -j -n nowhere --help"
+	equal "$("$top/xdp-lb" --version)" "$("$top/xdp-lb" version)" "xdp-lb --version"
+	equal "$("$top/xdp-lb" help backend | grep -c '^  backend ')" 6 "commands of backend"
+	! "$top/xdp-lb" help nonsense 2>"$TMP/error" || fail "help on what there is not"
+	grep -q "^xdp-lb: 'nonsense' is not a command" "$TMP/error" || fail "$(cat "$TMP/error")"
 }
 
 # "REASON (ACTION, ACTION)" becomes a line for each action.
@@ -71,6 +104,13 @@ verdicts()
 	same "$(tags VERDICTS | split_actions | sort)" \
 		"$(sed -En "s/$line/\L\1 \2/p" "$top/maps/xdp_lb.h" | sort)" \
 		"verdicts of the man page"
+}
+
+causes()
+{
+	same "$(tags 'SLOW PATH' | tr -d , | tr ' ' '\n' | sort)" \
+		"$(sed -En '/define SLOW_LIST/,/^$/ s/^\tX\([A-Z_]+, "([^"]+)"\).*/\1/p' \
+			"$top/maps/xdp_lb.h" | sort)" "causes of the slow path in the man page"
 }
 
 findings()
@@ -93,6 +133,7 @@ offers() # LINE
 	(
 		set +eu
 		. "$COMPLETION"
+		PATH=$top:$PATH
 		COMP_LINE=$1 COMP_POINT=${#1}
 		_xdp_lb
 		printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort -u | xargs -r -d "\n"
@@ -115,6 +156,8 @@ words()
 	offered 'xdp-lb service add 10.0.0.10:80/tcp mode ' 'dsr ipip nat'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp table ' ''
 	offered 'xdp-lb timeout set ' 'fin tcp udp'
+	offered 'xdp-lb limit set 10.0.0.10:80/tcp pps 5 ' 'burst flows'
+	offered 'xdp-lb help ser' 'service'
 	offered 'xdp-lb apply file ' 'dry-run'
 	offered 'xdp-lb no-such ' ''
 }
@@ -138,7 +181,10 @@ running()
 }
 
 commands
+completed
+helped
 verdicts
+causes
 findings
 formatted
 words

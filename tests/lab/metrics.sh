@@ -72,6 +72,11 @@ same_as_stats()
 	done
 	equal "$(value xdplb_service_refused_packets_total "\"$vip_address\"" denied)" 1 \
 		"denied packets of the service"
+	for each in new-flow flow-state; do
+		equal "$(value xdplb_slow_path_packets_total "\"$each\"")" \
+			"$(jq ".slow[] | select(.cause == \"$each\") | .packets" "$TMP/stats")" \
+			"slow packets of cause $each"
+	done
 }
 
 metrics()

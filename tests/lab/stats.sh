@@ -18,6 +18,11 @@ of_service() # PORT/PROTO FILTER
 	number "first(.services[] | select(.vip == \"$vip:$1\")) | $2"
 }
 
+slow() # CAUSE
+{
+	number ".slow[] | select(.cause == \"$1\") | .packets"
+}
+
 received()
 {
 	on lb ethtool -S veth6 | awk '$1 ~ /^rx_queue_[0-9]*_xdp_packets:$/ { sum += $2 }
@@ -67,6 +72,13 @@ add_up()
 	done
 	equal $((device - before)) "$(number "$ALL")" "packets that the device received, and verdicts"
 
+	# In mode nat each flow begins on the slow path, but does not stay there.
+	within "$(slow new-flow)" 100 150 "slow packets of 101 new flows"
+	within "$(number '[.slow[].packets] | add')" 101 "$(number "$FORWARDED")" "slow packets"
+	equal "$(lb stats | awk '/slow path/ { slow = 1 } slow && $1 == "new-flow" { print $2 }')" \
+		"$(slow new-flow)" "slow packets in the text"
+	equal "$(lb -j stats "$vip:8000/tcp" | jq 'has("slow")')" false "slow packets of a service"
+
 	# A deleted backend's packets stay its service's; a new one with its number starts at zero.
 	forwarded=$(of_service 8000/tcp .packets)
 	lb backend del "$vip:8000/tcp" "$backend3"
@@ -90,6 +102,7 @@ add_up()
 	lb stats zero
 	sample
 	within "$(number "$ALL")" 0 20 "packets after zero"
+	equal "$(slow new-flow)" 0 "slow packets after zero"
 }
 
 lab_up

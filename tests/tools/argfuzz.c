@@ -45,6 +45,8 @@ static const char *const forms[] = {
 	"backend up VIP REAL",
 	"backend del VIP REAL",
 	"flow show",
+	"flow show VIP",
+	"flow show VIP SOURCE REAL",
 	"flow count",
 	"flow flush",
 	"flow flush VIP",

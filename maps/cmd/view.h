@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What commands that show something look at. */
+#ifndef CMD_VIEW_H
+#define CMD_VIEW_H
+
+#include "model/balancer.h"
+#include "model/config.h"
+
+struct view {
+	struct balancer balancer;
+	struct conf conf;
+	const struct conf_service *services; /* the one that was asked for, or all */
+	unsigned int count;
+};
+
+#endif
