@@ -4,8 +4,12 @@
  * compared with. For generate.c: the source of packets on the wire, and their sink.
  *
  * BPF_PROG_TEST_RUN does not put the packet back between its runs. So each run begins with `front`:
- * it writes the headers of the next flow's packet, and calls the program that is in `timed`. The
- * time of `front_empty`, which is the same before the program that does nothing, is subtracted.
+ * it writes the headers of the next packet, and calls the program that is in `timed`. The time of
+ * `front_empty`, which is the same before the program that does nothing, is subtracted.
+ *
+ * `front` calls while its stores are still under way, and the program under test waits for some of
+ * them. `fenced` and `fenced_empty` drain the store buffer first, by a locked instruction: the packet
+ * then lies in the cache, as after DMA, and no packet overlaps with the next.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -16,6 +20,7 @@
 
 #include "bench.h"
 
+#define VLAN_HLEN 4
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
 
@@ -33,10 +38,21 @@ struct {
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, BENCH_LEARNT);
 	__type(key, __u32);
 	__type(value, __u32);
 } learnt SEC(".maps");
+
+/* The packets in the order in which they are sent. It is read from end to end, so that it costs next
+ * to nothing, whatever the order of the flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, BENCH_VISITS);
+	__type(key, __u32);
+	__type(value, struct visit);
+} visits SEC(".maps");
 
 struct yard_key {
 	__be32 source;
@@ -123,42 +139,57 @@ static __always_inline __u16 header_checksum(const struct bench *state, const st
 	return ~((sum & 0xffff) + (sum >> 16));
 }
 
+/* Writes the first bytes of the frame, and returns the IP header, or NULL if that does not fit. */
+static __always_inline void *write_link(struct xdp_md *ctx, const struct bench *state, __be16 type,
+					__u32 size)
+{
+	void *frame = (void *)(long)ctx->data;
+
+	if (frame + ETH_HLEN + VLAN_HLEN + size > (void *)(long)ctx->data_end)
+		return NULL;
+	write_ethernet(frame);
+	if (!state->vlan) {
+		*(__be16 *)(frame + 2 * ETH_ALEN) = type;
+		return frame + ETH_HLEN;
+	}
+	*(__be16 *)(frame + 2 * ETH_ALEN) = bpf_htons(ETH_P_8021Q);
+	*(__be16 *)(frame + ETH_HLEN) = bpf_htons(state->vlan);
+	*(__be16 *)(frame + ETH_HLEN + 2) = type;
+	return frame + ETH_HLEN + VLAN_HLEN;
+}
+
 static __always_inline bool write_ipv4(struct xdp_md *ctx, const struct bench *state,
 				       const struct ends *ends, __u8 flags)
 {
-	struct header4 *packet = (void *)(long)ctx->data;
+	__be32 *ip = write_link(ctx, state, bpf_htons(ETH_P_IP), 40);
 
-	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+	if (!ip)
 		return false;
-	write_ethernet(packet->eth);
-	packet->type = bpf_htons(ETH_P_IP);
-	packet->ip[0] = bpf_htonl(0x45000000 | (BENCH_FRAME - ETH_HLEN));
-	packet->ip[1] = bpf_htonl(0x4000);
-	packet->ip[2] = bpf_htonl(64 << 24 | (state->udp ? IPPROTO_UDP : IPPROTO_TCP) << 16) |
-			(__u32)header_checksum(state, ends) << 16;
-	packet->ip[3] = ends->source;
-	packet->ip[4] = ends->destination;
-	write_l4(state, packet->l4, ends, flags);
+	ip[0] = bpf_htonl(0x45000000 | (BENCH_FRAME - ETH_HLEN));
+	ip[1] = bpf_htonl(0x4000);
+	ip[2] = bpf_htonl(64 << 24 | (state->udp ? IPPROTO_UDP : IPPROTO_TCP) << 16) |
+		(__u32)header_checksum(state, ends) << 16;
+	ip[3] = ends->source;
+	ip[4] = ends->destination;
+	write_l4(state, ip + 5, ends, flags);
 	return true;
 }
 
 static __always_inline bool write_ipv6(struct xdp_md *ctx, const struct bench *state,
 				       const struct ends *ends, __u8 flags)
 {
-	struct header6 *packet = (void *)(long)ctx->data;
+	__be32 *ip = write_link(ctx, state, bpf_htons(ETH_P_IPV6), 60);
 
-	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+	if (!ip)
 		return false;
-	write_ethernet(packet->eth);
-	packet->type = bpf_htons(ETH_P_IPV6);
-	packet->ip[0] = bpf_htonl(0x60000000);
-	packet->ip[1] = bpf_htonl((BENCH_FRAME - 54) << 16 |
-				  (state->udp ? IPPROTO_UDP : IPPROTO_TCP) << 8 | 64);
-	*(__u64 *)packet->source = bpf_htonl(ends->source_prefix);
-	*(__u64 *)(packet->source + 2) = (__u64)ends->source << 32;
-	*(__u64 *)packet->destination = bpf_htonl(ends->destination_prefix);
-	*(__u64 *)(packet->destination + 2) = (__u64)ends->destination << 32;
-	write_l4(state, packet->l4, ends, flags);
+	ip[0] = bpf_htonl(0x60000000);
+	ip[1] = bpf_htonl((BENCH_FRAME - 54) << 16 | (state->udp ? IPPROTO_UDP : IPPROTO_TCP) << 8 |
+			  64);
+	*(__u64 *)(ip + 2) = bpf_htonl(ends->source_prefix);
+	*(__u64 *)(ip + 4) = (__u64)ends->source << 32;
+	*(__u64 *)(ip + 6) = bpf_htonl(ends->destination_prefix);
+	*(__u64 *)(ip + 8) = (__u64)ends->destination << 32;
+	write_l4(state, ip + 10, ends, flags);
 	return true;
 }
 
@@ -174,26 +205,25 @@ static __always_inline bool write_packet(struct xdp_md *ctx, const struct bench 
 static __always_inline struct ends from_client(const struct bench *state, __u32 i)
 {
 	__u32 service = i & (state->services - 1);
+	__u32 vip = service >> (state->vip_shift & 31) << (state->vip_spread & 31);
 
 	return (struct ends){
 		.source = bpf_htonl(BENCH_CLIENT + i),
 		.source_port = bpf_htons((i * 2654435761U >> 16) | 1024),
 		.source_prefix = BENCH_CLIENT_PREFIX,
-		.destination = bpf_htonl(state->vip + service / BENCH_PORTS),
-		.destination_port = bpf_htons(state->port + service % BENCH_PORTS),
+		.destination = bpf_htonl(state->vip + vip),
+		.destination_port = bpf_htons(state->port + (service & state->port_mask)),
 		.destination_prefix = BENCH_VIP_PREFIX,
 	};
 }
 
 /* The answer of the backend: to the port that it sees, at the VIP. */
-static __always_inline struct ends from_backend(const struct bench *state, __u32 i)
+static __always_inline struct ends from_backend(const struct bench *state, __u32 i, __u32 known)
 {
 	struct ends client = from_client(state, i);
-	__u32 *entry = bpf_map_lookup_elem(&learnt, &i);
-	__u32 known = entry ? *entry : 0;
 
 	return (struct ends){
-		.source = bpf_htonl(BENCH_BACKEND + (known >> 16)),
+		.source = bpf_htonl(state->backend + (known >> 16)),
 		.source_port = client.destination_port,
 		.source_prefix = BENCH_BACKEND_PREFIX,
 		.destination = client.destination,
@@ -202,7 +232,7 @@ static __always_inline struct ends from_backend(const struct bench *state, __u32
 	};
 }
 
-static __always_inline __u32 next_flow(struct bench *state)
+static __always_inline __u32 next_visit(struct bench *state)
 {
 	__u32 i = state->next;
 
@@ -210,18 +240,33 @@ static __always_inline __u32 next_flow(struct bench *state)
 	return i;
 }
 
+/* Takes away what the last program has put in front of the frame. */
+static __always_inline bool put_back(struct xdp_md *ctx, const struct bench *state)
+{
+	__s64 size = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
+
+	asm volatile("" : "+r"(size)); /* else clang computes with halves of pointers */
+	return !bpf_xdp_adjust_head(ctx, (int)(size - state->frame));
+}
+
 /* Writes the next packet and calls the program in `slot`. */
-static __always_inline int call_next(struct xdp_md *ctx, __u32 slot)
+static __always_inline int call_next(struct xdp_md *ctx, __u32 slot, bool fenced)
 {
 	struct bench *state = &bench;
-	__u32 i = next_flow(state);
-	struct ends ends = state->answers ? from_backend(state, i) : from_client(state, i);
+	__u32 next = next_visit(state);
+	struct visit *visit = bpf_map_lookup_elem(&visits, &next);
+	struct ends ends;
 
-	if (state->grows &&
-	    bpf_xdp_adjust_head(ctx, (int)(ctx->data_end - ctx->data) - BENCH_FRAME))
+	if (!visit)
+		return XDP_ABORTED;
+	ends = visit->known ? from_backend(state, visit->flow, visit->known) :
+			      from_client(state, visit->flow);
+	if (state->grows && !put_back(ctx, state))
 		return XDP_ABORTED;
 	if (!write_packet(ctx, state, &ends, state->flags))
 		return XDP_ABORTED;
+	if (fenced)
+		__sync_fetch_and_add(&state->fences, 1);
 	bpf_tail_call(ctx, &timed, slot);
 	return XDP_ABORTED;
 }
@@ -229,13 +274,25 @@ static __always_inline int call_next(struct xdp_md *ctx, __u32 slot)
 SEC("xdp")
 int front(struct xdp_md *ctx)
 {
-	return call_next(ctx, BENCH_TESTED);
+	return call_next(ctx, BENCH_TESTED, false);
 }
 
 SEC("xdp")
 int front_empty(struct xdp_md *ctx)
 {
-	return call_next(ctx, BENCH_EMPTY);
+	return call_next(ctx, BENCH_EMPTY, false);
+}
+
+SEC("xdp")
+int fenced(struct xdp_md *ctx)
+{
+	return call_next(ctx, BENCH_TESTED, true);
+}
+
+SEC("xdp")
+int fenced_empty(struct xdp_md *ctx)
+{
+	return call_next(ctx, BENCH_EMPTY, true);
 }
 
 /* The ends of the packet that the program under test has left. */
@@ -266,7 +323,7 @@ static __always_inline bool learn(struct xdp_md *ctx, const struct bench *state,
 	if (!read_packet(ctx, state, &sent) || sent.source != client.destination ||
 	    sent.destination == client.destination)
 		return false;
-	known = (bpf_ntohl(sent.destination) - BENCH_BACKEND) << 16 | sent.source_port;
+	known = (bpf_ntohl(sent.destination) - state->backend) << 16 | sent.source_port;
 	return !bpf_map_update_elem(&learnt, &i, &known, BPF_ANY);
 }
 
@@ -281,24 +338,26 @@ static __always_inline bool is_answered(struct xdp_md *ctx, const struct bench *
 
 /*
  * Opens flows as client and backend do, a packet each run: SYN, SYN-ACK (made from what the program
- * has made of the SYN, which is still in the frame), ACK. In UDP without the ACK.
+ * has made of the SYN, which is still in the frame), ACK. In UDP without the ACK; state->steps says
+ * how many of these. Flows begin in the order of their numbers.
  */
 SEC("xdp")
 int opener(struct xdp_md *ctx)
 {
 	struct bench *state = &bench;
-	__u32 i = state->next;
+	__u32 i = state->next, *known;
 	struct ends ends;
 	__u8 step = state->step;
 	__u8 flags = step == 0 ? TCP_SYN : step == 1 ? TCP_SYN | TCP_ACK : TCP_ACK;
 
 	if ((step == 1 && !learn(ctx, state, i)) || (step == 2 && !is_answered(ctx, state, i)))
 		state->failures++;
-	ends = step == 1 ? from_backend(state, i) : from_client(state, i);
+	known = bpf_map_lookup_elem(&learnt, &i);
+	ends = step == 1 && known ? from_backend(state, i, *known) : from_client(state, i);
 	state->step = step + 1;
-	if (state->step == (state->udp ? 2 : 3)) {
+	if (state->step >= state->steps) {
 		state->step = 0;
-		next_flow(state);
+		next_visit(state);
 	}
 	if (!write_packet(ctx, state, &ends, flags))
 		return XDP_ABORTED;
@@ -464,7 +523,7 @@ SEC("xdp")
 int generator(struct xdp_md *ctx)
 {
 	struct bench *state = &bench;
-	struct ends ends = from_client(state, next_flow(state));
+	struct ends ends = from_client(state, next_visit(state));
 
 	if (!write_packet(ctx, state, &ends, state->flags))
 		return XDP_ABORTED;

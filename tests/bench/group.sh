@@ -1,14 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# group.sh MODE FAMILY PROTOCOL SERVICES BACKENDS ROUNDS FLOWS...: the cost of a packet in a balancer
-# of SERVICES with BACKENDS each, for each number of flows; in quiet, see packet.c.
+# group.sh ROUNDS [WORD=VALUE...]: the cost of a packet in balancers of standard input, one a line:
+#
+#    MODE FAMILY PROTOCOL SERVICES BACKENDS KINDS FLOWS
+#
+# Lists have commas between. All have the program in the same place: it is loaded once.
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-[ $# -ge 7 ] || { echo "usage: group.sh MODE FAMILY PROTOCOL SERVICES BACKENDS ROUNDS FLOWS..." >&2 &&
-	exit 2; }
+[ $# -ge 1 ] || { echo "usage: group.sh ROUNDS [WORD=VALUE...] <GROUPS" >&2 && exit 2; }
 balancer_up
-configuration "$1" "$2" "$3" "$4" "$5" | quietly helper apply -
-load_bench
-attach_bench lb front
-attach_bench lb front_empty
-on lb "$TOOLS/packet" "$(program_id lb veth6)" "$(ifindex lb veth6)" "$PINS" "$@"
+fronts_up
+while read -r mode family protocol services backends kinds flows; do
+	configuration "$mode" "$family" "$protocol" "$services" "$backends" | quietly helper apply -
+	packet mode="$mode" family="$family" protocol="$protocol" services="$services" \
+		backends="$backends" kinds="$kinds" flows="$flows" rounds="$1" "${@:2}" </dev/null
+done

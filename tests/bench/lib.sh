@@ -6,7 +6,7 @@ set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
-readonly here top
+readonly here top tree=${XDP_LB_TREE:-$top}
 readonly TOOLS=$top/build/tests/bench
 readonly PINS=/sys/fs/bpf/bench
 
@@ -46,9 +46,10 @@ program_id() # NETNS DEV
 	on "$1" ip -j -d link show dev "$2" | jq '.[0].xdp.prog.id'
 }
 
+# Pins its maps as well: a map of programs that nobody holds is emptied, some time later.
 load_bench()
 {
-	quietly bpftool prog loadall "$TOOLS/bench.bpf.o" "$PINS"
+	quietly bpftool prog loadall "$TOOLS/bench.bpf.o" "$PINS" pinmaps "$PINS-maps"
 }
 
 # Attaches a program to a device that is down. At each test run of one that is attached nowhere the
@@ -60,7 +61,7 @@ attach_bench() # NETNS PROGRAM
 }
 
 # A balancer by itself: namespace lb, device veth6, which all addresses that bench.h names are behind.
-# XDP_LB_OBJECT is what to attach, if not this tree's.
+# It is this tree's, or that of the checkout XDP_LB_TREE; with the object XDP_LB_OBJECT, if that is set.
 balancer_up()
 {
 	ip netns add lb
@@ -71,16 +72,30 @@ balancer_up()
 	on lb ip link set dev veth7 up
 	on lb ip addr add 10.0.0.10/8 dev veth6
 	on lb ip addr add fd00::10/16 dev veth6 nodad
-	if [ -n "${XDP_LB_OBJECT-}" ]; then
-		on lb ip link set dev veth6 xdp obj "$XDP_LB_OBJECT" sec xdp
-	else
-		quietly "$top/scripts/attach.sh" -n lb -m native veth6
-	fi
+	on lb ip link set dev veth6 xdp obj "${XDP_LB_OBJECT:-$tree/xdp_lb.bpf.o}" sec xdp
 }
 
 helper() # WORD...
 {
-	"$top/xdp-lb" -n lb "$@"
+	"$tree/xdp-lb" -n lb "$@"
+}
+
+# What stands before the program that is timed.
+fronts_up()
+{
+	local name
+
+	load_bench
+	for name in front front_empty fenced fenced_empty; do
+		attach_bench lb $name
+	done
+}
+
+# Times packets in the balancer, see packet.c.
+packet() # WORD=VALUE...
+{
+	on lb "$TOOLS/packet" program="$(program_id lb veth6)" ifindex="$(ifindex lb veth6)" \
+		pins="$PINS" helper="$tree/xdp-lb -d veth6" "$@"
 }
 
 # A configuration for `apply`: the services and backends that bench.h describes.

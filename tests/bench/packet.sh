@@ -9,38 +9,38 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 readonly ROUNDS=3 # of a pass
 passes=3 patience=540 loads=3
-few='1 100 10000 100000'
-many='1 100 10000 100000 1000000'
+few='1,100,10000,100000'
+many='1,100,10000,100000,1000000'
 families='4 6'
 
 if [ "${1-}" = quick ]; then
-	passes=1 patience=0 loads=1 few='1 100000' many='1 1000000' families=4
+	passes=1 patience=0 loads=1 few='1,100000' many='1,1000000' families=4
 fi
 enough=$((passes * ROUNDS))
 
-# Mode, family, protocol, services, backends, flows. What is compared is timed soon after each other.
+# Groups, as group.sh takes them. What is compared is timed soon after each other.
 groups()
 {
-	local mode family load flows
+	local mode family load flows kinds
 
 	for mode in nat dsr ipip; do
-		flows=$many
-		[ $mode != nat ] || flows=$few
+		flows=$many kinds=data,syn,foreign,port
+		[ $mode != nat ] || flows=$few kinds=data,answer,foreign,port
 		for family in $families; do
-			echo "$mode $family tcp 1 2 $flows"
+			echo "$mode $family tcp 1 2 $kinds $flows"
 		done
 		for ((load = 2; load <= loads; load++)); do
 			[ $mode = nat ] || break
 			for family in $families; do
-				echo "$mode $family tcp 1 2 10000"
+				echo "$mode $family tcp 1 2 $kinds 10000"
 			done
 		done
 		[ "$passes" != 1 ] || continue
 		# As many backends in all, in many services and in one.
-		echo "$mode 4 tcp 512 2 1 100 10000 100000"
-		echo "$mode 4 tcp 1 1000 1 100 10000 100000"
-		echo "$mode 4 udp 1 2 1 100000"
-		echo "$mode 6 udp 1 2 1 100000"
+		echo "$mode 4 tcp 512 2 $kinds $few"
+		echo "$mode 4 tcp 1 1000 $kinds $few"
+		echo "$mode 4 udp 1 2 ${kinds/syn,/} 1,100000"
+		echo "$mode 6 udp 1 2 ${kinds/syn,/} 1,100000"
 	done
 }
 
@@ -57,10 +57,10 @@ unsettled() # WANTED FILE
 		map(select(.floor and (.busy or .rounds < $wanted)).flows) | unique[]'
 }
 
-time_group() # MODE FAMILY PROTOCOL SERVICES BACKENDS FLOWS...
+time_group() # MODE FAMILY PROTOCOL SERVICES BACKENDS KINDS FLOWS
 {
 	echo "bench: packet, pass $pass: $*" >&2
-	setpriv --pdeathsig KILL "$here/group.sh" "${@:1:5}" $ROUNDS "${@:6}" |
+	setpriv --pdeathsig KILL "$here/group.sh" $ROUNDS <<<"$*" |
 		jq -c ".pass = $pass" >>"$raw/$(lines_of "$@")"
 }
 
@@ -79,7 +79,7 @@ time_again() # WANTED
 		read -ra group <<<"$group"
 		for flows in $(unsettled "$1" "$raw/$(lines_of "${group[@]}")"); do
 			[ $SECONDS -lt $patience ] || return
-			time_group "${group[@]:0:5}" "$flows" || exit
+			time_group "${group[@]:0:6}" "$flows" || exit
 			done=0
 		done
 	done

@@ -16,5 +16,7 @@ to_entries | group_by([.value.kind, .value.flows]) | sort_by(.[0].key)[] | map(.
 	  passes: [range(1; $loads[-1].pass + 1) as $pass | [$loads[] | select(.pass == $pass) |
 		[."xdp-lb", .busy] | transpose[] | select(.[1] | not)[0]] | median] } +
 	([("floor", "yardstick", "xdp-lb") as $who | select($loads[0][$who]) |
-		[$loads[][$who][]] as $all | { key: $who, value: ([$all[$counted[]]] | spread) }] |
-		from_entries))
+		{ key: $who, value: ([([$loads[][$who][]])[$counted[]]] | spread) }] | from_entries) +
+	{ fenced: ([("floor", "yardstick", "xdp-lb") as $who | select($loads[0][$who]) |
+		{ key: $who, value: ([([$loads[].fenced[$who][]])[$counted[]]] | spread) }] | from_entries),
+	  wrong: ([$loads[].wrong] | max), slow: ([$loads[].slow] | max) })
