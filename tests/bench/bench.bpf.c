@@ -336,6 +336,14 @@ static __always_inline bool is_answered(struct xdp_md *ctx, const struct bench *
 	       sent.destination_port == client.source_port && sent.source == client.destination;
 }
 
+static __always_inline void note_failure(struct bench *state, __u32 i)
+{
+	if (!state->failures)
+		state->first_failed = i;
+	state->failures++;
+	state->failing = true;
+}
+
 /*
  * Opens flows as client and backend do, a packet each run: SYN, SYN-ACK (made from what the program
  * has made of the SYN, which is still in the frame), ACK. In UDP without the ACK; state->steps says
@@ -350,8 +358,11 @@ int opener(struct xdp_md *ctx)
 	__u8 step = state->step;
 	__u8 flags = step == 0 ? TCP_SYN : step == 1 ? TCP_SYN | TCP_ACK : TCP_ACK;
 
-	if ((step == 1 && !learn(ctx, state, i)) || (step == 2 && !is_answered(ctx, state, i)))
-		state->failures++;
+	if (step == 0)
+		state->failing = false;
+	else if (!state->failing &&
+		 !(step == 1 ? learn(ctx, state, i) : is_answered(ctx, state, i)))
+		note_failure(state, i);
 	known = bpf_map_lookup_elem(&learnt, &i);
 	ends = step == 1 && known ? from_backend(state, i, *known) : from_client(state, i);
 	state->step = step + 1;
@@ -359,7 +370,7 @@ int opener(struct xdp_md *ctx)
 		state->step = 0;
 		next_visit(state);
 	}
-	if (!write_packet(ctx, state, &ends, flags))
+	if (state->failing || !write_packet(ctx, state, &ends, flags))
 		return XDP_ABORTED;
 	bpf_tail_call(ctx, &timed, BENCH_TESTED);
 	return XDP_ABORTED;

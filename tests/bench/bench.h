@@ -54,7 +54,9 @@ struct bench {
 	__u8 flags; /* of TCP */
 	__u8 steps; /* packets that open a flow */
 	__u8 step; /* of them, done */
-	__u32 failures; /* openings that went wrong */
+	__u32 failures; /* flows whose opening went wrong */
+	__u32 failing; /* the present one's has */
+	__u32 first_failed; /* flow */
 	__u32 ifindex; /* that generated packets leave by */
 	/* At the far end: */
 	__u32 reflect; /* packets that are still to be sent back */

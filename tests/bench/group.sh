@@ -12,6 +12,6 @@ balancer_up
 fronts_up
 while read -r mode family protocol services backends kinds flows; do
 	configuration "$mode" "$family" "$protocol" "$services" "$backends" | quietly helper apply -
-	packet mode="$mode" family="$family" protocol="$protocol" services="$services" \
-		backends="$backends" kinds="$kinds" flows="$flows" rounds="$1" "${@:2}" </dev/null
+	sender packet mode="$mode" family="$family" protocol="$protocol" services="$services" \
+		backends="$backends" kinds="$kinds" flows="$flows" rounds="$1" "${@:2}"
 done

@@ -91,11 +91,11 @@ fronts_up()
 	done
 }
 
-# Times packets in the balancer, see packet.c.
-packet() # WORD=VALUE...
+# Sends packets to the balancer, see setup.h: `packet` times them, `fill` fills the flow table.
+sender() # PROGRAM WORD=VALUE...
 {
-	on lb "$TOOLS/packet" program="$(program_id lb veth6)" ifindex="$(ifindex lb veth6)" \
-		pins="$PINS" helper="$tree/xdp-lb -d veth6" "$@"
+	on lb "$TOOLS/$1" program="$(program_id lb veth6)" ifindex="$(ifindex lb veth6)" \
+		pins="$PINS" helper="$tree/xdp-lb -d veth6" "${@:2}" </dev/null
 }
 
 # A configuration for `apply`: the services and backends that bench.h describes.
