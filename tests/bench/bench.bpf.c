@@ -208,7 +208,7 @@ static __always_inline struct ends from_client(const struct bench *state, __u32 
 	__u32 vip = service >> (state->vip_shift & 31) << (state->vip_spread & 31);
 
 	return (struct ends){
-		.source = bpf_htonl(BENCH_CLIENT + i),
+		.source = bpf_htonl(BENCH_CLIENT + (i << (state->client_shift & 31))),
 		.source_port = bpf_htons((i * 2654435761U >> 16) | 1024),
 		.source_prefix = BENCH_CLIENT_PREFIX,
 		.destination = bpf_htonl(state->vip + vip),
@@ -299,8 +299,9 @@ int fenced_empty(struct xdp_md *ctx)
 static __always_inline bool read_packet(struct xdp_md *ctx, const struct bench *state,
 					struct ends *ends)
 {
-	struct header4 *packet4 = (void *)(long)ctx->data;
-	struct header6 *packet6 = (void *)(long)ctx->data;
+	void *frame = (void *)(long)ctx->data + (state->vlan ? VLAN_HLEN : 0);
+	struct header4 *packet4 = frame;
+	struct header6 *packet6 = frame;
 	__u32 ports;
 
 	if ((void *)(packet6 + 1) > (void *)(long)ctx->data_end ||
@@ -336,8 +337,12 @@ static __always_inline bool is_answered(struct xdp_md *ctx, const struct bench *
 	       sent.destination_port == client.source_port && sent.source == client.destination;
 }
 
+/* Nothing is learnt of a flow that could not be opened. */
 static __always_inline void note_failure(struct bench *state, __u32 i)
 {
+	__u32 nothing = 0;
+
+	bpf_map_update_elem(&learnt, &i, &nothing, BPF_ANY);
 	if (!state->failures)
 		state->first_failed = i;
 	state->failures++;

@@ -44,6 +44,7 @@ struct bench {
 	__u32 vip_spread; /* the next VIP's address is 2^this after the last */
 	__u32 port; /* of the first service */
 	__u32 port_mask; /* services of a VIP, less one */
+	__u32 client_shift; /* the next client's address is 2^this after the last */
 	__u32 backend; /* address before the first backend's */
 	__u32 sum; /* IPv4: of the header's words that do not change */
 	__u32 frame; /* bytes, with the VLAN tag */

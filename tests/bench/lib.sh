@@ -54,15 +54,21 @@ load_bench()
 
 # Attaches a program to a device that is down. At each test run of one that is attached nowhere the
 # kernel would wait for two grace periods: its dispatcher learns of the program, and forgets it.
-attach_bench() # NETNS PROGRAM
+attach_bench() # NETNS PROGRAM [PINS DEV]
 {
-	on "$1" ip link add "$2" type veth
-	on "$1" bpftool net attach xdpgeneric pinned "$PINS/$2" dev "$2"
+	on "$1" ip link add "${4-$2}" type veth
+	on "$1" bpftool net attach xdpgeneric pinned "${3-$PINS}/$2" dev "${4-$2}"
 }
 
 # A balancer by itself: namespace lb, device veth6, which all addresses that bench.h names are behind.
 # It is this tree's, or that of the checkout XDP_LB_TREE; with the object XDP_LB_OBJECT, if that is set.
 balancer_up()
+{
+	balancer_network
+	on lb ip link set dev veth6 xdp obj "${XDP_LB_OBJECT:-$tree/xdp_lb.bpf.o}" sec xdp
+}
+
+balancer_network()
 {
 	ip netns add lb
 	on lb sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0
@@ -72,7 +78,6 @@ balancer_up()
 	on lb ip link set dev veth7 up
 	on lb ip addr add 10.0.0.10/8 dev veth6
 	on lb ip addr add fd00::10/16 dev veth6 nodad
-	on lb ip link set dev veth6 xdp obj "${XDP_LB_OBJECT:-$tree/xdp_lb.bpf.o}" sec xdp
 }
 
 helper() # WORD...

@@ -28,7 +28,7 @@ struct setup {
 	int answer_ifindex; /* that answers come in by; 0: the same */
 	int services, backends, rounds;
 	int port;
-	int vip_shift, vip_spread; /* see bench.h */
+	int vip_shift, vip_spread, client_shift; /* see bench.h */
 	int vlan;
 	int silent; /* 1: backends do not answer, in UDP */
 	int rivals; /* 0: the program alone */

@@ -16,6 +16,7 @@
 #define WARMING 1000 /* packets before a slice that is timed again */
 #define PAUSE 1000 /* microseconds */
 #define SAME_PERCENT 5 /* by which the empty program may differ before and after a slice */
+#define RATE_RUNS 2000 /* packets between two looks at the clock */
 #define MAX_PROGRAMS 16
 
 struct bench *bench;
@@ -45,6 +46,13 @@ void set_device(uint32_t ifindex)
 	device = ifindex;
 }
 
+void learn_from(const char *pins)
+{
+	int map = open_map_of(open_pin(pins, "opener"), "learnt");
+
+	learnt = map_memory(map, sizeof(*learnt) * BENCH_LEARNT);
+}
+
 void open_fronts(const char *pins)
 {
 	uint32_t slot = BENCH_EMPTY;
@@ -57,7 +65,7 @@ void open_fronts(const char *pins)
 	opener = open_pin(pins, "opener");
 	timed = open_map_of(opener, "timed");
 	bench = map_memory(open_map_of(opener, "bench.bss"), sizeof(*bench));
-	learnt = map_memory(open_map_of(opener, "learnt"), sizeof(*learnt) * BENCH_LEARNT);
+	learn_from(pins);
 	visits = map_memory(open_map_of(fronts[0], "visits"), sizeof(*visits) * BENCH_VISITS);
 	map_update(timed, &slot, &empty);
 }
@@ -121,28 +129,42 @@ void send_openings(int program, uint32_t times)
 
 /* Packets */
 
-static uint32_t packets_of(uint32_t flows, enum direction direction)
+static uint32_t packets_of(uint32_t first, uint32_t flows, enum direction direction)
 {
 	uint32_t packets = direction == BOTH_DIRECTIONS ? 2 * flows : flows;
 
 	errno = 0;
-	if (packets > BENCH_VISITS || (direction != FROM_CLIENT && flows > BENCH_LEARNT))
+	if (packets > BENCH_VISITS || (direction != FROM_CLIENT && first + flows > BENCH_LEARNT))
 		die("%u flows are too many", flows);
 	return packets;
 }
 
-void visit_in_order(uint32_t flows, enum direction direction)
+static bool only_opened;
+
+void skip_unopened(void)
 {
-	uint32_t packets = packets_of(flows, direction);
+	only_opened = true;
+}
+
+static void visit_from(uint32_t first, uint32_t flows, enum direction direction)
+{
+	uint32_t packets = packets_of(first, flows, direction);
 
 	for (uint32_t i = 0; i < packets; i++) {
-		uint32_t flow = direction == BOTH_DIRECTIONS ? i / 2 : i;
+		uint32_t flow = first + (direction == BOTH_DIRECTIONS ? i / 2 : i);
 		bool back = direction == FROM_BACKEND || (direction == BOTH_DIRECTIONS && i & 1);
 
+		if (only_opened && !learnt[flow])
+			flow = first;
 		visits[i] = (struct visit){ flow, back ? learnt[flow] : 0 };
 	}
 	bench->flows = packets;
 	bench->next = 0;
+}
+
+void visit_in_order(uint32_t flows, enum direction direction)
+{
+	visit_from(0, flows, direction);
 }
 
 void visit_range(uint32_t first, uint32_t flows)
@@ -167,9 +189,14 @@ static uint32_t next_random(void)
 /* A flow's two packets stay together, as a request and its answer do. */
 void visit_shuffled(uint32_t flows, enum direction direction)
 {
+	visit_some(0, flows, direction);
+}
+
+void visit_some(uint32_t first, uint32_t flows, enum direction direction)
+{
 	uint32_t step = direction == BOTH_DIRECTIONS ? 2 : 1;
 
-	visit_in_order(flows, direction);
+	visit_from(first, flows, direction);
 	for (uint32_t i = flows - 1; i > 0; i--) {
 		uint32_t j = (uint64_t)next_random() * (i + 1) >> 32;
 
@@ -283,6 +310,20 @@ double time_program(int program, bool fenced, bool *busy)
 	if (busy_slices > SLICES / 2)
 		*busy = true;
 	return median(slices, SLICES);
+}
+
+double rate_until(int program, double end)
+{
+	double begin = seconds_now(), now;
+	uint64_t packets = 0;
+
+	choose(program);
+	do {
+		run(fronts[0], RATE_RUNS);
+		packets += RATE_RUNS;
+		now = seconds_now();
+	} while (now < end);
+	return packets / (now - begin);
 }
 
 double time_once(int program, bool fenced, uint32_t times)
