@@ -72,19 +72,20 @@ denied() # COUNT
 
 deny_lists()
 {
-	local mode count limit
+	local mode count limit name
 
 	for mode in dsr nat; do
 		for count in 1 1000 100000; do
+			name="deny list of $count"
 			case $mode-$count in
 			dsr-1) limit=20 ;;
 			dsr-*) limit=- ;;
 			nat-*) limit=10 ;;
 			esac
 			plain $mode | configure
-			time_it plain "deny list, $count" $limit mode=$mode client_shift=1
+			time_it plain "$name" $limit mode=$mode client_shift=1
 			{ plain $mode && denied $count; } | configure
-			time_it with "deny list, $count" $limit mode=$mode client_shift=1
+			time_it with "$name" $limit mode=$mode client_shift=1
 		done
 	done
 }

@@ -49,6 +49,9 @@ progress "control: 512 services of 8 backends"
 configuration nat 4 tcp 512 8 >/run/large
 repeat apply_anew | result apply-512x8
 repeat apply_again | result apply-512x8-unchanged
+progress "control: the same, tables of 4,093 slots"
+configuration nat 4 tcp 512 8 table 4093 >/run/large
+repeat apply_anew | result apply-512x8-table-4093
 progress "control: a service of 1,000 backends"
 configuration nat 4 tcp 1 1000 >/run/large
 quietly helper apply /run/large

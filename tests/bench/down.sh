@@ -39,12 +39,21 @@ down() # MODE
 	helper -d veth8 service del $SERVICE
 }
 
+measure() # NAME
+{
+	local mode i
+
+	for mode in nat dsr ipip; do
+		progress "backend down, mode $mode, $1"
+		for ((i = 0; i < times; i++)); do
+			down $mode
+		done >/run/down
+		cut -d ' ' -f 1 /run/down | result "$1-$mode-last-packet"
+		cut -d ' ' -f 2 /run/down | result "$1-$mode-command"
+	done
+}
+
 network
-for mode in nat dsr ipip; do
-	progress "backend down, mode $mode"
-	for ((i = 0; i < times; i++)); do
-		down $mode
-	done >/run/down
-	cut -d ' ' -f 1 /run/down | result "down-$mode-last-packet"
-	cut -d ' ' -f 2 /run/down | result "down-$mode-command"
-done
+measure down
+configuration nat 4 tcp 999 2 | quietly helper -d veth8 apply -
+measure down-of-1000

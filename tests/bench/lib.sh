@@ -104,9 +104,9 @@ sender() # PROGRAM WORD=VALUE...
 }
 
 # A configuration for `apply`: the services and backends that bench.h describes.
-configuration() # MODE FAMILY PROTOCOL SERVICES BACKENDS
+configuration() # MODE FAMILY PROTOCOL SERVICES BACKENDS [WORDS of service add]
 {
-	awk -v mode="$1" -v family="$2" -v protocol="$3" -v services="$4" -v backends="$5" '
+	awk -v mode="$1 ${*:6}" -v family="$2" -v protocol="$3" -v services="$4" -v backends="$5" '
 		function real(n)
 		{
 			if (family == 6)

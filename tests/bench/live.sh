@@ -5,8 +5,8 @@
 . "$(dirname "$(realpath "$0")")/rivals.sh"
 
 readonly SAMPLES=/run/samples
-readonly RIVALS='straight nat dsr ipip nat-generic dsr-generic ipip-generic nftables haproxy nginx'
-rounds=7
+readonly RIVALS='straight least nat dsr ipip nat-generic dsr-generic ipip-generic nftables haproxy nginx'
+rounds=5
 [ "${1-}" != quick ] || rounds=1
 
 sample() # RIVAL WHAT VALUE
@@ -18,6 +18,13 @@ sample() # RIVAL WHAT VALUE
 busy()
 {
 	awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+# Packets that came to the balancer so far.
+packets_to() # RIVAL
+{
+	[ "$1" != straight ] || { echo 0 && return; }
+	on sw ip -j -s link show dev "$(port_of "$1")" | jq '.[0].stats64.tx.packets'
 }
 
 # What wrk says: requests, their rate, the latency of half and of 99 % of them in microseconds, errors.
@@ -39,8 +46,9 @@ figures_of_wrk()
 # Asks for a second, and keeps the rate under a name.
 ask() # RIVAL NAME CONNECTIONS [OPTION...]
 {
-	local before requests rate p50 p99 errors
+	local before packets requests rate p50 p99 errors
 
+	packets=$(packets_to "$1")
 	before=$(busy)
 	read -r requests rate p50 p99 errors < <(on $CLIENT wrk -t 1 -c "$3" -d 1s --latency \
 		--timeout 5s "${@:4}" "http://$(address_of "$1"):$WEB/" | figures_of_wrk)
@@ -48,8 +56,10 @@ ask() # RIVAL NAME CONNECTIONS [OPTION...]
 	sample "$1" "$2" "$rate"
 	sample "$1" "$2-p50" "$p50"
 	sample "$1" "$2-p99" "$p99"
-	[ "$requests" = 0 ] ||
-		sample "$1" "$2-cpu" "$((($(busy) - before) * 10000 / requests))"
+	[ "$requests" != 0 ] || return 0
+	sample "$1" "$2-cpu" "$((($(busy) - before) * 10000 / requests))"
+	sample "$1" "$2-packets" "$(awk -v packets=$(($(packets_to "$1") - packets)) \
+		-v requests="$requests" 'BEGIN { printf "%.2f\n", packets / requests }')"
 }
 
 transfer() # RIVAL

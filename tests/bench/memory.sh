@@ -11,13 +11,14 @@ maps()
 	done
 }
 
-# Ids of the services' tables, which are maps inside a map. bpftool prints an id as its bytes.
+# Ids of the maps inside maps: the services' tables. bpftool prints an id as its bytes.
 table_ids()
 {
 	local outer one two three four
 
-	outer=$(maps | jq 'select(.name == "xlb_tables") | .id')
-	bpftool -j map dump id "$outer" | jq -r '.[] | .value? // empty | @tsv' |
+	for outer in $(maps | jq 'select(.type | test("_of_maps$")).id'); do
+		bpftool -j map dump id "$outer"
+	done | jq -r '.[] | .value? // empty | @tsv' |
 		while read -r one two three four; do
 			echo $((one | two << 8 | three << 16 | four << 24))
 		done | sort -nu

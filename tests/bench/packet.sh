@@ -39,6 +39,7 @@ groups()
 		# As many backends in all, in many services and in one.
 		echo "$mode 4 tcp 512 2 $kinds $few"
 		echo "$mode 4 tcp 1 1000 $kinds $few"
+		[ $mode != ipip ] || echo "ipip 4 tcp 512 3 data $few"
 		echo "$mode 4 udp 1 2 ${kinds/syn,/} 1,100000"
 		echo "$mode 6 udp 1 2 ${kinds/syn,/} 1,100000"
 	done

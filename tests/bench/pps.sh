@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # pps.sh [quick]: UDP packets a second, of 128 bytes and 100 flows, that are sent by the kernel's own
-# generator, forwarded, and counted where they come out: by xdp-lb in each mode, by nftables, and by
-# the kernel's routing alone. What sends and counts takes its part of the same CPU.
+# generator, forwarded, and counted where they come out: by the least program that does so, by xdp-lb in
+# each mode, by nftables, and by the kernel's routing alone. All is on one CPU, and what sends and counts
+# takes its part of it.
 #
 #    source: generator, sink            lb
 #    veth9 -------------------------- veth8
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 readonly VIP=10.0.0.16 BACKEND=10.1.0.1 BACKEND_MAC=02:00:00:01:00:01
-readonly RIVALS='nat dsr ipip nat-generic nftables routing'
-rounds=3
+readonly RIVALS='least nat dsr ipip nat-generic nftables routing'
+rounds=5
 [ "${1-}" != quick ] || rounds=1
 
 network()
@@ -58,6 +59,7 @@ translation()
 begin() # RIVAL
 {
 	case $1 in
+	least) on lb bpftool net attach xdpdrv pinned "$PINS/least_to_sink" dev veth8 ;;
 	nftables) translation ;;
 	routing) ;;
 	*-generic) balancer "${1%-generic}" generic ;;
@@ -68,6 +70,7 @@ begin() # RIVAL
 end() # RIVAL
 {
 	case $1 in
+	least) on lb bpftool net detach xdpdrv dev veth8 ;;
 	nftables) on lb nft delete table ip bench ;;
 	routing) ;;
 	*) quietly "$top/scripts/detach.sh" -n lb veth8 ;;
@@ -76,7 +79,7 @@ end() # RIVAL
 
 rate()
 {
-	on source "$TOOLS/generate" "$PINS" "$(ifindex source veth9)" $VIP 8000 1
+	on source taskset -c 0 "$TOOLS/generate" "$PINS" "$(ifindex source veth9)" $VIP 8000 1
 }
 
 network
@@ -89,5 +92,7 @@ for ((round = 1; round <= rounds; round++)); do
 	done
 done
 for rival in $RIVALS; do
-	spread <"/run/$rival" | jq -c --arg name "$rival" '{ part: "pps", name: $name, pps: . }'
+	jq -cs --arg name "$rival" '
+		{ part: "pps", name: $name, pps: (sort | [.[0], .[length / 2 | floor], .[-1]]), rounds: . }
+	' "/run/$rival"
 done

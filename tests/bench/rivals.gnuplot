@@ -12,7 +12,7 @@ set xtics rotate by -40 nomirror
 set rmargin 4
 set key off
 # xdp-lb, and what it is compared with.
-color(n) = n < 1 ? 0x999999 : n < 7 ? 0x0072b2 : 0xd55e00
+color(n) = n < 2 ? 0x999999 : n < 8 ? 0x0072b2 : 0xd55e00
 set title "requests/s, keep-alive (thousands)"
 plot data using 0:2:(0.8):(color($0)):xtic(1) with boxes linecolor rgb variable
 set title "connections/s, a request each (thousands)"

@@ -5,10 +5,12 @@
 #
 #    h1 client      h2 backend     h3 the same, where tunnels end
 #      |              |              |
-#    --+--------------+--------------+--- sw (scripts/setup.sh) ---------------------------+
+#    --+--------------+--------------+--- sw (scripts/setup.sh) ----------+----------------+
 #      |              |              |                |                |                |
-#    lb .10         generic .11    nftables .12     haproxy .13      stream .14
+#    lb .10         generic .11    nftables .12     haproxy .13      stream .14       least .15
 #    xdp-lb         xdp-lb                                           nginx
+#
+# least is the least program that forwards on a veth: MACs, XDP_TX; its backend answers directly.
 #
 # Direct return and tunnels have VIPs that are routed to the balancer, and need nothing of h2 that
 # would make it slower for the others; a tunnel's end, an XDP program, does: hence h3.
@@ -31,6 +33,18 @@ address_of() # RIVAL
 	nftables) echo 10.0.0.12 ;;
 	haproxy) echo 10.0.0.13 ;;
 	nginx) echo 10.0.0.14 ;;
+	least) echo 10.9.0.5 ;;
+	esac
+}
+
+# Port of the switch that its packets come to it by.
+port_of() # RIVAL
+{
+	case $1 in
+	nat | dsr | ipip) echo veth7 ;;
+	*-generic) echo to-generic ;;
+	nginx) echo to-stream ;;
+	*) echo "to-$1" ;;
 	esac
 }
 
@@ -115,6 +129,17 @@ generic_up()
 	balance_modes generic veth0 10.0.0.11 10.9.0.3 10.9.0.4
 }
 
+least_up()
+{
+	new_host least 15
+	load_bench
+	on least bpftool net attach xdpdrv pinned "$PINS/least_to_h2" dev veth0
+	on sw ip link set dev to-least xdp obj "$top/stub.bpf.o" sec xdp
+	on sw ethtool -K to-least tx off gro on
+	on $CLIENT ip route add 10.9.0.5/32 via 10.0.0.15
+	quietly "$top/scripts/backend.sh" -n h2 apply dsr 10.9.0.5 veth3
+}
+
 nftables_up()
 {
 	new_host nftables 12
@@ -182,6 +207,7 @@ rivals_up()
 	start_backend h3
 	native_up
 	generic_up
+	least_up
 	nftables_up
 	haproxy_up
 	nginx_up
