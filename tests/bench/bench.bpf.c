@@ -41,7 +41,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, BENCH_LEARNT);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64); /* an array's values lie 8 bytes apart at least */
 } learnt SEC(".maps");
 
 /* The packets in the order in which they are sent. It is read from end to end, so that it costs next
@@ -319,7 +319,7 @@ static __always_inline bool read_packet(struct xdp_md *ctx, const struct bench *
 static __always_inline bool learn(struct xdp_md *ctx, const struct bench *state, __u32 i)
 {
 	struct ends client = from_client(state, i), sent = {};
-	__u32 known;
+	__u64 known;
 
 	if (!read_packet(ctx, state, &sent) || sent.source != client.destination ||
 	    sent.destination == client.destination)
@@ -340,7 +340,7 @@ static __always_inline bool is_answered(struct xdp_md *ctx, const struct bench *
 /* Nothing is learnt of a flow that could not be opened. */
 static __always_inline void note_failure(struct bench *state, __u32 i)
 {
-	__u32 nothing = 0;
+	__u64 nothing = 0;
 
 	bpf_map_update_elem(&learnt, &i, &nothing, BPF_ANY);
 	if (!state->failures)
@@ -358,7 +358,8 @@ SEC("xdp")
 int opener(struct xdp_md *ctx)
 {
 	struct bench *state = &bench;
-	__u32 i = state->next, *known;
+	__u32 i = state->next;
+	__u64 *known;
 	struct ends ends;
 	__u8 step = state->step;
 	__u8 flags = step == 0 ? TCP_SYN : step == 1 ? TCP_SYN | TCP_ACK : TCP_ACK;

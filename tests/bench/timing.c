@@ -26,7 +26,7 @@ static uint32_t device;
 static int fronts[2], empty_fronts[2]; /* not fenced, fenced */
 static int opener, timed;
 static struct visit *visits;
-static const uint32_t *learnt;
+static const uint64_t *learnt;
 
 static struct {
 	int program;
