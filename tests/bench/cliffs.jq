@@ -22,7 +22,7 @@ to_entries | group_by(.value | [.name, .mode, kind, .flows]) | sort_by(.[0].key)
 (if $quiet == [] then $passes else $quiet end) as $counted |
 select($passes | any(.plain and .with)) |
 { part: "cliff", name: .[0].name, mode: .[0].mode, kind: ([.[] | select(.side == "with").kind][0]),
-  flows: .[0].flows, limit: .[0].limit, plain: ($counted | figures("plain"; false)),
+  flows: .[0].flows, limit: ([.[] | select(.side == "with").limit][0]), plain: ($counted | figures("plain"; false)),
   with: ($counted | figures("with"; false)), more: ($counted | more(false)),
   fenced: { plain: ($counted | figures("plain"; true)), with: ($counted | figures("with"; true)),
 	more: ($counted | more(true)) },
