@@ -310,7 +310,7 @@ static __always_inline enum verdict balance(struct frame *frame, struct packet *
 
 	route->service = service;
 	if (frame->fast && !stateless)
-		pkt->now = read_tick();
+		pkt->now = read_tick(vip);
 	if (!stateless && (!service || service->flags & SERVICE_ANY_PORT)) {
 		pkt->from_backend = true;
 		verdict = find_flow(frame, pkt, config, &route->found);
@@ -450,7 +450,7 @@ static __always_inline enum verdict parse_and_decide(struct frame *frame, struct
 		return VERDICT_INTERNAL;
 	if (!pkt->vip_number)
 		return VERDICT_NO_SERVICE;
-	pkt->now = read_tick();
+	pkt->now = read_tick(vip);
 	verdict = parse_rest(frame->ctx, pkt);
 	barrier();
 	if (!pkt->dry_run)

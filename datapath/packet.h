@@ -221,20 +221,16 @@ static __always_inline bool is_missing(const struct frame *frame, const void *he
 	return !frame->fast && !header;
 }
 
-/* The tick now. Reading the clock costs 3 ns, so each CPU keeps what it read in this jiffy. */
-static __always_inline __u32 read_tick(void)
+/* The tick now. Reading the clock costs 3 ns, so it is read once a jiffy, for each VIP and CPU. */
+static __always_inline __u32 read_tick(struct cached_vip *vip)
 {
-	__u32 zero = 0;
-	struct clock *clock = bpf_map_lookup_elem(&xlb_clock, &zero);
-	__u64 jiffy = bpf_jiffies64();
+	__u32 jiffy = bpf_jiffies64();
 
-	if (!clock)
-		return 0;
-	if (clock->jiffy != jiffy) {
-		clock->tick = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
-		clock->jiffy = jiffy;
+	if (vip->jiffy != jiffy) {
+		vip->tick = bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+		vip->jiffy = jiffy;
 	}
-	return clock->tick;
+	return vip->tick;
 }
 
 static __always_inline bool is_vlan(__be16 type)

@@ -158,6 +158,8 @@ struct cached_vip {
 	struct address address;
 	struct vip vip; /* number 0: the address is no VIP */
 	__u32 generation;
+	__u32 jiffy; /* in which this CPU has last read the clock for a packet to it */
+	__u32 tick; /* that it read */
 	__u32 unused;
 	__u64 key; /* struct service_key of the VIP's service that was asked for last; 0: none */
 	struct service service; /* of that key */
@@ -183,20 +185,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cached_service);
 } xlb_svc_cache SEC(".maps");
-
-/* The clock that this CPU read last, and the jiffy in which it did. */
-struct clock {
-	__u64 jiffy;
-	__u32 tick;
-	__u32 unused;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct clock);
-} xlb_clock SEC(".maps");
 
 /*
  * Pointers (see struct flow_bucket) of flows whose clients were heard lately, two to a word, the

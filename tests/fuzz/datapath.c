@@ -45,8 +45,7 @@ void standin_register(void)
 	REGISTER(15, xlb_vip_cache, KIND_ARRAY);
 	REGISTER(16, xlb_svc_cache, KIND_ARRAY);
 	REGISTER(17, xlb_flow_cache, KIND_ARRAY);
-	REGISTER(18, xlb_clock, KIND_ARRAY);
-	standin_maps[19] = (struct standin_map){
+	standin_maps[18] = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),
