@@ -7,13 +7,13 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-GLOBAL int is_denied(__u64 first, __u64 second)
+static __always_inline bool is_denied(__u64 first, __u64 second)
 {
 	__u64 source[] = { first, second };
 	struct deny_key key = { .length = 128 };
 
 	__builtin_memcpy(&key.prefix, source, sizeof(key.prefix));
-	return bpf_map_lookup_elem(&xlb_deny, &key) != NULL;
+	return bpf_map_lookup_elem(&xlb_deny, &key);
 }
 
 /*

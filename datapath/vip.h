@@ -5,8 +5,22 @@
 
 #include "hash.h"
 
-/* Generation of what is cached while struct config has none: so that it is looked up each time. */
-#define NEVER_CURRENT (~0U)
+/*
+ * What is cached counts while its generation is this, which is never 0. Of a configuration that
+ * bpftool has written it is the jiffy: a change is seen in the next one.
+ */
+static __always_inline __u32 current_generation(const struct config *config)
+{
+	__u32 generation = READ_ONCE(config->generation);
+
+	return generation ? generation : bpf_jiffies64() | GENERATION_BY_HAND;
+}
+
+/* The generation of what is looked up now; 0: it does not count a second time. */
+static __always_inline __u32 generation_to_cache(__u32 generation)
+{
+	return generation == GENERATION_CHANGING ? 0 : generation;
+}
 
 /* Looks an address up in xlb_vips, and keeps what was found in the entry `index` of the cache. */
 GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
@@ -20,7 +34,7 @@ GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 	copy_address(&cached->address, address);
 	cached->vip = vip ? *vip : (struct vip){};
 	cached->key = 0;
-	cached->generation = generation ? generation : NEVER_CURRENT;
+	cached->generation = generation_to_cache(generation);
 	return 0;
 }
 
@@ -29,7 +43,7 @@ static __always_inline struct cached_vip *find_vip(struct packet *pkt, const str
 {
 	__u32 index = cache_index(pkt->vip[0] ^ pkt->vip[1], VIP_CACHE_BITS);
 	struct cached_vip *cached = bpf_map_lookup_elem(&xlb_vip_cache, &index);
-	__u32 generation = READ_ONCE(config->generation);
+	__u32 generation = current_generation(config);
 	const __u64 *half = (const __u64 *)cached;
 
 	if (!cached)
@@ -54,7 +68,7 @@ GLOBAL int look_up_service(__u64 word, __u32 index, __u32 generation)
 	if (!cached)
 		return 0;
 	cached->key = word;
-	cached->generation = generation ? generation : NEVER_CURRENT;
+	cached->generation = generation_to_cache(generation);
 	if (service) {
 		cached->service = *service;
 		return 0;
@@ -72,9 +86,8 @@ static __always_inline struct service *find_service(const struct packet *pkt,
 						    struct cached_vip *vip)
 {
 	__u64 key = pkt->vip_number | (pkt->ports & 0xffff0000) | (__u64)pkt->protocol << 32;
-	__u32 generation = READ_ONCE(config->generation);
 	struct cached_service *cached;
-	__u32 index;
+	__u32 index, generation;
 
 	if (vip->key == key)
 		return &vip->service;
@@ -84,6 +97,7 @@ static __always_inline struct service *find_service(const struct packet *pkt,
 	cached = bpf_map_lookup_elem(&xlb_svc_cache, &index);
 	if (!cached)
 		return NULL;
+	generation = current_generation(config);
 	if (cached->generation != generation || cached->key != key)
 		look_up_service(key, index, generation);
 	if (!cached->service.number)

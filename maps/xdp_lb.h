@@ -286,6 +286,9 @@ struct fragment {
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
 #define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
 
+#define GENERATION_CHANGING 1
+#define GENERATION_BY_HAND (1U << 31) /* the helper's numbers are below */
+
 /* xlb_config: entry 0. What is 0 is at its default. */
 struct config {
 	__u32 tcp_timeout; /* seconds */
@@ -294,9 +297,9 @@ struct config {
 	__u32 flags; /* CONFIG_* */
 	/*
 	 * Lets each CPU keep what it found in xlb_vips and xlb_services: it holds as long as this
-	 * stays the same, and not at all while it is 0. The helper stores 0 before it changes one
-	 * of these maps and a new number after; where it was never used, this is 0 and all is
-	 * looked up.
+	 * stays the same. The helper stores GENERATION_CHANGING, with which nothing holds, before
+	 * it changes one of these maps, and a new number after. Where the helper was never used
+	 * this is 0: what was found holds until the next jiffy.
 	 */
 	__u32 generation;
 	__u32 unused;

@@ -64,18 +64,22 @@ void stop_caching(struct balancer *balancer)
 		return;
 	balancer->is_uncached = true;
 	balancer->generation = balancer->config->generation;
-	__atomic_store_n(&balancer->config->generation, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&balancer->config->generation, GENERATION_CHANGING, __ATOMIC_SEQ_CST);
 }
 
 /* After a helper that was killed in between its number is not known: the clock gives another. */
 void resume_caching(struct balancer *balancer)
 {
-	__u32 next = balancer->generation ? balancer->generation + 1 : nanosecond_now() >> 8;
+	bool is_known = balancer->generation > GENERATION_CHANGING;
+	__u32 next = is_known ? balancer->generation + 1 : nanosecond_now() >> 8;
 
 	if (!balancer->is_uncached)
 		return;
 	balancer->is_uncached = false;
-	__atomic_store_n(&balancer->config->generation, next ? next : 1, __ATOMIC_SEQ_CST);
+	next %= GENERATION_BY_HAND;
+	if (next <= GENERATION_CHANGING)
+		next = GENERATION_CHANGING + 1;
+	__atomic_store_n(&balancer->config->generation, next, __ATOMIC_SEQ_CST);
 }
 
 /* Each balancer has a byte of the lock file for its trace. */

@@ -193,13 +193,13 @@ void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const
 
 /*
  * After a change of VIPs or services: a new number, so that the program forgets what it kept of
- * them. On the plain path it runs without keeping any, as after a change by bpftool.
+ * them. On the plain path it keeps none, as while the helper changes something.
  */
 static void forget_kept(void)
 {
-	static uint32_t generation;
+	static uint32_t generation = GENERATION_CHANGING;
 
-	config()->generation = taken_path == PATH_PLAIN ? 0 : ++generation;
+	config()->generation = taken_path == PATH_PLAIN ? GENERATION_CHANGING : ++generation;
 }
 
 /* The VIP's number; the first use of an address gives it one. */

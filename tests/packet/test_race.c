@@ -233,7 +233,7 @@ static void race(void)
 
 static void service(void)
 {
-	config()->generation = 1;
+	config()->generation = GENERATION_CHANGING + 1;
 	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
 }
 
