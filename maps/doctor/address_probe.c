@@ -1,201 +1,124 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
-#include <errno.h>
 #include <net/if_arp.h>
 #include <netinet/icmp6.h>
 #include <netinet/if_ether.h>
-#include <netinet/ip6.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-#include <linux/if_packet.h>
 
 #include "doctor/address_probe.h"
+#include "doctor/link.h"
 #include "lib/address.h"
 
 #define PATIENCE_MS 500 /* an answer takes as long as the link does */
+#define BATCH 64 /* questions before answers are read: a socket's buffer holds few */
 
-struct solicitation {
-	struct ip6_hdr ip;
-	struct nd_neighbor_solicit ask;
+struct claims {
+	struct address_claim *claim;
+	unsigned int count;
 };
-
-static int open_packets(const struct device *device, int protocol)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = device->ifindex,
-	};
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd < 0 ? -errno : fd;
-}
-
-static int send_packet(int fd, const struct device *device, int protocol, const __u8 *mac,
-		       const void *packet, size_t length)
-{
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = device->ifindex,
-		.sll_halen = ETH_ALEN,
-	};
-
-	memcpy(to.sll_addr, mac, ETH_ALEN);
-	return sendto(fd, packet, length, 0, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
-}
 
 static int ask_arp(int fd, const struct device *device, const struct address *address)
 {
-	static const __u8 everybody[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct ether_arp ask = { .ea_hdr = {
-					 .ar_hrd = htons(ARPHRD_ETHER),
-					 .ar_pro = htons(ETH_P_IP),
-					 .ar_hln = ETH_ALEN,
-					 .ar_pln = 4,
-					 .ar_op = htons(ARPOP_REQUEST),
-				 } };
+	static const __u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct ether_arp question = { .ea_hdr = {
+					      .ar_hrd = htons(ARPHRD_ETHER),
+					      .ar_pro = htons(ETH_P_IP),
+					      .ar_hln = ETH_ALEN,
+					      .ar_pln = 4,
+					      .ar_op = htons(ARPOP_REQUEST),
+				      } };
 
-	memcpy(ask.arp_sha, device->mac, ETH_ALEN);
-	memcpy(ask.arp_tpa, &address->word[3], 4);
-	return send_packet(fd, device, ETH_P_ARP, everybody, &ask, sizeof(ask));
-}
-
-static __u16 checksum(const struct solicitation *packet)
-{
-	const __u16 *word = (const __u16 *)&packet->ip.ip6_src;
-	__u32 sum = htons(sizeof(packet->ask)) + htons(IPPROTO_ICMPV6);
-
-	for (size_t i = 0; i < (32 + sizeof(packet->ask)) / 2; i++)
-		sum += word[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~(sum + (sum >> 16));
+	memcpy(question.arp_sha, device->mac, ETH_ALEN);
+	memcpy(question.arp_tpa, &address->word[3], 4);
+	return link_send(fd, device, ETH_P_ARP, broadcast, &question, sizeof(question));
 }
 
 static int ask_nd(int fd, const struct device *device, const struct address *address)
 {
-	struct solicitation packet = {
+	struct {
+		struct ip6_hdr ip;
+		struct nd_neighbor_solicit question;
+	} packet = {
 		.ip = { .ip6_flow = htonl(6 << 28),
-			.ip6_plen = htons(sizeof(packet.ask)),
+			.ip6_plen = htons(sizeof(packet.question)),
 			.ip6_nxt = IPPROTO_ICMPV6,
 			.ip6_hlim = 255 },
-		.ask = { .nd_ns_type = ND_NEIGHBOR_SOLICIT },
+		.question = { .nd_ns_type = ND_NEIGHBOR_SOLICIT },
 	};
 	__u8 mac[ETH_ALEN] = { 0x33, 0x33, 0xff };
 	__u8 *group = packet.ip.ip6_dst.s6_addr;
 
-	memcpy(&packet.ask.nd_ns_target, address, sizeof(*address));
+	memcpy(&packet.question.nd_ns_target, address, sizeof(*address));
 	inet_pton(AF_INET6, "ff02::1:ff00:0", group);
 	memcpy(group + 13, (const __u8 *)address + 13, 3);
 	memcpy(mac + 3, group + 13, 3);
-	packet.ask.nd_ns_cksum = checksum(&packet);
-	return send_packet(fd, device, ETH_P_IPV6, mac, &packet, sizeof(packet));
+	packet.question.nd_ns_cksum = icmp6_checksum(&packet.ip, sizeof(packet));
+	return link_send(fd, device, ETH_P_IPV6, mac, &packet, sizeof(packet));
 }
 
-static void note_owner(struct owner *owners, unsigned int count, const struct address *address,
-		       const __u8 *mac)
+static void note_claim(struct claims *claims, const struct address *address, const __u8 *mac)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		if (!same_address(&owners[i].address, address))
+	for (unsigned int i = 0; i < claims->count; i++) {
+		if (!same_address(&claims->claim[i].address, address))
 			continue;
-		owners[i].is_there = true;
-		memcpy(owners[i].mac, mac, ETH_ALEN);
+		claims->claim[i].is_claimed = true;
+		memcpy(claims->claim[i].mac, mac, ETH_ALEN);
 	}
 }
 
-static void hear_arp(const void *packet, size_t length, struct owner *owners, unsigned int count)
+static void receive_arp(const struct link_packet *packet, struct claims *claims)
 {
-	const struct ether_arp *answer = packet;
+	const struct ether_arp *answer = packet->data;
 	struct address address = { .word[2] = htonl(0xffff) };
 
-	if (length < sizeof(*answer) || answer->ea_hdr.ar_op != htons(ARPOP_REPLY))
+	if (packet->length < sizeof(*answer) || answer->ea_hdr.ar_op != htons(ARPOP_REPLY))
 		return;
 	memcpy(&address.word[3], answer->arp_spa, 4);
-	note_owner(owners, count, &address, answer->arp_sha);
+	note_claim(claims, &address, answer->arp_sha);
 }
 
 /* The MAC is what the frame came from: an advertisement need not have it. */
-static void hear_nd(const void *packet, size_t length, const __u8 *mac, struct owner *owners,
-		    unsigned int count)
+static void receive_nd(const struct link_packet *packet, struct claims *claims)
 {
 	const struct {
 		struct ip6_hdr ip;
-		struct nd_neighbor_advert say;
-	} *answer = packet;
+		struct nd_neighbor_advert advert;
+	} *answer = packet->data;
 	struct address address;
 
-	if (length < sizeof(*answer) || answer->ip.ip6_nxt != IPPROTO_ICMPV6 ||
-	    answer->say.nd_na_type != ND_NEIGHBOR_ADVERT)
+	if (packet->length < sizeof(*answer) || answer->ip.ip6_nxt != IPPROTO_ICMPV6 ||
+	    answer->advert.nd_na_type != ND_NEIGHBOR_ADVERT)
 		return;
-	memcpy(&address, &answer->say.nd_na_target, sizeof(address));
-	note_owner(owners, count, &address, mac);
+	memcpy(&address, &answer->advert.nd_na_target, sizeof(address));
+	note_claim(claims, &address, packet->mac);
 }
 
-/* Reads what has come. Frames of this host are not heard. */
-static void hear(int fd, struct owner *owners, unsigned int count)
+static void receive_answer(const struct link_packet *packet, void *argument)
 {
-	__u8 packet[128] __attribute__((aligned(4)));
-	struct sockaddr_ll from;
-	socklen_t size = sizeof(from);
-	ssize_t length;
-
-	while ((length = recvfrom(fd, packet, sizeof(packet), 0, (struct sockaddr *)&from,
-				  &size)) >= 0) {
-		size = sizeof(from);
-		if (from.sll_pkttype == PACKET_OUTGOING)
-			continue;
-		if (from.sll_protocol == htons(ETH_P_ARP))
-			hear_arp(packet, length, owners, count);
-		else
-			hear_nd(packet, length, from.sll_addr, owners, count);
-	}
+	if (packet->protocol == ETH_P_ARP)
+		receive_arp(packet, argument);
+	else
+		receive_nd(packet, argument);
 }
 
-static long milliseconds(void)
+int find_claims(const struct device *device, struct address_claim *list, unsigned int count)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Listens on both sockets until the time is over. */
-static void await_answers(const int *fds, struct owner *owners, unsigned int count)
-{
-	struct pollfd poll_fds[2] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
-	long end = milliseconds() + PATIENCE_MS, left;
-
-	while ((left = end - milliseconds()) > 0) {
-		if (poll(poll_fds, 2, left) < 0 && errno != EINTR)
-			return;
-		hear(fds[0], owners, count);
-		hear(fds[1], owners, count);
-	}
-}
-
-int find_owners(const struct device *device, struct owner *owners, unsigned int count)
-{
-	int fds[2] = { open_packets(device, ETH_P_ARP), open_packets(device, ETH_P_IPV6) };
+	int fds[] = { link_open(device, ETH_P_ARP), link_open(device, ETH_P_IPV6) };
 	int result = fds[0] < 0 ? fds[0] : fds[1] < 0 ? fds[1] : 0;
+	struct claims claims = { list, count };
 
 	for (unsigned int i = 0; i < count && !result; i++) {
-		const struct address *address = &owners[i].address;
+		const struct address *address = &list[i].address;
 
 		result = is_ipv4(address) ? ask_arp(fds[0], device, address) :
 					    ask_nd(fds[1], device, address);
-		if (i % 64 == 63)
-			hear(fds[0], owners, count);
+		if (i % BATCH == BATCH - 1)
+			link_receive(fds, 0, receive_answer, &claims);
 	}
 	if (!result)
-		await_answers(fds, owners, count);
-	for (int i = 0; i < 2; i++) {
+		link_receive(fds, PATIENCE_MS, receive_answer, &claims);
+	for (int i = 0; i < LINK_SOCKETS; i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}

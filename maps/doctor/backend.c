@@ -1,230 +1,229 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/rtnetlink.h>
 
 #include "doctor/backend.h"
 #include "doctor/device.h"
-#include "doctor/find_host.h"
 #include "doctor/finding.h"
 #include "doctor/program.h"
-#include "doctor/shell_command.h"
-#include "doctor/tcp_probe.h"
 #include "doctor/vip.h"
 #include "lib/text.h"
-#include "model/next_hop.h"
 
-static struct shell drop_vip_command(const struct netns *host, const struct address *vip)
-{
-	return run_in(host, "ip addr del %s/%d dev lo", text_of_address(vip).s,
-		      is_ipv4(vip) ? 32 : 128);
-}
-
-static void report_silent(struct patient *patient, const struct conf_service *service,
-			  const struct conf_backend *backend)
-{
-	const struct address *vip = &service->vip.address;
-	struct shell command;
-	struct netns host;
-
-	find_host(has_address, &backend->real.address, &host);
-	if (*host.name && ask_netns(&host, has_address, vip))
-		command = drop_vip_command(&host, vip);
-	else
-		command = run_in(&host, "ip neigh flush to %s nud all", text_of_address(vip).s);
-	netns_close(&host);
-	report(patient, "silent", &command,
-	       "it drops what the VIP sends, or answers past the balancer: it has the VIP itself, "
-	       "or takes another host for it; to be done there",
-	       "the backend %s of %s does not answer to the VIP", text_of_real(&backend->real).s,
-	       text_of_vip(&service->vip).s);
-}
-
-/* Why, and what then, where it can be known. */
-static const char *explain_dead(const struct patient *patient, const struct conf_service *service,
-				const struct conf_backend *backend, struct shell *command)
-{
-	const struct address *vip = &service->vip.address;
-	struct netns host;
-	bool has_vip;
-
-	find_host(has_address, &backend->real.address, &host);
-	has_vip = *host.name && ask_netns(&host, has_address, vip);
-	*command = has_vip ? drop_vip_command(&host, vip) :
-			     helper(patient->port.device.name, "refresh");
-	netns_close(&host);
-	if (has_vip && service->mode == MODE_NAT)
-		return "it has the VIP itself, as for direct return, and takes this host for "
-		       "forged";
-	if (has_vip) {
-		*command = run_in(&host, "sysctl -w net.ipv4.conf.all.accept_local=1");
-		return "this host asks from the VIP, which the backend has too, and takes for "
-		       "forged";
-	}
-	if (!is_resolved(&backend->hop))
-		return "it gets no flow; once it answers, this brings it in";
-	*command = helper(patient->port.device.name, "backend down '%s' '%s'",
-			  text_of_vip(&service->vip).s, text_of_real(&backend->real).s);
-	return "it still gets flows, and loses them";
-}
-
-static void report_dead(struct patient *patient, const struct conf_service *service,
-			const struct conf_backend *backend, const char *why)
-{
-	struct shell command;
-	const char *cause = explain_dead(patient, service, backend, &command);
-
-	report(patient, "backend", &command, cause, "the backend %s of %s does not resolve: %s",
-	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s, why);
-}
-
-/* What runs is not what the routes and neighbours say now. */
-static void check_way(struct patient *patient, const struct conf_service *service,
-		      const struct conf_backend *backend, const struct way *way)
-{
-	struct shell command = helper(patient->port.device.name, "refresh");
-	bool same_mac = backend->mac_given ||
-			!memcmp(backend->hop.mac, way->hop.mac, sizeof(way->hop.mac));
-
-	if (same_mac && backend->hop.ifindex == way->hop.ifindex)
-		return;
-	report(patient, "backend", &command,
-	       "its packets go to who does not expect them, or it gets none",
-	       "the way to the backend %s of %s is now by %s, not %s",
-	       text_of_real(&backend->real).s, text_of_vip(&service->vip).s,
-	       text_of_mac(way->hop.mac).s, text_of_mac(backend->hop.mac).s);
-}
-
-/* The answers of a NAT backend come in by the device that its packets leave by. */
-static void check_arm(struct patient *patient, const struct balancer *balancer,
-		      const struct device *device)
-{
-	struct place *places = NULL;
-	struct shell command;
-	bool attached = false;
-	int count = find_places(&patient->port.netns, &places);
-
-	for (int i = 0; i < count; i++)
-		attached |= places[i].ifindex == device->ifindex &&
-			    places[i].balancer == balancer->id;
-	free(places);
-	if (attached)
-		return;
-	command = attach_command(patient, device, "");
-	report(patient, "arm", &command,
-	       "what they answer comes in there, and goes past the balancer to the host",
-	       "backends in mode nat are behind %s, to which the balancer is not attached",
-	       device->name);
-}
-
-/* Each device by which backends are reached, other than the patient: once. */
-static void check_arms(struct patient *patient, const struct balancer *balancer,
-		       const struct conf *conf)
-{
-	for (int i = 0; i < patient->device_count; i++) {
-		const struct device *device = &patient->devices[i];
-		bool used = false, nat = false;
-		struct port peer;
-
-		for (unsigned int j = 0; j < conf->count; j++) {
-			const struct conf_service *service = &conf->services[j];
-
-			for (unsigned int k = 0; k < service->count; k++) {
-				if ((int)service->backends[k].hop.ifindex != device->ifindex)
-					continue;
-				used = true;
-				nat |= service->mode == MODE_NAT;
-			}
-		}
-		if (!used || device->ifindex == patient->port.device.ifindex)
-			continue;
-		if (nat)
-			check_arm(patient, balancer, device);
-		if (is_native(&patient->port.device) && open_peer(patient, device, &peer)) {
-			check_stub(patient, &peer, device);
-			close_port(&peer);
-		}
-	}
-}
-
-/* A call to a backend, if it can be made: of TCP, to a known port, from a VIP of this host. */
-static bool plan_call(const struct patient *patient, const struct conf_service *service,
-		      const struct conf_backend *backend, struct call *call)
-{
-	call->from = service->vip.address;
-	call->to = backend->real;
-	if (!call->to.port)
-		call->to.port = service->vip.port;
-	return service->mode == MODE_NAT && service->vip.protocol == IPPROTO_TCP && call->to.port &&
-	       is_healthy(backend) && place_of_vip(patient, &service->vip.address) == RTN_LOCAL;
-}
-
-/* What is called, in the order of the calls. */
-struct called {
+/* A backend of a service, and what was found of its next hop. */
+struct target {
 	const struct conf_service *service;
 	const struct conf_backend *backend;
+	const struct way *hop;
+	const struct address_claim *claim;
 };
 
-static unsigned int plan_calls(const struct patient *patient, const struct conf *conf,
-			       const struct ways *ways, struct call *calls, struct called *called)
+/* The device of the hop that is in force; 0 stands for the one that a packet came in by. */
+static int device_in_force(const struct exam *exam, const struct conf_backend *backend)
 {
-	unsigned int count = 0;
+	return backend->hop.ifindex ? (int)backend->hop.ifindex : exam->subject.device.ifindex;
+}
+
+static void report_no_route(struct exam *exam, const struct target *target, const char *why)
+{
+	const struct conf_backend *backend = target->backend;
+	struct text to = text_of_address(&backend->real.address);
+	struct command_line command = run_in(&exam->subject.netns, "ip %s route show",
+					     is_ipv4(&backend->real.address) ? "-4" : "-6");
+
+	command.purpose = SHOWS;
+	report(exam, "backend", CERTAIN, &command,
+	       is_resolved(&backend->hop) ? "its packets still go to the next hop that was known "
+					    "before; if the MAC of that "
+					    "changes, they are lost" :
+					    "it gets no flow",
+	       "this host does not reach the backend %s of %s: %s", to.s,
+	       text_of_vip(&target->service->vip).s, why);
+}
+
+/* Whether flows can go to another backend than this one. */
+static bool has_another(const struct target *target, const struct next_hops *hops)
+{
+	const struct conf_service *service = target->service;
 	const char *why;
 
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *other = &service->backends[i];
+		const struct way *hop = find_way(&hops->found, other);
+
+		if (other != target->backend && is_healthy(other) && hop &&
+		    hop->type == RTN_UNICAST && !is_dead_way(hop, &why))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody answers for its next hop. A drain leaves its flows alone, should it live. */
+static void report_dead(struct exam *exam, const struct target *target,
+			const struct next_hops *hops, const char *why)
+{
+	const struct conf_backend *backend = target->backend;
+	struct text vip = text_of_vip(&target->service->vip), real = text_of_real(&backend->real);
+	const char *device = exam->subject.device.name, *cause = "it gets no flow; this brings it "
+								 "in once it answers";
+	struct command_line command = helper(device, "refresh");
+
+	if (backend->state == STATE_DRAINING)
+		return;
+	if (is_resolved(&backend->hop) && has_another(target, hops)) {
+		cause = "if it is dead, the flows that it still gets are lost";
+		command = helper(device, "backend drain '%s' '%s'", vip.s, real.s);
+	} else if (is_resolved(&backend->hop)) {
+		cause = "if it is dead, the flows that it still gets are lost; there is no other "
+			"backend for them";
+		command = run_in(&exam->subject.netns, "ip neigh show to %s",
+				 text_of_address(&target->hop->next).s);
+		command.purpose = SHOWS;
+	}
+	report(exam, "backend", is_resolved(&backend->hop) ? LIKELY : CERTAIN, &command, cause,
+	       "the backend %s of %s does not resolve: %s", real.s, vip.s, why);
+}
+
+/*
+ * The next hop is there, but does not answer this host. If this host asks from the VIP, a backend
+ * that has the VIP too takes the question for forged, and so it takes whatever comes from the VIP.
+ */
+static void report_deaf(struct exam *exam, const struct target *target)
+{
+	const struct conf_backend *backend = target->backend;
+	const struct conf_service *service = target->service;
+	struct text vip = text_of_vip(&service->vip), real = text_of_real(&backend->real),
+		    address = text_of_address(&service->vip.address);
+	const __u8 *mac = target->claim->mac;
+	struct command_line command = helper(exam->subject.device.name, "refresh");
+
+	if (route_type_of_vip(exam, &service->vip.address) != RTN_LOCAL) {
+		report(exam, "backend", POSSIBLE, &command,
+		       "it answers only now and then, or is coming up",
+		       "the backend %s of %s answered the second question only", real.s, vip.s);
+	} else if (service->mode == MODE_NAT) {
+		command = run_on(&backend->real.address, "ip route get %s; ip neigh show to %s",
+				 address.s, address.s);
+		command.purpose = SHOWS;
+		report(exam, "silent", LIKELY, &command,
+		       "it has the VIP itself, as for direct return, and takes what comes from the "
+		       "VIP for forged",
+		       "the backend %s of %s answers ARP, but not from the VIP", real.s, vip.s);
+	} else if (memcmp(backend->hop.mac, mac, sizeof(backend->hop.mac))) {
+		command = helper(exam->subject.device.name, "backend set '%s' '%s' mac %s", vip.s,
+				 real.s, text_of_mac(mac).s);
+		report(exam, "backend", LIKELY, &command,
+		       "this host asks from the VIP, which the backend has too and takes for "
+		       "forged",
+		       "the backend %s of %s answers ARP, but not from the VIP", real.s, vip.s);
+	}
+}
+
+/* A frame for the VIP reaches the gateway's MAC, and the gateway routes it back here. */
+static void report_gateway(struct exam *exam, const struct target *target)
+{
+	struct text to = text_of_address(&target->backend->real.address);
+	struct command_line command =
+		with_purpose(run_in(&exam->subject.netns, "ip route get %s", to.s), SHOWS);
+
+	report(exam, "gateway", CERTAIN, &command,
+	       "mode dsr needs the backend on the link: a gateway sends its packets back here, or "
+	       "to nobody; mode ipip goes over gateways",
+	       "the route to the dsr backend %s of %s leads over the gateway %s", to.s,
+	       text_of_vip(&target->service->vip).s, text_of_address(&target->hop->next).s);
+}
+
+/* What is in force is not what the routes and neighbours say now. */
+static void check_change(struct exam *exam, const struct target *target)
+{
+	const struct conf_backend *backend = target->backend;
+	const struct way *hop = target->hop;
+	struct text vip = text_of_vip(&target->service->vip), real = text_of_real(&backend->real);
+	struct command_line command = helper(exam->subject.device.name, "refresh");
+	const struct device *device = find_device(exam->devices, exam->device_count, hop->ifindex);
+
+	if (!backend->mac_given && !is_resolved(&backend->hop))
+		report(exam, "backend", CERTAIN, &command, "it gets no flow until it is brought in",
+		       "the backend %s of %s answers, but its MAC was never learnt", real.s, vip.s);
+	else if (!backend->mac_given &&
+		 memcmp(backend->hop.mac, hop->hop.mac, sizeof(hop->hop.mac)))
+		report(exam, "backend", CERTAIN, &command,
+		       "its packets go to another host, or to none",
+		       "the MAC of the next hop to the backend %s of %s is now %s, not %s", real.s,
+		       vip.s, text_of_mac(hop->hop.mac).s, text_of_mac(backend->hop.mac).s);
+	else if (hop->hop.ifindex && hop->ifindex != device_in_force(exam, backend))
+		report(exam, "backend", CERTAIN, &command,
+		       "its packets leave by another device than its route says",
+		       "the route to the backend %s of %s now leaves by %s", real.s, vip.s,
+		       device ? device->name : "another device");
+}
+
+static void check_next_hop(struct exam *exam, const struct target *target,
+			   const struct next_hops *hops)
+{
+	const struct way *hop = target->hop;
+	const char *why;
+
+	if (is_bad_way(hop, &why) ||
+	    (is_dead_way(hop, &why) && (hop->type != RTN_UNICAST || !hop->is_ethernet)))
+		report_no_route(exam, target, why);
+	else if (is_dead_way(hop, &why) && target->claim->is_claimed)
+		report_deaf(exam, target);
+	else if (is_dead_way(hop, &why))
+		report_dead(exam, target, hops, why);
+	else if (hop->needs_mac && target->service->mode == MODE_DSR &&
+		 !same_address(&hop->to, &hop->next))
+		report_gateway(exam, target);
+	else if (hop->type == RTN_UNICAST)
+		check_change(exam, target);
+}
+
+void check_next_hops(struct exam *exam, const struct conf *conf, const struct next_hops *hops)
+{
 	for (unsigned int i = 0; i < conf->count; i++) {
 		const struct conf_service *service = &conf->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
 			const struct conf_backend *backend = &service->backends[j];
-			const struct way *way = find_way(ways, backend);
+			const struct way *hop = find_way(&hops->found, backend);
+			struct target target = { service, backend, hop, NULL };
 
-			if ((way && is_dead_way(way, &why)) ||
-			    !plan_call(patient, service, backend, &calls[count]))
+			if (!hop || backend->state == STATE_DOWN)
 				continue;
-			called[count++] = (struct called){ service, backend };
+			target.claim = &hops->claims[hop - hops->found.way];
+			check_next_hop(exam, &target, hops);
 		}
 	}
-	return count;
 }
 
-static void check_answers(struct patient *patient, const struct conf *conf, const struct ways *ways)
+/* Asks once more, from no address, for the next hops of a device that did not answer. IPv6 asks
+ * from a link's own address, which nobody takes for forged. */
+static void ask_again(const struct device *device, struct next_hops *hops)
 {
-	struct call *calls = calloc(MAX_BACKENDS, sizeof(*calls));
-	struct called *called = calloc(MAX_BACKENDS, sizeof(*called));
-	int way_back = netns_enter(&patient->port.netns);
-	unsigned int count = 0;
-
-	if (way_back >= 0) {
-		if (calls && called)
-			count = plan_calls(patient, conf, ways, calls, called);
-		make_calls(calls, count);
-		netns_leave(way_back);
-	}
-	for (unsigned int i = 0; i < count; i++) {
-		if (calls[i].is_silent)
-			report_silent(patient, called[i].service, called[i].backend);
-	}
-	free(calls);
-	free(called);
-}
-
-static void check_backend(struct patient *patient, const struct conf_service *service,
-			  const struct conf_backend *backend, const struct ways *ways)
-{
-	const struct way *way = find_way(ways, backend);
+	const struct ways *found = &hops->found;
+	struct address_claim *claims = calloc(found->count + 1, sizeof(*claims));
+	unsigned int *index = calloc(found->count + 1, sizeof(*index)), count = 0;
 	const char *why;
 
-	if (!way || backend->state == STATE_DOWN)
-		return;
-	if (is_bad_way(way, &why) || is_dead_way(way, &why))
-		report_dead(patient, service, backend, why);
-	else
-		check_way(patient, service, backend, way);
+	for (unsigned int i = 0; i < found->count && claims && index; i++) {
+		const struct way *hop = &found->way[i];
+
+		if (hop->ifindex != device->ifindex || !is_dead_way(hop, &why) ||
+		    !is_ipv4(&hop->next))
+			continue;
+		claims[count].address = hop->next;
+		index[count++] = i;
+	}
+	if (count && !find_claims(device, claims, count)) {
+		for (unsigned int i = 0; i < count; i++)
+			hops->claims[index[i]] = claims[i];
+	}
+	free(claims);
+	free(index);
 }
 
-/* Looks up the ways to all backends that are not down, anew. */
-static bool look_up(struct balancer *balancer, const struct conf *conf, struct ways *ways)
+/* Looks up the next hops of all backends that are not down, anew. */
+static bool look_up(struct balancer *balancer, const struct conf *conf, struct ways *found)
 {
 	struct conf copy;
 	bool done;
@@ -236,24 +235,91 @@ static bool look_up(struct balancer *balancer, const struct conf *conf, struct w
 			copy.services[i].backends[j].is_pending =
 				copy.services[i].backends[j].state != STATE_DOWN;
 	}
-	done = collect_ways(ways, &copy) >= 0 && !resolve_ways(ways, balancer);
+	done = collect_ways(found, &copy) >= 0 && !resolve_ways(found, balancer);
 	conf_free(&copy);
 	return done;
 }
 
-void check_backends(struct patient *patient, struct balancer *balancer, const struct conf *conf)
+bool find_next_hops(const struct exam *exam, struct balancer *balancer, const struct conf *conf,
+		    struct next_hops *hops)
 {
-	struct ways ways = { .anew = true };
+	int home;
 
-	if (look_up(balancer, conf, &ways)) {
-		for (unsigned int i = 0; i < conf->count; i++) {
-			const struct conf_service *service = &conf->services[i];
+	memset(hops, 0, sizeof(*hops));
+	hops->found.anew = true;
+	if (!look_up(balancer, conf, &hops->found))
+		return false;
+	hops->claims = calloc(hops->found.count + 1, sizeof(*hops->claims));
+	home = hops->claims ? netns_enter(&exam->subject.netns) : -1;
+	if (home < 0)
+		return hops->claims;
+	for (int i = 0; i < exam->device_count; i++)
+		ask_again(&exam->devices[i], hops);
+	netns_leave(home);
+	return true;
+}
 
-			for (unsigned int j = 0; j < service->count; j++)
-				check_backend(patient, service, &service->backends[j], &ways);
+void free_next_hops(struct next_hops *hops)
+{
+	free(hops->found.way);
+	free(hops->claims);
+}
+
+/* The answers of a NAT backend come in by the device that its packets leave by. */
+static void check_arm(struct exam *exam, const struct balancer *balancer,
+		      const struct device *device)
+{
+	struct place *places = NULL;
+	struct command_line command;
+	bool attached = false;
+	int count = find_places(&exam->subject.netns, &places);
+
+	for (int i = 0; i < count; i++)
+		attached |= places[i].ifindex == device->ifindex &&
+			    places[i].balancer == balancer->id;
+	free(places);
+	if (attached)
+		return;
+	command = attach_command(exam, device, "");
+	report(exam, "arm", CERTAIN, &command,
+	       "their answers come in there, and the host gets them instead of the balancer",
+	       "backends in mode nat are behind %s, to which the balancer is not attached",
+	       device->name);
+}
+
+/* Whether backends are reached by the device; *nat: some in mode nat. */
+static bool is_arm(const struct conf *conf, const struct device *device, bool *nat)
+{
+	bool used = false;
+
+	*nat = false;
+	for (unsigned int i = 0; i < conf->count; i++) {
+		const struct conf_service *service = &conf->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			if ((int)service->backends[j].hop.ifindex != device->ifindex)
+				continue;
+			used = true;
+			*nat |= service->mode == MODE_NAT;
 		}
 	}
-	check_answers(patient, conf, &ways);
-	free(ways.way);
-	check_arms(patient, balancer, conf);
+	return used;
+}
+
+void check_arms(struct exam *exam, const struct balancer *balancer, const struct conf *conf)
+{
+	for (int i = 0; i < exam->device_count; i++) {
+		const struct device *device = &exam->devices[i];
+		struct netns_device peer;
+		bool nat;
+
+		if (device->ifindex == exam->subject.device.ifindex || !is_arm(conf, device, &nat))
+			continue;
+		if (nat)
+			check_arm(exam, balancer, device);
+		if (is_native(&exam->subject.device) && open_peer(exam, device, &peer)) {
+			check_stub(exam, &peer, device);
+			close_device(&peer);
+		}
+	}
 }

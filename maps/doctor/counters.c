@@ -4,7 +4,7 @@
 
 #include "doctor/counters.h"
 #include "doctor/finding.h"
-#include "doctor/shell_command.h"
+#include "doctor/command_line.h"
 #include "model/counters.h"
 
 /* Whether the driver counts by this name what XDP lost by fault, not by verdict. */
@@ -34,9 +34,9 @@ static __u64 count_internal(const struct balancer *balancer)
 	return sum;
 }
 
-void begin_watch(struct patient *patient, const struct balancer *balancer, struct watch *watch)
+void begin_watch(struct exam *exam, const struct balancer *balancer, struct watch *watch)
 {
-	watch->device_count = ethtool_counters(patient->port.ethtool, patient->port.device.name,
+	watch->device_count = ethtool_counters(exam->subject.ethtool, exam->subject.device.name,
 					       &watch->device);
 	watch->internal = count_internal(balancer);
 }
@@ -50,30 +50,30 @@ static __u64 value_of(const struct watch *watch, const char *name)
 	return 0;
 }
 
-static void report_climb(struct patient *patient, const char *name, __u64 climb)
+static void report_climb(struct exam *exam, const char *name, __u64 climb)
 {
-	struct shell command = path_of("trace-xdp-errors.sh");
+	struct command_line command = with_purpose(path_of("trace-xdp-errors.sh"), SHOWS);
 
-	report(patient, "counters", &command,
-	       "packets are lost that the balancer meant to send; this shows the kernel's error "
+	report(exam, "counters", CERTAIN, &command,
+	       "the driver loses packets that the balancer sends; this shows the kernel's error "
 	       "number of each",
-	       "%s of %s climbs: %llu in a second", name, patient->port.device.name, climb);
+	       "%s of %s climbs: %llu in a second", name, exam->subject.device.name, climb);
 }
 
-void end_watch(struct patient *patient, const struct balancer *balancer, struct watch *watch)
+void end_watch(struct exam *exam, const struct balancer *balancer, struct watch *watch)
 {
 	__u64 climb = count_internal(balancer) - watch->internal;
 	struct device_counter *now;
-	int count = ethtool_counters(patient->port.ethtool, patient->port.device.name, &now);
+	int count = ethtool_counters(exam->subject.ethtool, exam->subject.device.name, &now);
 
 	for (int i = 0; i < count; i++) {
 		__u64 before = value_of(watch, now[i].name);
 
 		if (is_loss(now[i].name) && now[i].value > before)
-			report_climb(patient, now[i].name, now[i].value - before);
+			report_climb(exam, now[i].name, now[i].value - before);
 	}
 	if (climb)
-		report_climb(patient, "xdp_exception (packets counted as 'internal')", climb);
+		report_climb(exam, "xdp_exception (packets counted as 'internal')", climb);
 	free(now);
 	free(watch->device);
 }

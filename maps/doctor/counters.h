@@ -12,7 +12,7 @@ struct watch {
 	__u64 internal; /* packets that the program aborted */
 };
 
-void begin_watch(struct patient *patient, const struct balancer *balancer, struct watch *watch);
-void end_watch(struct patient *patient, const struct balancer *balancer, struct watch *watch);
+void begin_watch(struct exam *exam, const struct balancer *balancer, struct watch *watch);
+void end_watch(struct exam *exam, const struct balancer *balancer, struct watch *watch);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "doctor/examination.h"
 
-void check_device(struct patient *patient);
-void check_stub(struct patient *patient, const struct port *peer, const struct device *device);
+void check_device(struct exam *exam);
+void check_stub(struct exam *exam, const struct netns_device *peer, const struct device *device);
 
 #endif

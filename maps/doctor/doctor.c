@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * doctor: what would keep the balancer from working on a device. Each finding is a line: what is
- * wrong, why that matters, and the command that mends it. Nothing is changed.
+ * doctor: what would keep the balancer from working on a device. Each finding is a line: what was
+ * seen, why that matters, how sure it is, and a command. Nothing is changed.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cmd/change.h"
-#include "cmd/json.h"
+#include "cmd/print.h"
 #include "cmd/options.h"
+#include "doctor/answer.h"
 #include "doctor/backend.h"
 #include "doctor/counters.h"
 #include "doctor/device.h"
@@ -18,6 +17,7 @@
 #include "doctor/examination.h"
 #include "doctor/host.h"
 #include "doctor/program.h"
+#include "doctor/traffic.h"
 #include "doctor/vip.h"
 #include "model/balancer.h"
 
@@ -44,61 +44,83 @@ static void wait_since(const struct timespec *start)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
 
-/* What can be told only of a device that the balancer is attached to. */
-static enum status check_balancer(struct patient *patient)
+/* The examination of a balancer's configuration, hosts and traffic. */
+static enum status check_configured(struct exam *exam, struct balancer *balancer,
+				    const struct conf *conf, struct traffic *traffic)
 {
 	struct timespec start;
+	struct next_hops hops;
+	enum status status;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	status = begin_traffic(balancer, conf, traffic);
+	if (status)
+		return status;
+	check_claimed(exam, conf);
+	if (find_next_hops(exam, balancer, conf, &hops)) {
+		check_next_hops(exam, conf, &hops);
+		check_answers(exam, conf, &hops);
+		free_next_hops(&hops);
+	}
+	check_returned(exam, conf);
+	check_arms(exam, balancer, conf);
+	check_idle_services(exam, conf);
+	wait_since(&start);
+	status = end_traffic(balancer, conf, traffic);
+	if (status)
+		return status;
+	check_owned(exam, conf, traffic);
+	check_refused(exam, balancer, conf, traffic);
+	check_slow_path(exam, conf, traffic);
+	return DONE;
+}
+
+/* What can be told only of a device that the balancer is attached to. */
+static enum status check_balancer(struct exam *exam)
+{
 	struct balancer balancer;
+	struct traffic traffic;
 	enum status status;
 	struct watch watch;
 	struct conf conf;
 
-	options.selection.device = patient->port.device.name;
+	options.selection.device = exam->subject.device.name;
 	status = open_and_load(&balancer, &conf, false);
 	if (status)
 		return status;
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	begin_watch(patient, &balancer, &watch);
-	check_pins(patient, &balancer);
-	check_device(patient);
-	check_vips(patient, &conf);
-	check_backends(patient, &balancer, &conf);
-	wait_since(&start);
-	end_watch(patient, &balancer, &watch);
+	begin_watch(exam, &balancer, &watch);
+	check_pins(exam, &balancer);
+	check_device(exam);
+	status = check_configured(exam, &balancer, &conf, &traffic);
+	end_watch(exam, &balancer, &watch);
+	free_traffic(&traffic);
 	close_and_free(&balancer, &conf);
-	return DONE;
+	return status;
 }
 
-static enum status examine(struct patient *patient)
+static enum status examine(struct exam *exam)
 {
-	check_ip(patient);
-	check_bpffs(patient);
-	check_program(patient);
-	if (patient->is_ours)
-		return check_balancer(patient);
-	check_device(patient);
+	check_ip(exam);
+	check_bpffs(exam);
+	check_program(exam);
+	if (exam->is_ours)
+		return check_balancer(exam);
+	check_device(exam);
 	return DONE;
 }
 
 enum status run_doctor(const struct request *request)
 {
-	struct patient patient = { .netlink = -1, .port.ethtool = -1, .port.netns.fd = -1 };
+	struct exam exam = { .netlink = -1, .subject.ethtool = -1, .subject.netns.fd = -1 };
 	enum status status;
 
 	options.selection.device = request->device;
-	status = examine_device(&patient);
+	status = open_exam(&exam);
 	if (!status) {
-		if (options.json)
-			json_array(NULL);
-		status = examine(&patient);
-		if (options.json)
-			json_end();
+		open_array(NULL);
+		status = examine(&exam);
+		close_level();
 	}
-	if (patient.has_peer)
-		close_port(&patient.peer);
-	close_port(&patient.port);
-	if (patient.netlink >= 0)
-		close(patient.netlink);
-	free(patient.devices);
-	return status ? status : patient.findings ? FAILED : DONE;
+	close_exam(&exam);
+	return status ? status : exam.findings ? FAILED : DONE;
 }

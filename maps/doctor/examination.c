@@ -5,25 +5,26 @@
 
 #include "cmd/options.h"
 #include "doctor/examination.h"
+#include "kernel/netdev.h"
 
-void close_port(struct port *port)
+void close_device(struct netns_device *subject)
 {
-	if (port->ethtool >= 0)
-		close(port->ethtool);
-	netns_close(&port->netns);
+	if (subject->ethtool >= 0)
+		close(subject->ethtool);
+	netns_close(&subject->netns);
 }
 
-/* Opens the port's sockets in its namespace. */
-static int open_port(struct port *port, int *netlink)
+/* Opens sockets in the device's namespace. */
+static int open_device(struct netns_device *subject, int *netlink)
 {
-	int way_back = netns_enter(&port->netns);
+	int home = netns_enter(&subject->netns);
 
-	if (way_back < 0)
-		return way_back;
+	if (home < 0)
+		return home;
 	*netlink = netlink_open();
-	port->ethtool = ethtool_open();
-	netns_leave(way_back);
-	return *netlink < 0 ? *netlink : port->ethtool < 0 ? port->ethtool : 0;
+	subject->ethtool = ethtool_open();
+	netns_leave(home);
+	return *netlink < 0 ? *netlink : subject->ethtool < 0 ? subject->ethtool : 0;
 }
 
 static bool take_device(const struct device *devices, int count, const char *name,
@@ -38,25 +39,25 @@ static bool take_device(const struct device *devices, int count, const char *nam
 	return false;
 }
 
-/* Looks for the peer in the namespace of `port`; its sockets stay open if it is there. */
-static bool find_peer(struct port *port, int ifindex)
+/* Looks for the peer in the namespace of `subject`; its sockets stay open if it is there. */
+static bool find_peer(struct netns_device *subject, int ifindex)
 {
 	struct device *devices = NULL;
 	const struct device *found;
-	int netlink = -1, count = open_port(port, &netlink);
+	int netlink = -1, count = open_device(subject, &netlink);
 
 	if (!count)
 		count = netlink_devices(netlink, &devices);
 	found = count > 0 ? find_device(devices, count, ifindex) : NULL;
 	if (found)
-		port->device = *found;
+		subject->device = *found;
 	if (netlink >= 0)
 		close(netlink);
 	free(devices);
 	return found;
 }
 
-bool open_peer(const struct patient *patient, const struct device *device, struct port *peer)
+bool open_peer(const struct exam *exam, const struct device *device, struct netns_device *peer)
 {
 	struct netns *list;
 	int count;
@@ -68,42 +69,66 @@ bool open_peer(const struct patient *patient, const struct device *device, struc
 		return false;
 	count = netns_list(&list);
 	for (int i = 0; i < count && !found; i++) {
-		bool same = list[i].inode == patient->port.netns.inode;
+		bool same = list[i].inode == exam->subject.netns.inode;
 
 		if (device->peer_elsewhere ?
-			    netlink_nsid(patient->netlink, list[i].fd) != device->peer_nsid :
+			    netlink_nsid(exam->netlink, list[i].fd) != device->peer_nsid :
 			    !same)
 			continue;
 		peer->netns = list[i];
 		list[i].fd = -1;
 		found = find_peer(peer, device->peer);
 		if (!found)
-			close_port(peer);
+			close_device(peer);
 	}
 	if (count > 0)
 		netns_free(list, count);
 	return found;
 }
 
-enum status examine_device(struct patient *patient)
+/* Whether the driver runs XDP itself, as far as the kernel can tell. */
+static bool takes_native(const struct netns_device *subject)
+{
+	int home = netns_enter(&subject->netns);
+	__u64 features = 0;
+
+	if (home < 0)
+		return false;
+	netdev_xdp_features(subject->device.ifindex, &features);
+	netns_leave(home);
+	return features & XDP_FEATURE_BASIC;
+}
+
+enum status open_exam(struct exam *exam)
 {
 	const char *netns = options.selection.netns, *name = options.selection.device;
-	struct port *port = &patient->port;
+	struct netns_device *subject = &exam->subject;
 	int result;
 
 	if (geteuid())
 		return fail(FAILED, "not permitted: xdp-lb must be run as root");
-	if (netns_open(netns, &port->netns))
+	if (netns_open(netns, &subject->netns))
 		return fail(FAILED, "'%.64s': no such network namespace", netns ? netns : "");
-	result = open_port(port, &patient->netlink);
+	result = open_device(subject, &exam->netlink);
 	if (!result)
-		result = netlink_devices(patient->netlink, &patient->devices);
+		result = netlink_devices(exam->netlink, &exam->devices);
 	if (result < 0)
 		return fail(FAILED, "cannot list devices: %s", strerror(-result));
-	patient->device_count = result;
-	if (!take_device(patient->devices, result, name, &port->device))
+	exam->device_count = result;
+	if (!take_device(exam->devices, result, name, &subject->device))
 		return fail(FAILED, "'%.64s': no such device", name);
-	ethtool_driver(port->ethtool, name, patient->driver);
-	patient->has_peer = open_peer(patient, &port->device, &patient->peer);
+	ethtool_driver(subject->ethtool, name, exam->driver);
+	exam->takes_native = takes_native(subject);
+	exam->has_peer = open_peer(exam, &subject->device, &exam->peer);
 	return DONE;
+}
+
+void close_exam(struct exam *exam)
+{
+	if (exam->has_peer)
+		close_device(&exam->peer);
+	close_device(&exam->subject);
+	if (exam->netlink >= 0)
+		close(exam->netlink);
+	free(exam->devices);
 }

@@ -2,12 +2,20 @@
 #ifndef DOCTOR_FINDING_H
 #define DOCTOR_FINDING_H
 
+#include "doctor/command_line.h"
 #include "doctor/examination.h"
-#include "doctor/shell_command.h"
 
-/* Says what is wrong (format), why that matters, and the command that mends it. `check` is a word
- * for programs to tell findings apart. */
-void report(struct patient *patient, const char *check, const struct shell *command,
-	    const char *cause, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* How sure a finding is. */
+enum certainty {
+	CERTAIN, /* it was seen */
+	LIKELY, /* what was seen has hardly another cause */
+	POSSIBLE, /* what was seen has other causes as well */
+};
+
+/* Says what was seen (format), why that matters, and a command. `check` is a word for programs to
+ * tell findings apart. */
+void report(struct exam *exam, const char *check, enum certainty certainty,
+	    const struct command_line *command, const char *cause, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
 
 #endif

@@ -9,7 +9,7 @@
 #include "cmd/options.h"
 #include "doctor/finding.h"
 #include "doctor/host.h"
-#include "doctor/shell_command.h"
+#include "doctor/command_line.h"
 #include "kernel/bpf.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -21,12 +21,12 @@ static bool is_bpffs_mounted(void)
 	return !statfs(BPFFS, &status) && status.f_type == BPF_FS_MAGIC;
 }
 
-void check_bpffs(struct patient *patient)
+void check_bpffs(struct exam *exam)
 {
-	static const struct shell command = { "mount -t bpf bpf " BPFFS };
+	static const struct command_line command = { .s = "mount -t bpf bpf " BPFFS };
 
 	if (!is_bpffs_mounted())
-		report(patient, "bpffs", &command, "there is no place for the pins of its maps",
+		report(exam, "bpffs", CERTAIN, &command, "the maps cannot be pinned",
 		       "bpffs is not mounted on " BPFFS);
 }
 
@@ -88,30 +88,27 @@ static bool are_of_another(const struct balancer *balancer, const char *director
 }
 
 /* A loop over what is missing; a name that stands for another map is removed first. */
-static struct shell pin_command(const char *directory, const struct pin *pins)
+static struct command_line pin_command(const char *directory, const struct pin *pins)
 {
-	struct shell line;
-	size_t length;
+	struct command_line line = { .s = "" };
 
-	length = snprintf(line.s, sizeof(line.s), "mkdir -p %s; for m in", directory);
+	append(&line, "mkdir -p %s; for m in", directory);
 	for (int i = 0; i < MAPS; i++) {
 		if (pins[i].id && pins[i].pinned != pins[i].id)
-			length += snprintf(line.s + length, sizeof(line.s) - length, " %u:%s",
-					   pins[i].id, pins[i].name);
+			append(&line, " %u:%s", pins[i].id, pins[i].name);
 	}
-	snprintf(line.s + length, sizeof(line.s) - length,
-		 "; do rm -f %s/${m#*:}; bpftool map pin id ${m%%:*} %s/${m#*:}; done", directory,
-		 directory);
+	append(&line, "; do rm -f %s/${m#*:}; bpftool map pin id ${m%%:*} %s/${m#*:}; done",
+	       directory, directory);
 	return line;
 }
 
-void check_pins(struct patient *patient, const struct balancer *balancer)
+void check_pins(struct exam *exam, const struct balancer *balancer)
 {
 	const char *directories[] = { BPFFS "/tc/globals", BPFFS "/xdp/globals",
 				      options.selection.pins };
 	const char *best = directories[0];
 	struct pin pins[MAPS];
-	struct shell command;
+	struct command_line command;
 	int most = 0;
 
 	for (unsigned int i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
@@ -128,15 +125,15 @@ void check_pins(struct patient *patient, const struct balancer *balancer)
 		return;
 	read_pins(balancer, best, pins);
 	command = pin_command(best, pins);
-	report(patient, "pins", &command,
-	       "a program that replaces this one would begin with empty maps",
-	       "pins gone: %d of %d maps of the balancer on %s are not in %s", MAPS - most, MAPS,
-	       patient->port.device.name, best);
+	report(exam, "pins", CERTAIN, &command,
+	       "a program that replaces this one begins with empty maps",
+	       "pins gone: %d of the %d maps of the balancer on %s are not in %s", MAPS - most,
+	       MAPS, exam->subject.device.name, best);
 }
 
-void check_ip(struct patient *patient)
+void check_ip(struct exam *exam)
 {
-	static const struct shell command = { "apt-get install --reinstall iproute2" };
+	static const struct command_line command = { .s = "apt-get install --reinstall iproute2" };
 	char line[200] = "";
 	FILE *ip = popen("ip -V 2>/dev/null", "re");
 
@@ -147,9 +144,10 @@ void check_ip(struct patient *patient)
 	}
 	line[strcspn(line, "\n")] = '\0';
 	if (!*line)
-		report(patient, "ip", &command, "`ip link` attaches the balancer",
+		report(exam, "ip", CERTAIN, &command, "`ip link` attaches the balancer",
 		       "there is no ip command");
 	else if (!strstr(line, "libbpf"))
-		report(patient, "ip", &command, "it cannot load the balancer, nor find its pins",
+		report(exam, "ip", CERTAIN, &command,
+		       "it cannot load the balancer, nor find its pins",
 		       "ip without libbpf: '%.100s'", line);
 }

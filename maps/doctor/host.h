@@ -6,8 +6,8 @@
 #include "doctor/examination.h"
 #include "model/balancer.h"
 
-void check_bpffs(struct patient *patient);
-void check_pins(struct patient *patient, const struct balancer *balancer);
-void check_ip(struct patient *patient);
+void check_bpffs(struct exam *exam);
+void check_pins(struct exam *exam, const struct balancer *balancer);
+void check_ip(struct exam *exam);
 
 #endif

@@ -15,15 +15,6 @@
 #define SHARED_INFO 320
 #define ETHERNET_HEADER 14
 
-/* Drivers that run XDP themselves. The kernel tells since 6.3 only, and not by ethtool. */
-static const char *const native_drivers[] = {
-	"veth",		 "virtio_net", "tun",		"ena",	   "gve",	"hv_netvsc",
-	"vif",		 "bnxt_en",    "i40e",		"iavf",	   "ice",	"igb",
-	"igc",		 "ixgbe",      "ixgbevf",	"mlx4_en", "mlx5_core", "nfp",
-	"qede",		 "sfc",	       "idpf",		"ionic",   "mvneta",	"mvpp2",
-	"fsl_dpaa2_eth", "fsl_enetc",  "thunder-nicvf", "stmmac",
-};
-
 bool is_native(const struct device *device)
 {
 	return device->program && device->xdp_mode != XDP_ATTACHED_SKB;
@@ -34,12 +25,12 @@ bool is_generic(const struct device *device)
 	return device->program && device->xdp_mode == XDP_ATTACHED_SKB;
 }
 
-__u32 mtu_of(const struct patient *patient, const struct device *device)
+__u32 mtu_of(const struct exam *exam, const struct device *device)
 {
-	bool is_patient = device->ifindex == patient->port.device.ifindex;
+	bool is_examined = device->ifindex == exam->subject.device.ifindex;
 
-	if (is_patient && patient->has_peer && patient->peer.device.mtu > device->mtu)
-		return patient->peer.device.mtu;
+	if (is_examined && exam->has_peer && exam->peer.device.mtu > device->mtu)
+		return exam->peer.device.mtu;
 	return device->mtu;
 }
 
@@ -54,33 +45,19 @@ const char *section_for(__u32 mtu)
 	return is_large(mtu) ? "xdp.frags" : "xdp";
 }
 
-static bool takes_native(const struct patient *patient, const struct device *device)
+/* Without a mode the kernel takes the driver's own XDP, and the generic one where it has none. */
+struct command_line attach_command(const struct exam *exam, const struct device *device,
+				   const char *words)
 {
-	char driver[DRIVER_NAME];
-
-	ethtool_driver(patient->port.ethtool, device->name, driver);
-	for (unsigned int i = 0; i < sizeof(native_drivers) / sizeof(*native_drivers); i++) {
-		if (!strcmp(driver, native_drivers[i]))
-			return true;
-	}
-	return false;
+	return run_in(&exam->subject.netns, "ip %slink set dev %s xdp obj %s sec %s", words,
+		      quoted(device->name).s, path_of("xdp_lb.bpf.o").s,
+		      section_for(mtu_of(exam, device)));
 }
 
-struct shell attach_command(const struct patient *patient, const struct device *device,
-			    const char *words)
+struct command_line generic_off(const struct netns_device *subject)
 {
-	bool native = takes_native(patient, device);
-
-	return run_in(&patient->port.netns, "ip %slink set dev %s %s obj %s sec %s", words,
-		      quoted(device->name).s, native ? "xdpdrv" : "xdpgeneric",
-		      path_of("xdp_lb.bpf.o").s,
-		      native ? section_for(mtu_of(patient, device)) : "xdp");
-}
-
-struct shell generic_off(const struct port *port)
-{
-	return run_in(&port->netns, "ip link set dev %s xdpgeneric off",
-		      quoted(port->device.name).s);
+	return run_in(&subject->netns, "ip link set dev %s xdpgeneric off",
+		      quoted(subject->device.name).s);
 }
 
 /* The name of a program; "" if it cannot be read. */
@@ -119,76 +96,76 @@ static __u32 find_link(const struct device *device)
 }
 
 /* What takes somebody else's program off, by how it was put there, and ours on. */
-static struct shell replace_command(const struct patient *patient)
+static struct command_line replace_command(const struct exam *exam)
 {
-	const struct device *device = &patient->port.device;
-	struct shell off = generic_off(&patient->port);
+	const struct device *device = &exam->subject.device;
+	struct command_line off = generic_off(&exam->subject);
 	__u32 link = find_link(device);
 
-	if (!strcmp(patient->program, "xdp_dispatcher"))
-		off = run_in(&patient->port.netns, "xdp-loader unload %s --all",
+	if (!strcmp(exam->program, "xdp_dispatcher"))
+		off = run_in(&exam->subject.netns, "xdp-loader unload %s --all",
 			     quoted(device->name).s);
 	else if (link)
 		snprintf(off.s, sizeof(off.s), "bpftool link detach id %u", link);
 	else if (is_native(device))
-		return attach_command(patient, device, "-force ");
-	return both(off, attach_command(patient, device, ""));
+		return attach_command(exam, device, "-force ");
+	return both(off, attach_command(exam, device, ""));
 }
 
-void check_program(struct patient *patient)
+void check_program(struct exam *exam)
 {
-	const struct device *device = &patient->port.device;
+	const struct device *device = &exam->subject.device;
 	struct place *places = NULL;
-	struct shell command;
+	struct command_line command;
 	int count;
 
 	if (!device->program) {
-		command = attach_command(patient, device, "");
-		report(patient, "not-attached", &command, "nothing balances until it is attached",
-		       "no XDP program on %s", device->name);
+		command = attach_command(exam, device, "");
+		report(exam, "not-attached", CERTAIN, &command,
+		       "nothing balances until it is attached", "no XDP program on %s",
+		       device->name);
 		return;
 	}
-	read_program_name(device->program, patient->program);
-	count = find_places(&patient->port.netns, &places);
+	read_program_name(device->program, exam->program);
+	count = find_places(&exam->subject.netns, &places);
 	for (int i = 0; i < count; i++)
-		patient->is_ours |= places[i].ifindex == device->ifindex;
+		exam->is_ours |= places[i].ifindex == device->ifindex;
 	free(places);
-	if (patient->is_ours)
+	if (exam->is_ours)
 		return;
-	command = replace_command(patient);
-	report(patient, "another-program", &command,
-	       "a device runs one XDP program, and this one is not the balancer",
-	       "another program on %s, id %u, '%s'", device->name, device->program,
-	       patient->program);
+	command = with_purpose(replace_command(exam), MENDS_AT_REST);
+	report(exam, "another-program", CERTAIN, &command,
+	       "a device runs one XDP program, and this one is not the balancer; whatever it does "
+	       "ends when it is replaced",
+	       "another program on %s, id %u, '%s'", device->name, device->program, exam->program);
 }
 
 /* Whether it is our program of section xdp, which takes frames of one page only. */
-static bool is_one_page_program(const struct patient *patient)
+static bool is_one_page_program(const struct exam *exam)
 {
-	return patient->is_ours && !strcmp(patient->program, "xdp_lb");
+	return exam->is_ours && !strcmp(exam->program, "xdp_lb");
 }
 
-void check_mode(struct patient *patient)
+void check_mode(struct exam *exam)
 {
-	const struct device *device = &patient->port.device;
+	const struct device *device = &exam->subject.device;
 	bool generic = is_generic(device), too_large;
-	struct shell command;
+	struct command_line command;
 
-	too_large = is_one_page_program(patient) && is_large(mtu_of(patient, device));
-	if (!patient->is_ours || !takes_native(patient, device) || (!generic && !too_large))
+	too_large = is_one_page_program(exam) && is_large(mtu_of(exam, device));
+	if (!exam->is_ours || !exam->takes_native || (!generic && !too_large))
 		return;
-	command = attach_command(patient, device, generic ? "" : "-force ");
+	command = attach_command(exam, device, generic ? "" : "-force ");
 	if (generic)
-		command = both(generic_off(&patient->port), command);
+		command = with_purpose(both(generic_off(&exam->subject), command), MENDS_AT_REST);
 	if (too_large)
-		report(patient, "mtu", &command,
-		       "native mode takes frames of one page in section xdp, and larger ones in "
-		       "section xdp.frags",
+		report(exam, "mtu", CERTAIN, &command,
+		       "native mode needs section xdp.frags for frames larger than a page",
 		       "MTU %u is too large for the section xdp that %s runs%s",
-		       mtu_of(patient, device), device->name, generic ? " in generic mode" : "");
+		       mtu_of(exam, device), device->name, generic ? " in generic mode" : "");
 	else
-		report(patient, "generic", &command,
-		       "slower than native mode, which this driver has; switching takes a moment "
-		       "in which the host resets connections",
+		report(exam, "generic", CERTAIN, &command,
+		       "native mode, which this driver has, is faster; while it is switched the "
+		       "balancer is off for a moment, and the host resets connections",
 		       "XDP on %s is in generic mode", device->name);
 }

@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "doctor/tcp_probe.h"
+#include "lib/clock.h"
 
 #define AT_ONCE 256
 #define PATIENCE_MS 1000
@@ -21,6 +21,11 @@ union socket_address {
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 };
+
+static long millisecond_now(void)
+{
+	return nanosecond_now() / 1000000;
+}
 
 static socklen_t set_address(union socket_address *socket_address, const struct address *address,
 			     __be16 port)
@@ -39,10 +44,10 @@ static socklen_t set_address(union socket_address *socket_address, const struct 
 }
 
 /* A socket that resets its connection when it is closed, so that none stays in TIME_WAIT. */
-static int open_caller(const struct call *call)
+static int open_socket(const struct tcp_probe *probe)
 {
 	struct linger at_once = { .l_onoff = 1 };
-	int fd = socket(is_ipv4(&call->from) ? AF_INET : AF_INET6,
+	int fd = socket(is_ipv4(&probe->from) ? AF_INET : AF_INET6,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
 	    yes = 1;
 
@@ -53,19 +58,19 @@ static int open_caller(const struct call *call)
 	return fd;
 }
 
-/* Begins a call from any port that is free. Returns its socket, or -1 if there is nothing to wait
+/* Starts a probe from any port that is free. Returns its socket, or -1 if there is nothing to wait
  * for. */
-static int begin_call(const struct call *call)
+static int start_probe(const struct tcp_probe *probe)
 {
 	union socket_address from, to;
-	socklen_t length = set_address(&to, &call->to.address, call->to.port);
+	socklen_t length = set_address(&to, &probe->to.address, probe->to.port);
 
 	for (int i = 0; i < PORTS; i++) {
-		int fd = open_caller(call);
+		int fd = open_socket(probe);
 
 		if (fd < 0)
 			return -1;
-		set_address(&from, &call->from, htons(HIGHEST_PORT - i));
+		set_address(&from, &probe->from, htons(HIGHEST_PORT - i));
 		if (!bind(fd, &from.any, length) && connect(fd, &to.any, length) &&
 		    errno == EINPROGRESS)
 			return fd;
@@ -76,30 +81,22 @@ static int begin_call(const struct call *call)
 	return -1;
 }
 
-static long milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Waits until all have ended, or time is over. What poll() reports of a socket ends its call: that
+/* Waits until all have ended, or time is over. What poll() reports of a socket ends its probe: that
  * it is connected, or any error. */
-static void await_calls(struct pollfd *fds, struct call *calls, unsigned int count)
+static void await_probes(struct pollfd *fds, struct tcp_probe *probes, unsigned int count)
 {
-	long end = milliseconds() + PATIENCE_MS, left;
+	long end = millisecond_now() + PATIENCE_MS, left;
 	unsigned int open = count;
 
 	for (unsigned int i = 0; i < count; i++)
-		calls[i].is_silent = fds[i].fd >= 0;
-	while (open && (left = end - milliseconds()) > 0) {
+		probes[i].is_silent = fds[i].fd >= 0;
+	while (open && (left = end - millisecond_now()) > 0) {
 		if (poll(fds, count, left) < 0 && errno != EINTR)
 			return;
 		open = 0;
 		for (unsigned int i = 0; i < count; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents) {
-				calls[i].is_silent = false;
+				probes[i].is_silent = false;
 				close(fds[i].fd);
 				fds[i].fd = -1;
 			}
@@ -108,7 +105,7 @@ static void await_calls(struct pollfd *fds, struct call *calls, unsigned int cou
 	}
 }
 
-void make_calls(struct call *calls, unsigned int count)
+void run_tcp_probes(struct tcp_probe *probes, unsigned int count)
 {
 	struct pollfd fds[AT_ONCE];
 
@@ -116,8 +113,8 @@ void make_calls(struct call *calls, unsigned int count)
 		unsigned int some = count - first < AT_ONCE ? count - first : AT_ONCE;
 
 		for (unsigned int i = 0; i < some; i++)
-			fds[i] = (struct pollfd){ begin_call(&calls[first + i]), POLLOUT, 0 };
-		await_calls(fds, &calls[first], some);
+			fds[i] = (struct pollfd){ start_probe(&probes[first + i]), POLLOUT, 0 };
+		await_probes(fds, &probes[first], some);
 		for (unsigned int i = 0; i < some; i++) {
 			if (fds[i].fd >= 0)
 				close(fds[i].fd);

@@ -10,13 +10,13 @@
 
 #include "lib/address.h"
 
-struct call {
+struct tcp_probe {
 	struct address from; /* of this host */
 	struct endpoint to;
 	bool is_silent; /* nothing came back */
 };
 
-/* Makes all calls, in the caller's network namespace; takes a second if some are silent. */
-void make_calls(struct call *calls, unsigned int count);
+/* Runs all probes, in the caller's network namespace; takes a second if some are silent. */
+void run_tcp_probes(struct tcp_probe *probes, unsigned int count);
 
 #endif

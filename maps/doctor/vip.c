@@ -4,27 +4,27 @@
 #include <linux/rtnetlink.h>
 
 #include "doctor/address_probe.h"
-#include "doctor/find_host.h"
 #include "doctor/finding.h"
-#include "doctor/shell_command.h"
 #include "doctor/vip.h"
 #include "lib/text.h"
 
-__u8 place_of_vip(const struct patient *patient, const struct address *address)
+#define MOST_LISTED 16 /* VIPs in one command */
+
+__u8 route_type_of_vip(const struct exam *exam, const struct address *address)
 {
-	const struct device *device = &patient->port.device;
+	const struct device *device = &exam->subject.device;
 	struct route route;
 
-	if (netlink_route(patient->netlink, address, &route))
+	if (netlink_route(exam->netlink, address, &route))
 		return RTN_UNREACHABLE;
 	if (route.type == RTN_UNICAST &&
 	    (route.ifindex != device->ifindex || !same_address(&route.next, address)))
-		return RTN_UNSPEC; /* behind a router, or on another link */
+		return RTN_UNSPEC;
 	return route.type;
 }
 
 /* Services are sorted: those of an address follow one another. */
-static unsigned int services_of_vip(const struct conf *conf, unsigned int first)
+static unsigned int end_of_vip(const struct conf *conf, unsigned int first)
 {
 	unsigned int end = first + 1;
 
@@ -34,36 +34,71 @@ static unsigned int services_of_vip(const struct conf *conf, unsigned int first)
 	return end;
 }
 
-static bool has_nat(const struct conf *conf, unsigned int first, unsigned int end)
+static bool has_mode(const struct conf *conf, unsigned int first, bool nat)
 {
-	for (unsigned int i = first; i < end; i++) {
-		if (conf->services[i].mode == MODE_NAT)
+	for (unsigned int i = first; i < end_of_vip(conf, first); i++) {
+		if ((conf->services[i].mode == MODE_NAT) == nat)
 			return true;
 	}
 	return false;
 }
 
 /*
- * A VIP that this host does not own. On the device's own link nobody answers for it then; elsewhere
- * a router may well send it here. Without any route to it, that is likely with direct return only.
+ * Whether packets for the VIP may fail to come: this host does not own it. On the device's own link
+ * nobody answers for it then; elsewhere a router may well send it here. Without any route to it,
+ * that is likely with direct return only.
  */
-static void check_vip(struct patient *patient, const struct address *address, bool nat)
+static bool lacks_owner(const struct exam *exam, const struct conf *conf,
+			const struct traffic *traffic, unsigned int first)
 {
-	__u8 place = place_of_vip(patient, address);
-	bool ipv4 = is_ipv4(address);
-	const char *device = patient->port.device.name;
-	struct shell command;
+	__u8 type = route_type_of_vip(exam, &conf->services[first].vip.address);
 
-	if (place == RTN_LOCAL || place == RTN_UNSPEC || (place == RTN_UNREACHABLE && !nat))
+	if (type == RTN_LOCAL || type == RTN_UNSPEC ||
+	    (type == RTN_UNREACHABLE && !has_mode(conf, first, true)))
+		return false;
+	for (unsigned int i = first; i < end_of_vip(conf, first); i++) {
+		if (has_traffic(traffic, i))
+			return false;
+	}
+	return true;
+}
+
+/* The commands that own a VIP. A local route is enough for ARP, and it is no source address; for
+ * neighbour discovery on its link the device needs the address. */
+static struct command_line own_command(const struct exam *exam, const struct address *address)
+{
+	struct text vip = text_of_address(address);
+
+	if (is_ipv4(address) || route_type_of_vip(exam, address) != RTN_UNICAST)
+		return run_in(&exam->subject.netns, "ip route add local %s dev lo", vip.s);
+	return run_in(&exam->subject.netns, "ip addr add %s/128 dev %s nodad preferred_lft 0",
+		      vip.s, quoted(exam->subject.device.name).s);
+}
+
+void check_owned(struct exam *exam, const struct conf *conf, const struct traffic *traffic)
+{
+	struct command_line command = { .s = "" };
+	unsigned int count = 0;
+	struct text first = { "" };
+
+	for (unsigned int i = 0; i < conf->count; i = end_of_vip(conf, i)) {
+		const struct address *address = &conf->services[i].vip.address;
+
+		if (!lacks_owner(exam, conf, traffic, i))
+			continue;
+		if (!count)
+			first = text_of_address(address);
+		if (count++ < MOST_LISTED)
+			append(&command, "%s%s", count > 1 ? " && " : "",
+			       own_command(exam, address).s);
+	}
+	if (!count)
 		return;
-	/* ARP is answered for addresses of any device, ND only for the device's own. */
-	command = run_in(&patient->port.netns, "ip addr add %s/%d dev %s%s",
-			 text_of_address(address).s, ipv4 ? 32 : 128,
-			 nat || !ipv4 ? quoted(device).s : "lo", ipv4 ? "" : " nodad");
-	report(patient, "vip", &command,
-	       "nobody answers for it on the link; all is well only if a router sends it here: "
-	       "see `ip route get` there",
-	       "this host does not own the VIP %s", text_of_address(address).s);
+	report(exam, "vip", POSSIBLE, &command,
+	       "no packet for them came in a second; unless a router sends them here, nobody "
+	       "answers for them",
+	       "this host does not own %s%s (%u in all)",
+	       count > 1 ? "VIPs, the first is " : "the VIP ", first.s, count);
 }
 
 /* The backend that has the MAC, or NULL. */
@@ -80,64 +115,66 @@ static const struct conf_backend *backend_of_mac(const struct conf *conf, const 
 	return NULL;
 }
 
-static void report_owner(struct patient *patient, const struct conf *conf,
-			 const struct owner *owner, bool nat)
+/* A backend for direct return has the VIP, and shall not say so; who else has it may be right. */
+static void report_claim(struct exam *exam, const struct conf *conf,
+			 const struct address_claim *claim, bool nat)
 {
-	const struct conf_backend *backend = backend_of_mac(conf, owner->mac);
-	struct text address = text_of_address(&owner->address), who = text_of_mac(owner->mac);
-	bool ipv4 = is_ipv4(&owner->address);
-	struct netns host;
-	struct shell command;
+	const struct conf_backend *backend = backend_of_mac(conf, claim->mac);
+	struct text vip = text_of_address(&claim->address), who = text_of_mac(claim->mac);
+	struct command_line command = { .s = "" };
 
-	if (backend)
+	if (backend) {
 		who = text_of_address(&backend->real.address);
-	find_host(has_mac, owner->mac, &host);
-	if (nat || !ipv4)
-		command = run_in(&host, "ip addr del %s/%d dev lo", address.s, ipv4 ? 32 : 128);
-	else
-		command = run_in(&host, "sysctl -w net.ipv4.conf.all.arp_ignore=1 "
-					"net.ipv4.conf.all.arp_announce=2");
-	netns_close(&host);
-	report(patient, "vip-taken", &command,
-	       "clients and answers go there, past the balancer; to be done there",
-	       "%s %s answers for the VIP %s on the link", backend ? "the backend" : "a host",
-	       who.s, address.s);
-}
-
-/* Who else answers for the VIPs that are on the link. */
-static void check_owners(struct patient *patient, const struct conf *conf, struct owner *owners,
-			 unsigned int count, const bool *nat)
-{
-	int way_back = netns_enter(&patient->port.netns), result;
-
-	if (way_back < 0)
-		return;
-	result = find_owners(&patient->port.device, owners, count);
-	netns_leave(way_back);
-	for (unsigned int i = 0; i < count && !result; i++) {
-		if (owners[i].is_there)
-			report_owner(patient, conf, &owners[i], nat[i]);
+		command.host = backend->real.address;
 	}
+	if (backend && !nat && is_ipv4(&claim->address)) {
+		append(&command, "sysctl -w net.ipv4.conf.all.arp_ignore=1 "
+				 "net.ipv4.conf.all.arp_announce=2");
+	} else {
+		append(&command, "ip addr show to %s", vip.s);
+		command.purpose = SHOWS;
+	}
+	report(exam, "vip-taken", CERTAIN, &command,
+	       "clients and answers that believe it go there, and not to the balancer",
+	       "%s %s answers for the VIP %s on the link", backend ? "the backend" : "a host",
+	       who.s, vip.s);
 }
 
-void check_vips(struct patient *patient, const struct conf *conf)
+/* Returns how many VIPs are on the link, with the index of their first service. */
+static unsigned int list_vips(const struct exam *exam, const struct conf *conf,
+			      struct address_claim *claims, unsigned int *index)
 {
-	struct owner *owners = calloc(conf->count + 1, sizeof(*owners));
-	bool *nat = calloc(conf->count + 1, sizeof(*nat));
 	unsigned int count = 0;
 
-	for (unsigned int i = 0, end; i < conf->count && owners && nat; i = end) {
+	for (unsigned int i = 0; i < conf->count; i = end_of_vip(conf, i)) {
 		const struct address *address = &conf->services[i].vip.address;
-		__u8 place = place_of_vip(patient, address);
+		__u8 type = route_type_of_vip(exam, address);
 
-		end = services_of_vip(conf, i);
-		nat[count] = has_nat(conf, i, end);
-		check_vip(patient, address, nat[count]);
-		if (place == RTN_LOCAL || place == RTN_UNICAST)
-			owners[count++].address = *address;
+		if (type != RTN_LOCAL && type != RTN_UNICAST)
+			continue;
+		claims[count].address = *address;
+		index[count++] = i;
 	}
-	if (owners && nat)
-		check_owners(patient, conf, owners, count, nat);
-	free(owners);
-	free(nat);
+	return count;
+}
+
+void check_claimed(struct exam *exam, const struct conf *conf)
+{
+	struct address_claim *claims = calloc(conf->count + 1, sizeof(*claims));
+	unsigned int *index = calloc(conf->count + 1, sizeof(*index)), count = 0;
+	int home = netns_enter(&exam->subject.netns);
+
+	if (home >= 0) {
+		if (claims && index)
+			count = list_vips(exam, conf, claims, index);
+		if (count && find_claims(&exam->subject.device, claims, count))
+			count = 0;
+		netns_leave(home);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		if (claims[i].is_claimed)
+			report_claim(exam, conf, &claims[i], !has_mode(conf, index[i], false));
+	}
+	free(claims);
+	free(index);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The VIPs, and who answers for them. */
+/* The VIPs: whether this host owns them, and who else answers for them. */
 #ifndef DOCTOR_VIP_H
 #define DOCTOR_VIP_H
 
 #include "doctor/examination.h"
+#include "doctor/traffic.h"
 #include "model/config.h"
 
-/* Where a VIP belongs, by this host's routes. */
-__u8 place_of_vip(const struct patient *patient, const struct address *address);
+/* The type of this host's route to a VIP; RTN_UNSPEC: behind a router, or on another link. */
+__u8 route_type_of_vip(const struct exam *exam, const struct address *address);
 
-void check_vips(struct patient *patient, const struct conf *conf);
+/* A VIP for which packets come does not need an owner. */
+void check_owned(struct exam *exam, const struct conf *conf, const struct traffic *traffic);
+void check_claimed(struct exam *exam, const struct conf *conf);
 
 #endif

@@ -6,36 +6,8 @@
 #    h1 ---+--- sw ---(veth7, with the stub)--- veth6 lb ---+--- h2, h3 backends
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-readonly PORT=8000 PINS=/sys/fs/bpf/tc/globals
-
-healthy() # DEV
-{
-	local said
-
-	said=$(lb doctor "${1:-veth6}" 2>&1) || fail "doctor finds: $said"
-	equal "$said" "" "what doctor says when all is well"
-}
-
-# Doctor finds CHECK, in words that hold WORD. Sets $line and $mend.
-finds() # CHECK WORD [DEV]
-{
-	local status=0 said
-
-	said=$(lb doctor "${3:-veth6}") || status=$?
-	equal $status 1 "exit status of doctor"
-	line=$(grep "^$1: " <<<"$said") || fail "doctor does not find '$1': $said"
-	[[ $line == *$2* ]] || fail "'$2' is not in: $line"
-	equal "$(wc -l <<<"$line")" 1 "lines of '$1': $line"
-	mend=${line##*; mend: }
-	note "$1"
-}
-
-# After the command that doctor gives, it finds nothing.
-mends()
-{
-	bash -ec "$mend" >"$TMP/mend" 2>&1 || fail "$mend: $(cat "$TMP/mend")"
-	healthy
-}
+. "$top/tests/doctor.sh"
+readonly PINS=/sys/fs/bpf/tc/globals
 
 as_json()
 {
@@ -45,7 +17,8 @@ as_json()
 	on sw ip link set dev veth7 xdpdrv off
 	finds stub veth7
 	said=$(lb -j doctor veth6) || true
-	jq -e --arg mend "$mend" '.[] | select(.check == "stub" and .command == $mend and
+	jq -e --arg mend "$command" '.[] | select(.check == "stub" and .command == $mend and
+		.certainty == "certain" and .purpose == "mend" and .host == null and
 		(.problem | contains("veth7")) and .cause)' <<<"$said" >/dev/null ||
 		fail "doctor -j: $said"
 	mends
@@ -80,6 +53,7 @@ mode()
 	on lb ip link set dev veth6 xdp off
 	on lb ip link set dev veth6 xdpgeneric obj "$top/xdp_lb.bpf.o" sec xdp
 	finds generic veth6
+	equal "$purpose" 'mend at a quiet time' "what the command is for"
 	mends
 }
 
@@ -92,7 +66,7 @@ mtu()
 	on lb ip link set dev veth6 mtu 9000
 	on lb ip link set dev veth6 xdpgeneric obj "$top/xdp_lb.bpf.o" sec xdp
 	finds mtu 'MTU 9000 is too large'
-	bash -ec "$mend"
+	run_command
 	finds stub veth7
 	mends
 	on sw ip link set dev veth7 mtu 1500
@@ -119,9 +93,9 @@ queues()
 	on sw ip link set dev veth9 xdpdrv obj "$top/stub.bpf.o" sec xdp
 	finds not-attached veth8 veth8
 	finds queues 'too few queues for XDP on veth8' veth8
-	bash -ec "$mend"
+	run_command
 	finds not-attached veth8 veth8
-	bash -ec "$mend" 2>/dev/null
+	run_command
 	healthy veth8
 	on lb ip link del dev veth8
 }
@@ -130,7 +104,7 @@ links()
 {
 	on lb ip link set dev veth6 down
 	finds down veth6
-	mend+="; ip netns exec ${prefix}lb ip addr add fd00:10::10/64 dev veth6 nodad" # gone with the link
+	command+="; ip netns exec ${prefix}lb ip addr add fd00:10::10/64 dev veth6 nodad" # gone with the link
 	mends
 	on sw ip link set dev veth7 down
 	finds down veth7
@@ -166,7 +140,7 @@ pins()
 	equal "$(lb service show)" "$before" "services after a replacement by mended pins"
 	mount -t tmpfs tmpfs /sys/fs/bpf
 	finds bpffs 'bpffs is not mounted'
-	bash -ec "$mend"
+	run_command
 	finds pins 'pins gone'
 	mends
 }
@@ -184,6 +158,7 @@ ip_without_libbpf()
 not_owned()
 {
 	lb service add "$lone:$PORT/tcp"
+	lb backend add "$lone:$PORT/tcp" "$backend2"
 	finds vip 'does not own'
 	mends
 	lb service del "$lone:$PORT/tcp"
@@ -196,7 +171,8 @@ taken() # DEV
 	on h2 ip addr add "$vip_address/$length" dev "$1" ${nodad:+"$nodad"}
 	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=0
 	finds vip-taken "$backend2"
-	bash -ec "${mend/dev lo/dev $1}"
+	shows "$vip_address"
+	on h2 ip addr del "$vip_address/$length" dev "$1"
 	on h3 ip neigh flush to "$vip_address" nud all
 	healthy
 }
@@ -227,12 +203,15 @@ silent()
 {
 	on h2 ip addr add "$vip_address/$length" dev lo
 	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=1
-	finds "$([ "$family" = 4 ] && echo backend || echo silent)" "$backend2"
-	mends
+	finds silent "$backend2"
+	shows "local $vip_address"
+	on h2 ip addr del "$vip_address/$length" dev lo
 	on h2 sysctl -qw net.ipv4.conf.all.arp_ignore=0
 	on h3 ip neigh replace "$vip_address" lladdr 02:00:00:00:00:77 dev veth5 nud permanent
 	finds silent "$backend3"
-	mends
+	shows 02:00:00:00:00:77
+	on h3 ip neigh del "$vip_address" dev veth5
+	healthy
 }
 
 # Without the stub: counters climb while packets are sent.
@@ -244,7 +223,7 @@ climbing()
 	finds counters xdp_tx_errors
 	wait $!
 	finds stub veth7
-	bash -ec "$mend"
+	run_command
 	healthy
 }
 
@@ -262,7 +241,6 @@ for_family()
 	lb service del "$vip:$PORT/tcp"
 }
 
-balancer_mac=de:ad:be:ef:00:10
 lab_up
 finds not-attached veth6
 mends

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "cmd/options.h"
-#include "doctor/shell_command.h"
+#include "doctor/command_line.h"
 
-struct shell quoted(const char *word)
+struct command_line quoted(const char *word)
 {
 	static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789@%+=:,./_-";
-	struct shell line = { "" };
+	struct command_line line = { .s = "" };
 	size_t length = 0;
 
 	if (*word && word[strspn(word, harmless)] == '\0') {
@@ -35,17 +35,14 @@ struct shell quoted(const char *word)
 	return line;
 }
 
-static void append_arguments(struct shell *line, const char *format, va_list arguments)
+static void append_arguments(struct command_line *line, const char *format, va_list arguments)
 {
 	size_t length = strlen(line->s);
 
 	vsnprintf(line->s + length, sizeof(line->s) - length, format, arguments);
 }
 
-static void append(struct shell *line, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void append(struct shell *line, const char *format, ...)
+void append(struct command_line *line, const char *format, ...)
 {
 	va_list arguments;
 
@@ -54,9 +51,9 @@ static void append(struct shell *line, const char *format, ...)
 	va_end(arguments);
 }
 
-struct shell run_in(const struct netns *netns, const char *format, ...)
+struct command_line run_in(const struct netns *netns, const char *format, ...)
 {
-	struct shell line = { "" };
+	struct command_line line = { .s = "" };
 	va_list arguments;
 
 	if (*netns->name)
@@ -68,32 +65,49 @@ struct shell run_in(const struct netns *netns, const char *format, ...)
 	return line;
 }
 
-struct shell both(struct shell first, struct shell second)
+struct command_line run_on(const struct address *host, const char *format, ...)
+{
+	struct command_line line = { .host = *host };
+	va_list arguments;
+
+	va_start(arguments, format);
+	append_arguments(&line, format, arguments);
+	va_end(arguments);
+	return line;
+}
+
+struct command_line with_purpose(struct command_line line, enum purpose purpose)
+{
+	line.purpose = purpose;
+	return line;
+}
+
+struct command_line both(struct command_line first, struct command_line second)
 {
 	append(&first, " && %s", second.s);
 	return first;
 }
 
-struct shell path_of(const char *file)
+struct command_line path_of(const char *file)
 {
-	static const char *const places[] = { ".", "scripts", "../lib/xdp-lb" };
+	static const char *const directories[] = { ".", "scripts", "../lib/xdp-lb" };
 	char program[PATH_MAX] = "", path[2 * PATH_MAX], resolved[PATH_MAX];
 
 	if (readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		return quoted(file);
 	dirname(program);
-	for (unsigned int i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(path, sizeof(path), "%s/%s/%s", program, places[i], file);
+	for (unsigned int i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", program, directories[i], file);
 		if (realpath(path, resolved))
 			return quoted(resolved);
 	}
 	return quoted(file);
 }
 
-struct shell helper(const char *device, const char *format, ...)
+struct command_line helper(const char *device, const char *format, ...)
 {
 	const char *netns = options.selection.netns;
-	struct shell line = { "" };
+	struct command_line line = { .s = "" };
 	va_list arguments;
 
 	append(&line, "%s %s%s%s-d %s ", quoted(program_invocation_name).s, netns ? "-n " : "",
