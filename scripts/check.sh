@@ -47,7 +47,9 @@ host_sources()
 
 # What is not text, or cannot hold a comment.
 git rev-parse --git-dir >/dev/null || exit # what is to be checked, git knows
-readonly NO_SPDX='^LICENSE$|/corpus/|/results/|/cases/.*\.(hex|pcap|conf)$|\.(json|svg|png)$'
+NO_SPDX='^(LICENSE|debian/(changelog|copyright|source/format))$'
+NO_SPDX+='|/corpus/|/results/|/cases/.*\.(hex|pcap|conf)$|\.(json|svg|png)$'
+readonly NO_SPDX
 
 text_files()
 {

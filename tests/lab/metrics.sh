@@ -5,25 +5,7 @@
 #
 #    h1 curl ---> lb ---> h2, h3 nginx
 . "$(dirname "$(realpath "$0")")/../lib.sh"
-
-# The program, out of Debian's package if it is not installed; it is kept in build/.
-find_promtool()
-{
-	local directory
-
-	promtool=$(command -v promtool) && return
-	promtool=$top/build/tests/promtool
-	[ ! -x "$promtool" ] || return 0
-	directory=$TMP/package
-	mkdir "$directory"
-	chmod a+rwx "$directory"
-	(
-		cd "$directory"
-		timeout 60 apt-get -qq download prometheus
-		dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract ./usr/bin/promtool
-		install -D usr/bin/promtool "$promtool"
-	) >"$TMP/download" 2>&1
-}
+. "$top/tests/promtool.sh"
 
 # What a reader of the format would stumble over, with or without promtool.
 well_formed()
