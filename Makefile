@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # The targets that matter: all, deps, demo, demo-containers, attach, detach, test, check, bench,
-# vmtest, fuzz, install, uninstall, clean. V=1 shows the commands.
+# vmtest, fuzz, deb, install, uninstall, clean. V=1 shows the commands.
 
 PREFIX = /usr/local
+UNITDIR = $(PREFIX)/lib/systemd/system
 CC = gcc
 CLANG = clang
 CFLAGS = -O2 -g
@@ -10,11 +11,13 @@ WARNINGS = -Wall -Wextra -Wshadow -Werror
 
 # Limits of the maps may be raised: make CPPFLAGS=-DMAX_SERVICES=4096
 INCLUDES = -I. -Imaps
-ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# What is built does not depend on where.
+HERE = -ffile-prefix-map=$(CURDIR)=.
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(INCLUDES) $(HERE) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 # clang does not know where this machine's <asm/types.h> is when it compiles for BPF.
 MULTIARCH := $(shell $(CC) -dumpmachine)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror $(INCLUDES) \
-	-D__$(shell uname -m)__ $(CPPFLAGS) -idirafter /usr/include/$(MULTIARCH) \
+	$(HERE) -D__$(shell uname -m)__ $(CPPFLAGS) -idirafter /usr/include/$(MULTIARCH) \
 	-MMD -MP -MF build/$(@:build/%=%).d
 
 BPF_OBJECTS := $(patsubst %.c,%.o,$(wildcard *.bpf.c))
@@ -28,7 +31,8 @@ PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
 INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftrace.sh \
-	bytes.sh detach.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh))
+	bytes.sh detach.sh import-ipvs.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh \
+	unit.sh))
 
 ifneq ($(V),1)
 Q = @
@@ -109,19 +113,39 @@ fuzz: deps-fuzz
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/fuzz/run
 
+deb: deps-deb
+	$(Q)scripts/deb.sh
+
+# Files that name /usr/local are installed with the paths that they have.
+install_text = sed 's|/usr/local|$(PREFIX)|g' $(1) | install -D -m 644 /dev/stdin $(DESTDIR)$(2)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/xdp-lb \
+		$(DESTDIR)/etc/xdp-lb/checks.d
 	install -m 755 xdp-lb $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(BPF_OBJECTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
 	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
-	install -D -m 644 maps/man/xdp-lb.8 $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8
+	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/lib/xdp-lb/,lib.sh bpftrace.sh)
+	$(call install_text,maps/man/xdp-lb.8,$(PREFIX)/share/man/man8/xdp-lb.8)
+	$(call install_text,scripts/systemd/xdp-lb@.service,$(UNITDIR)/xdp-lb@.service)
+	$(call install_text,scripts/systemd/xdp-lb-watch.service,$(UNITDIR)/xdp-lb-watch.service)
 	install -D -m 644 maps/man/xdp-lb.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/xdp-lb/examples \
+		scripts/grafana-dashboard.json scripts/prometheus-alerts.yml
+	[ -e $(DESTDIR)/etc/xdp-lb/xdp-lb.conf ] || \
+		install -m 644 scripts/xdp-lb.conf $(DESTDIR)/etc/xdp-lb
 
+# A configuration stays, if it is more than what was installed.
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb
+	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb $(DESTDIR)$(PREFIX)/share/doc/xdp-lb
 	rm -f $(DESTDIR)$(PREFIX)/sbin/xdp-lb $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8 \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb \
+		$(DESTDIR)$(UNITDIR)/xdp-lb@.service $(DESTDIR)$(UNITDIR)/xdp-lb-watch.service
+	! cmp -s scripts/xdp-lb.conf $(DESTDIR)/etc/xdp-lb/xdp-lb.conf || \
+		rm $(DESTDIR)/etc/xdp-lb/xdp-lb.conf
+	[ ! -d $(DESTDIR)/etc/xdp-lb ] || rmdir --ignore-fail-on-non-empty \
+		$(DESTDIR)/etc/xdp-lb/checks.d $(DESTDIR)/etc/xdp-lb
 
 clean:
 	rm -rf build
@@ -133,4 +157,4 @@ clean:
 .SECONDARY:
 FORCE:
 .PHONY: all tests sockmap deps demo demo-containers attach detach test check bench vmtest fuzz \
-	install uninstall clean FORCE
+	deb install uninstall clean FORCE

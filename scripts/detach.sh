@@ -7,17 +7,6 @@ set -euo pipefail
 
 ns=''
 
-# Whether program ID is the balancer's, by a map of it.
-is_balancer() # ID
-{
-	local map
-
-	for map in $(bpftool -j prog show id "$1" | jq '.map_ids[]?'); do
-		[ "$(bpftool -j map show id "$map" | jq -r .name)" != xlb_services ] || return 0
-	done
-	return 1
-}
-
 detach() # MODE ID
 {
 	is_balancer "$2" ||

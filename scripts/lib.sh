@@ -79,6 +79,17 @@ xdp_programs() # NS DEV
 		.[0].xdp | select(.) | .attached // [.] | .[] | "\(.mode | word) \(.prog.id)"'
 }
 
+# Whether program ID is the balancer's, by a map of it.
+is_balancer() # ID
+{
+	local map
+
+	for map in $(bpftool -j prog show id "$1" | jq '.map_ids[]?'); do
+		[ "$(bpftool -j map show id "$map" | jq -r .name)" != xlb_services ] || return 0
+	done
+	return 1
+}
+
 # Where `ip` pins: the second is the first by a symbolic link, unless someone made a directory.
 pin_directories()
 {

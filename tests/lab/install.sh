@@ -13,11 +13,28 @@ install()
 lab_up
 install install
 for file in sbin/xdp-lb lib/xdp-lb/xdp_lb.bpf.o lib/xdp-lb/stub.bpf.o lib/xdp-lb/attach.sh \
-	share/man/man8/xdp-lb.8 share/bash-completion/completions/xdp-lb; do
+	lib/systemd/system/xdp-lb@.service lib/systemd/system/xdp-lb-watch.service \
+	share/doc/xdp-lb/examples/prometheus-alerts.yml share/man/man8/xdp-lb.8 \
+	share/bash-completion/completions/xdp-lb; do
 	[ -s "$root/usr/$file" ] || fail "no $file"
 done
+! grep -r /usr/local "$root" || fail "paths of another prefix"
 "$root/usr/lib/xdp-lb/attach.sh" -n "${prefix}lb" veth6
 "$root/usr/sbin/xdp-lb" -n "${prefix}lb" service add 10.0.0.10:80/tcp
 "$root/usr/lib/xdp-lb/detach.sh" -n "${prefix}lb" veth6
+"$root/usr/lib/xdp-lb/run.sh" -n "${prefix}lb" veth6 10.0.0.2 de:ad:be:ef:00:02 >"$TMP/run" 2>&1 &
+await 10 grep -q '^Balancing' "$TMP/run"
+kill $!
+wait $! || true
+
+# A configuration is not overwritten, and stays; one that is as it came goes.
+conf=$root/etc/xdp-lb/xdp-lb.conf
+echo 'service add 10.0.0.10:80/tcp' >>"$conf"
+install install
+install uninstall
+equal "$(find "$root" -type f)" "$conf" "files after uninstall, with a configuration"
+equal "$(tail -n 1 "$conf")" 'service add 10.0.0.10:80/tcp' "the configuration"
+rm "$conf"
+install install
 install uninstall
 equal "$(find "$root" -type f)" '' "files after uninstall"

@@ -47,9 +47,9 @@ check_load()
 # rates, which an emulated processor does not reach; or they take more than some minutes there.
 # Not vlan either: where tc of 6.1 pushes a second tag on what comes in, it breaks the frame. The packet
 # tests have both tags.
-readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/jumbo lab/path-mtu'"\
- lab/replace-program lab/same-source-port lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms\
- lab/udp lab/xdpdump lab/xdp-loader"
+readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/import-ipvs'"\
+ lab/jumbo lab/path-mtu lab/replace-program lab/same-source-port lab/sockmap lab/traceroute\
+ lab/tunnel-mss lab/two-arms lab/udp lab/xdpdump lab/xdp-loader"
 
 # The guest's first namespace, which nobody needs any more, gets settings that the lab must not depend
 # on: there they are really inherited.
@@ -70,6 +70,12 @@ check_tests()
 	fi
 }
 
+summary()
+{
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ $failed = 0 ]
+}
+
 run_checks()
 {
 	check_load
@@ -78,6 +84,7 @@ run_checks()
 	check no-checksum-errors no_checksum_errors
 	check_dispatcher
 	check_tests
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ $failed = 0 ]
+	end_guest
+	check_boot
+	summary
 }

@@ -84,7 +84,7 @@ copy_modules() # KERNEL
 	mkdir -p "$to"
 	cp "$1/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$to"
 	(cd "$from" && cp -r --parents -t "$to" net lib crypto drivers/virtio drivers/net/vxlan \
-		drivers/char/{virtio_console.ko,hw_random})
+		drivers/block/virtio_blk.ko drivers/char/{virtio_console.ko,hw_random})
 	for driver in $DRIVERS; do
 		cp "$from/drivers/net/$driver.ko" "$to"
 	done
@@ -94,7 +94,8 @@ copy_modules() # KERNEL
 copy_tree()
 {
 	mkdir -p "$root$TREE"
-	tar -C "$tree" --exclude=./.git --exclude=./build/vm -c . | tar -C "$root$TREE" -x
+	tar -C "$tree" --exclude=./.git --exclude=./build/vm --exclude=./build/deb -c . |
+		tar -C "$root$TREE" -x
 	ln -s $TREE/tests/vm/init "$root/init"
 }
 

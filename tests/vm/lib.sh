@@ -5,9 +5,10 @@
 
 readonly BOOT_SECONDS=180
 readonly SILENCE_SECONDS=600 # a guest that prints nothing for so long is stuck
-# Fast rather than safe. Another clock than the TSC is a device, and emulated devices are slow.
+# Fast rather than safe. Another clock than the TSC is a device, and emulated devices are slow. On a
+# busy machine the timer's interrupts come too late for the kernel's check of them, which panics.
 readonly COMMAND_LINE='console=ttyS0 quiet panic=-1 net.ifnames=0 tsc=reliable mitigations=off'" \
-norandmaps init_on_alloc=0 rcupdate.rcu_expedited=1"
+no_timer_check norandmaps init_on_alloc=0 rcupdate.rcu_expedited=1"
 
 die()
 {
@@ -16,13 +17,17 @@ die()
 }
 
 # eth0 has four queues: two that the guest's two processors receive by, two that XDP sends by.
-start_guest() # KERNEL INITRAMFS
+start_guest() # KERNEL INITRAMFS [DISK]
 {
+	local disk=()
+
+	[ $# = 2 ] || disk=(-drive "file=$3,format=raw,if=virtio,cache=unsafe")
+	rm -f port.in port.out
 	mkfifo port.in port.out
 	qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu qemu64 -smp 2 -m 3G \
 		-nodefaults -no-user-config -no-reboot -display none -vga none \
 		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
-		-append "$COMMAND_LINE" \
+		-append "$COMMAND_LINE${3:+ disk}" "${disk[@]}" \
 		-serial file:console -device virtio-rng-pci \
 		-device virtio-serial-pci -chardev pipe,id=port,path=port \
 		-device virtserialport,chardev=port,name=xdp-lb \
@@ -67,4 +72,16 @@ guest() # COMMAND, one line of shell
 {
 	printf '%s\n' "$*" >&"$to_guest"
 	guest_answer "$SILENCE_SECONDS"
+}
+
+# The guest goes down by itself, or is taken down; the next one can start.
+end_guest()
+{
+	exec {to_guest}>&- {from_guest}<&-
+	for _ in {1..100}; do
+		kill -0 "$qemu" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$qemu" 2>/dev/null || true
+	wait "$qemu" 2>/dev/null || true
 }
