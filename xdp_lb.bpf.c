@@ -4,7 +4,7 @@
  * header of its own:
  *
  *   parse      datapath/parse_fast.h, parse.h    frame -> struct packet, nothing decided
- *   find       datapath/vip.h                    is its destination a VIP, which service has the port
+ *   find       datapath/vip.h                    is its destination a VIP, whose port is it
  *   flow       datapath/flow_table.h             mode nat: is its flow known
  *   admit      datapath/admit.h                  deny list, limits
  *   select     datapath/select.h                 which backend gets a packet of no known flow
@@ -13,9 +13,9 @@
  *   rewrite    datapath/rewrite.h, encap.h       by mode: addresses, ports, checksums, headers
  *   account    datapath/account.h                the one exit: counters, trace
  *
- * A stage returns CONTINUE, or the verdict that ends the packet's way. All of it is written once and
- * compiled twice. The fast path has the ordinary packet in registers; where it meets anything else
- * it returns SLOW_*, before it has written anything, and the slow path begins anew. See
+ * A stage returns CONTINUE, or the verdict that ends the packet's way. All of it is written once
+ * and compiled twice. The fast path has the ordinary packet in registers; where it meets anything
+ * else it returns SLOW_*, before it has written anything, and the slow path begins anew. See
  * datapath/README.md.
  */
 #include "datapath/account.h"
@@ -92,9 +92,9 @@ struct route {
 };
 
 /*
- * What is switched on for all packets: deny list, trace, comparison of both paths. Returns CONTINUE,
- * or the verdict. Of a known NAT flow the source is not denied: `deny add` ends the flows that it
- * covers.
+ * What is switched on for all packets: deny list, trace, comparison of both paths. Returns
+ * CONTINUE, or the verdict. Of a known NAT flow the source is not denied: `deny add` ends the flows
+ * that it covers.
  */
 static __always_inline enum verdict check_switches(const struct frame *frame,
 						   const struct packet *pkt,
@@ -268,7 +268,8 @@ static __always_inline enum verdict proceed(struct frame *frame, struct packet *
 
 /*
  * The same for the fast path, a copy for each kind of packet: so the compiler knows what there is.
- * These are functions, and not arguments, since it makes one call of calls that differ by constants.
+ * These are functions, and not arguments, since it makes one call of calls that differ by
+ * constants.
  */
 static __always_inline enum verdict proceed_from_client(struct frame *frame, struct packet *pkt,
 							const struct config *config,
@@ -296,9 +297,9 @@ static __always_inline enum verdict proceed_by_table(struct frame *frame, struct
 }
 
 /*
- * All after the stage parse. No NAT flow has the port of a service as its own, so a packet to such a
- * port comes from a client, and any other from a backend; only beside a service of any port both are
- * possible. Returns the verdict.
+ * All after the stage parse. No NAT flow has the port of a service as its own, so a packet to such
+ * a port comes from a client, and any other from a backend; only beside a service of any port both
+ * are possible. Returns the verdict.
  */
 static __always_inline enum verdict balance(struct frame *frame, struct packet *pkt,
 					    const struct config *config, struct cached_vip *vip,

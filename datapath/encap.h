@@ -104,8 +104,8 @@ static __always_inline void read_tag(const struct frame *frame, struct packet *p
 }
 
 /*
- * Makes room of `size` bytes before the IP packet, and writes the L2 headers anew, but for the MACs,
- * which then are any. Returns where the new IP header goes; NULL if there is no room.
+ * Makes room of `size` bytes before the IP packet, and writes the L2 headers anew, but for the
+ * MACs, which then are any. Returns where the new IP header goes; NULL if there is no room.
  */
 static __always_inline void *grow_head(struct frame *frame, struct packet *pkt, __u32 size,
 				       bool ipv6)

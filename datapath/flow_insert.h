@@ -276,8 +276,8 @@ static long try_port(__u32 i, struct attempt *attempt)
 }
 
 /*
- * Inserts search->flow into the table. Where no port is found free, the oldest evictable flow met is
- * evicted. Returns whether there was room.
+ * Inserts search->flow into the table. Where no port is found free, the oldest evictable flow met
+ * is evicted. Returns whether there was room.
  */
 static __always_inline bool insert_record(struct xdp_md *ctx, struct search *search)
 {
@@ -309,8 +309,8 @@ static __always_inline bool is_stale(const struct config *config, __u32 pointer,
 }
 
 /*
- * Makes the client's packets find the record. Where there is no room, an evictable flow is ended and
- * its pointer taken. Returns false if there is none.
+ * Makes the client's packets find the record. Where there is no room, an evictable flow is ended
+ * and its pointer taken. Returns false if there is none.
  */
 GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
 {
@@ -366,8 +366,8 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 	return search;
 }
 
-/* Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards the
- * backend; else ports are tried at random. Returns CONTINUE, or the verdict. */
+/* Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards
+ * the backend; else ports are tried at random. Returns CONTINUE, or the verdict. */
 static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct packet *pkt,
 						   struct search *search,
 						   const struct backend *backend)

@@ -165,7 +165,8 @@ static __always_inline __u32 index_of(__u32 hash, __u32 way)
 	return bucket_of(hash) << FLOW_WAY_BITS | (way & (FLOW_WAYS - 1));
 }
 
-/* The ports of the backend's packets, as in struct packet: its own, and the one that it sends to. */
+/* The ports of the backend's packets, as in struct packet: its own, and the one that it sends
+ * to. */
 static __always_inline __u32 backend_ports(const struct backend *backend, const struct flow *flow)
 {
 	__be16 own = backend->port ? backend->port : flow->client.vip_port;

@@ -206,8 +206,8 @@ static __always_inline __u64 sum_words(struct xdp_md *ctx, __u32 offset, __u32 s
 }
 
 /*
- * Makes room for an answer's headers, and writes the IP header, from the VIP. Returns its part of the
- * ICMP checksum, or a negative number if there is no room.
+ * Makes room for an answer's headers, and writes the IP header, from the VIP. Returns its part of
+ * the ICMP checksum, or a negative number if there is no room.
  */
 static __always_inline __s64 write_answer_header(struct frame *frame, struct packet *pkt,
 						 __u32 payload, bool ipv6)

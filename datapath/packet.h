@@ -135,7 +135,7 @@ struct packet {
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
 	struct quote quote; /* of an ICMP error */
-	__u16 macs[6]; /* of the next hop and our own, where the latter is the frame's; both paths */
+	__u16 macs[6]; /* next hop's and our own, which is the frame's; both paths */
 };
 
 #define NO_FLOW FLOWS /* no index of a record */

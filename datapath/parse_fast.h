@@ -65,7 +65,8 @@ static __always_inline bool is_intact_ipv4(const struct ipv4_words *ip)
 	return sum == CHECKSUM_OK || sum == 2 * CHECKSUM_OK;
 }
 
-/* Checks TCP's or UDP's length, and reads TCP's flags; `payload` is the bytes after the IP header. */
+/* Checks TCP's or UDP's length, and reads TCP's flags; `payload` is the bytes after the IP
+ * header. */
 static __always_inline bool parse_l4_fast(struct packet *pkt, const __u32 *l4, __u32 payload)
 {
 	__u32 size;

@@ -43,8 +43,8 @@ static __always_inline const void *macs_by_frame(const struct hop *hop, const st
 
 /*
  * The MACs that a frame for the backend gets, the next hop's and our own, if the frame is meant for
- * this host; else NULL: a switch also floods us what is for others, another balancer of the same VIP
- * perhaps. Our own MAC is known on the device that leads to the backend.
+ * this host; else NULL: a switch also floods us what is for others, another balancer of the same
+ * VIP perhaps. Our own MAC is known on the device that leads to the backend.
  */
 static __always_inline const void *find_macs(const struct frame *frame, const struct hop *hop)
 {

@@ -135,8 +135,8 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 }
 
 /*
- * Selects the backend by the service's table, into pkt->backend; 0: there is none. Returns CONTINUE,
- * or on the fast path that the slot is in transition.
+ * Selects the backend by the service's table, into pkt->backend; 0: there is none. Returns
+ * CONTINUE, or on the fast path that the slot is in transition.
  */
 static __always_inline enum verdict select_backend(const struct frame *frame, struct packet *pkt,
 						   const struct service *service)

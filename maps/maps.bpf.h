@@ -148,8 +148,8 @@ struct {
 } xlb_slow SEC(".maps");
 
 /*
- * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes a
- * third of the time of one there. An entry holds while `generation` is that of struct config.
+ * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes
+ * a third of the time of one there. An entry holds while `generation` is that of struct config.
  */
 #define VIP_CACHE_BITS 11
 #define SERVICE_CACHE_BITS 11

@@ -249,9 +249,9 @@ struct flow {
 #define FLOWS (1 << FLOW_INDEX_BITS)
 
 /*
- * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS ways for flows, which are
- * records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS pointers; of both, the even are
- * in one half and the odd in the other, so that a first look takes one cache line. The low
+ * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS ways for flows, which
+ * are records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS pointers; of both, the even
+ * are in one half and the odd in the other, so that a first look takes one cache line. The low
  * FLOW_INDEX_BITS of a hash are its bucket and, the lowest, the way that is tried first.
  */
 struct flow_bucket {

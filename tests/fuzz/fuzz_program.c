@@ -59,9 +59,8 @@ int main(int argc, char **argv)
 		if (round % ROUNDS == ROUNDS - 1)
 			check_counters();
 	}
-	printf("PASS fuzz: %lu packets to the real program, %lu of them sent on, %lu on both paths, "
-	       "in "
-	       "%.0f s\n",
+	printf("PASS fuzz: %lu packets to the real program, %lu sent on, %lu on both paths, %.0f "
+	       "s\n",
 	       packets_played, packets_sent, paths_compared, seconds_now() - begin);
 	return 0;
 }
