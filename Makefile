@@ -69,6 +69,7 @@ sockmap: $(SOCKMAP)
 $(TOOLS) build/scripts/sockmap/probe: %: %.o
 $(UNIT_TESTS): %: %.o $(HELPER_PARTS)
 $(UNIT_TESTS) $(PACKET_TESTS): LDLIBS += -lxxhash
+$(UNIT_TESTS): LDLIBS += -lbpf
 $(PACKET_TESTS): %: %.o $(PACKET_PARTS)
 $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS) build/scripts/sockmap/probe:
 	$(call say,LD) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -1,29 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The maps of a balancer. */
+/* The maps of a balancer: those of maps/maps.bpf.h that are pinned. */
 #ifndef MODEL_MAP_LIST_H
 #define MODEL_MAP_LIST_H
 
 #include "xdp_lb.h"
 
+#define TRACE_SIZE (256 * 1024) /* bytes of the ring buffer */
+
+/*
+ * The one list: index, name, sizes of key and value, entries. A unit test holds it against the
+ * built object.
+ */
+#define MAP_LIST(X)                                                                                \
+	X(MAP_CONFIG, "xlb_config", sizeof(__u32), sizeof(struct config), LAYOUT_VERSION)          \
+	X(MAP_VIPS, "xlb_vips", sizeof(struct address), sizeof(struct vip), MAX_SERVICES)          \
+	X(MAP_SERVICES, "xlb_services", sizeof(struct service_key), sizeof(struct service),        \
+	  MAX_SERVICES)                                                                            \
+	X(MAP_TABLES, "xlb_tables", sizeof(__u32), sizeof(__u32), MAX_TABLES)                      \
+	X(MAP_BACKENDS, "xlb_backends", sizeof(__u32), sizeof(struct backend), MAX_BACKENDS + 1)   \
+	X(MAP_BUCKETS, "xlb_buckets", sizeof(__u32), sizeof(struct flow_bucket), FLOW_BUCKETS)     \
+	X(MAP_FLOWS, "xlb_flows", sizeof(__u32), sizeof(struct flow), FLOWS)                       \
+	X(MAP_FRAGMENTS, "xlb_fragments", sizeof(struct fragment_key), sizeof(struct fragment),    \
+	  MAX_FRAGMENTED)                                                                          \
+	X(MAP_DENY, "xlb_deny", sizeof(struct deny_key), sizeof(__u32), MAX_DENIED)                \
+	X(MAP_LIMITS, "xlb_limits", sizeof(__u32), sizeof(struct limit), MAX_SERVICES + 1)         \
+	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(__u64), MAX_SOURCES)       \
+	X(MAP_SVC_STATS, "xlb_svc_stats", sizeof(__u32), sizeof(struct service_stats),             \
+	  MAX_SERVICES + 2)                                                                        \
+	X(MAP_BE_STATS, "xlb_be_stats", sizeof(__u32), sizeof(struct backend_stats),               \
+	  FORMER_BACKENDS + MAX_SERVICES + 2)                                                      \
+	X(MAP_SLOW, "xlb_slow", sizeof(__u32), sizeof(struct slow_stats), 1)                       \
+	X(MAP_TRACE, "xlb_trace", 0, 0, TRACE_SIZE)
+
+/* clang-format off */
 enum map_index {
-	MAP_CONFIG,
-	MAP_VIPS,
-	MAP_SERVICES,
-	MAP_TABLES,
-	MAP_BACKENDS,
-	MAP_FLOWS,
-	MAP_FRAGMENTS,
-	MAP_DENY,
-	MAP_LIMITS,
-	MAP_SOURCES,
-	MAP_SVC_STATS,
-	MAP_BE_STATS,
-	MAP_SLOW,
-	MAP_TRACE,
+#define MAP_INDEX(index, name, key, value, entries) index,
+	MAP_LIST(MAP_INDEX)
+#undef MAP_INDEX
 	MAPS,
 };
-
-#define TRACE_SIZE (256 * 1024) /* bytes of the ring buffer */
+/* clang-format on */
 
 /* What tells a map of ours: its name and its sizes. */
 struct map_layout {

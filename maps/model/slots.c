@@ -10,8 +10,10 @@ struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot)
 {
 	const struct slots *owners = table;
 	const struct transition *transitions = table;
-	__u16 backend = owners[slot / SLOTS_PER_WORD].backend[slot % SLOTS_PER_WORD];
-	struct slot result = { .owner = backend & ~SLOT_MOVING };
+	struct slot result = {
+		.owner = owners[slot / SLOTS_PER_WORD].backend[slot % SLOTS_PER_WORD] &
+			 ~SLOT_MOVING,
+	};
 
 	if (moving) {
 		result.former = transitions[owner_values(slots) + slot].former;
