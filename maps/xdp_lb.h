@@ -285,6 +285,7 @@ struct fragment {
 #define CONFIG_DENY 1 /* xlb_deny has entries */
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
 #define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
+#define CONFIG_SWEEP 8 /* helper: flows are to be ended, see maps/model/sweep.h */
 
 #define GENERATION_CHANGING 1
 #define GENERATION_BY_HAND (1U << 31) /* the helper's numbers are below */

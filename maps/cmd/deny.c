@@ -8,6 +8,7 @@
 #include "kernel/bpf.h"
 #include "lib/text.h"
 #include "model/map_list.h"
+#include "model/sweep.h"
 
 bool parse_deny(struct words *words, struct request *request)
 {
@@ -31,10 +32,12 @@ enum status insert_deny(struct balancer *balancer, const struct request *request
 	int map = balancer->map[MAP_DENY], result;
 	__u32 length;
 
-	if (!map_lookup(map, key, &length) && length == key->length)
+	if (!map_lookup(map, key, &length) && length == key->length) {
 		result = -EEXIST;
-	else
+	} else {
+		request_sweep(balancer);
 		result = map_update(map, key, &key->length, BPF_NOEXIST);
+	}
 	if (result == -EEXIST)
 		return fail(FAILED, "%s is already denied", text_of_prefix(key).s);
 	if (result == -ENOSPC)

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "model/flow_table.h"
+#include "model/sweep.h"
 
 /* The ends of a flow as they are shown. */
 struct ends {
@@ -132,16 +133,6 @@ bool parse_flow_flush(struct words *words, struct request *request)
 	if (words->left == 1)
 		return take_vip(words, request);
 	return parse_vip_and_real(words, request);
-}
-
-/* Ends a flow, unless the data path has put another one in its place meanwhile. */
-static void end_flow(struct flow *flow)
-{
-	__u32 life = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
-
-	if (life)
-		__atomic_compare_exchange_n(&flow->cookie, &life, 0, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
 }
 
 /* Ends the flows of a service, of one of its backends, or (NULL) of all. */

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/membarrier.h>
 
 #include "kernel/bpf.h"
 
@@ -195,6 +196,13 @@ int program_test_run(int program, const void *in, __u32 in_size, void *out, __u3
 	attr.test.ctx_size_in = context_size;
 	attr.test.repeat = 1;
 	return call(BPF_PROG_TEST_RUN, &attr);
+}
+
+void wait_for_programs(void)
+{
+	/* A grace period. A kernel with nohz_full refuses it; a run takes microseconds. */
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(50000);
 }
 
 int link_open_id(__u32 id)

@@ -31,6 +31,9 @@ int program_info(int program, struct bpf_prog_info *info, __u32 *map_ids, __u32 
 int program_test_run(int program, const void *in, __u32 in_size, void *out, __u32 out_size,
 		     const void *context, __u32 context_size);
 
+/* Waits until no run of any program is left that has begun before. */
+void wait_for_programs(void);
+
 int link_open_id(__u32 id);
 int link_next_id(__u32 *id);
 int link_info(int link, struct bpf_link_info *info);

@@ -5,6 +5,7 @@
 #include "kernel/bpf.h"
 #include "model/reconcile.h"
 #include "model/records.h"
+#include "model/sweep.h"
 
 static void clear_limits(struct balancer *balancer, const struct used *used)
 {
@@ -123,4 +124,5 @@ void conf_repair(struct balancer *balancer, const struct conf *running, bool is_
 	mark_used(&used, running, NULL);
 	repair(balancer, running, &used);
 	resume_caching(balancer);
+	sweep_flows(balancer, running);
 }

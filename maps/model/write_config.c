@@ -15,6 +15,7 @@
 #include "model/read_config.h"
 #include "model/reconcile.h"
 #include "model/records.h"
+#include "model/sweep.h"
 #include "model/write_config.h"
 #include "model/write_table.h"
 
@@ -203,6 +204,8 @@ static int commit_services(struct commit *commit)
 {
 	int result = put_tables(commit->balancer, commit->tables, commit->count);
 
+	if (takes_ports(commit->running, commit->wanted))
+		request_sweep(commit->balancer);
 	for (unsigned int i = 0; i < commit->count && !result; i++)
 		result = write_service(commit->balancer, commit->tables[i].service);
 	return result;
@@ -233,9 +236,11 @@ static int write_denies(struct commit *commit)
 	}
 	if (!result && deletions)
 		result = map_delete_batch(commit->balancer->map[MAP_DENY], gone, &deletions);
-	if (!result && additions)
+	if (!result && additions) {
+		request_sweep(commit->balancer);
 		result = map_update_batch(commit->balancer->map[MAP_DENY], added, values,
 					  &additions);
+	}
 	free(gone);
 	free(added);
 	free(values);
@@ -291,6 +296,7 @@ static void clean_up(struct commit *commit, bool failed)
 	mark_used(&commit->used, commit->wanted, NULL);
 	repair(commit->balancer, commit->wanted, &commit->used);
 	resume_caching(commit->balancer);
+	sweep_flows(commit->balancer, commit->wanted);
 	drop_tables(commit->balancer, commit->running->has_table, &commit->used);
 }
 

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "kernel/bpf.h"
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "lib/text.h"
+#include "model/flow_table.h"
+#include "model/sweep.h"
+
+#define PORTS 65536
+
+void end_flow(struct flow *flow)
+{
+	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
+
+	if (cookie)
+		__atomic_compare_exchange_n(&flow->cookie, &cookie, 0, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
+void request_sweep(struct balancer *balancer)
+{
+	__atomic_or_fetch(&balancer->config->flags, CONFIG_SWEEP, __ATOMIC_SEQ_CST);
+}
+
+static bool has_nat_flows_beside(const struct conf *conf, const struct conf_service *service)
+{
+	for (unsigned int i = 0; i < conf->count; i++) {
+		const struct conf_service *other = &conf->services[i];
+
+		if (other != service && other->mode == MODE_NAT &&
+		    other->vip.protocol == service->vip.protocol &&
+		    same_address(&other->vip.address, &service->vip.address))
+			return true;
+	}
+	return false;
+}
+
+bool takes_ports(const struct conf *running, const struct conf *wanted)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		const struct conf_service *service = &wanted->services[i];
+
+		if (service->vip.port != ANY_PORT && !conf_find(running, &service->vip) &&
+		    has_nat_flows_beside(wanted, service))
+			return true;
+	}
+	return false;
+}
+
+/* As the data path asks. */
+static bool is_denied(const struct balancer *balancer, const struct address *source)
+{
+	struct deny_key key = { .length = 128, .prefix = *source };
+	__u32 value;
+
+	return !map_lookup(balancer->map[MAP_DENY], &key, &value);
+}
+
+/* The services of each port, however many there are: a bit for each protocol. */
+static __u8 protocol_bit(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP ? 1 : 2;
+}
+
+static void list_ports(const struct conf *conf, __u8 *ports)
+{
+	for (unsigned int i = 0; i < conf->count; i++)
+		ports[conf->services[i].vip.port] |= protocol_bit(conf->services[i].vip.protocol);
+	ports[ANY_PORT] = 0;
+}
+
+/* The number in `conf` of the service that has the flow's port, or conf->count. */
+static unsigned int owner_of_port(const struct conf *conf, const __u8 *ports,
+				  const struct flow *flow)
+{
+	unsigned int i = 0;
+
+	if (!(flow->state & FLOW_NAT) || !(ports[flow->port] & protocol_bit(flow->client.protocol)))
+		return conf->count;
+	while (i < conf->count && (conf->services[i].vip_number != flow->client.vip ||
+				   conf->services[i].vip.port != flow->port ||
+				   conf->services[i].vip.protocol != flow->client.protocol))
+		i++;
+	return i;
+}
+
+/* `ended` counts the living flows that give their port to a service, for each. */
+static void sweep(struct balancer *balancer, const struct conf *conf, const __u8 *ports,
+		  unsigned int *ended)
+{
+	bool has_denies = balancer->config->flags & CONFIG_DENY;
+	__u32 now = tick_now();
+
+	for (__u32 i = 0; i < FLOWS; i++) {
+		struct flow *flow = &balancer->flows[i], copy;
+		unsigned int owner;
+
+		if (!flow->cookie)
+			continue;
+		owner = owner_of_port(conf, ports, flow);
+		if (owner == conf->count &&
+		    !(has_denies && is_denied(balancer, &flow->client.peer)))
+			continue;
+		ended[owner] += read_flow(balancer, i, now, &copy);
+		end_flow(flow);
+	}
+}
+
+/* Flows that a packet has begun by what it found before the change are there when no run of the
+ * program is left that began before it. */
+void sweep_flows(struct balancer *balancer, const struct conf *conf)
+{
+	unsigned int *ended = calloc(conf->count + 1, sizeof(*ended));
+	__u8 *ports = calloc(PORTS, sizeof(*ports));
+
+	if (!(balancer->config->flags & CONFIG_SWEEP) || !ended || !ports || map_flows(balancer))
+		goto cleanup;
+	list_ports(conf, ports);
+	sweep(balancer, conf, ports, ended);
+	wait_for_programs();
+	sweep(balancer, conf, ports, ended);
+	__atomic_and_fetch(&balancer->config->flags, ~CONFIG_SWEEP, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < conf->count; i++) {
+		if (ended[i])
+			warn("'%s': %u flow%s ended, whose port towards the backend it is",
+			     text_of_vip(&conf->services[i].vip).s, ended[i],
+			     ended[i] == 1 ? "" : "s");
+	}
+cleanup:
+	free(ended);
+	free(ports);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ending the flows that a change of the configuration does not allow any more: those of a denied
+ * source, and those in mode nat whose port has become a service's.
+ */
+#ifndef MODEL_SWEEP_H
+#define MODEL_SWEEP_H
+
+#include <stdbool.h>
+
+#include "model/balancer.h"
+#include "model/config.h"
+
+/* Ends a flow, unless the data path has put another one in its place meanwhile. */
+void end_flow(struct flow *flow);
+
+/* Before the change: sweep_flows() is due, also for who comes after a helper that was killed. */
+void request_sweep(struct balancer *balancer);
+
+/* Whether a new service can have the port of a NAT flow of its VIP. */
+bool takes_ports(const struct conf *running, const struct conf *wanted);
+
+/* After the change, if a sweep is due. `conf` is what is in force. */
+void sweep_flows(struct balancer *balancer, const struct conf *conf);
+
+#endif
