@@ -25,6 +25,7 @@ HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*/*.c))
 HELPER_PARTS := $(filter-out build/maps/cmd/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
+UNIT_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
 SOCKMAP := $(addprefix build/scripts/sockmap/,sockmap.bpf.o probe)
 PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
@@ -67,7 +68,7 @@ tests: $(LAB_OBJECTS) $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS) $(SOCKMAP)
 sockmap: $(SOCKMAP)
 
 $(TOOLS) build/scripts/sockmap/probe: %: %.o
-$(UNIT_TESTS): %: %.o $(HELPER_PARTS)
+$(UNIT_TESTS): %: %.o $(UNIT_PARTS) $(HELPER_PARTS)
 $(UNIT_TESTS) $(PACKET_TESTS): LDLIBS += -lxxhash
 $(UNIT_TESTS): LDLIBS += -lbpf
 $(PACKET_TESTS): %: %.o $(PACKET_PARTS)

@@ -13,6 +13,7 @@
 #include "cmd/command.h"
 #include "cmd/difference.h"
 #include "lib/text.h"
+#include "model/numbers.h"
 
 #define MAX_WORDS 32 /* of a line */
 #define BLANKS " \t\r\n"
@@ -122,13 +123,9 @@ static enum status read_file(const char *name, struct conf *conf)
 	return status;
 }
 
-/* What the file does not say of a backend, it has as it runs. */
-static void adopt_backend(struct conf_backend *wanted, const struct conf_backend *running)
+/* What the file does not say of a backend's next hop, it has as it runs. */
+static void adopt_hop(struct conf_backend *wanted, const struct conf_backend *running)
 {
-	wanted->number = running->number;
-	wanted->generation = running->generation;
-	wanted->drained = running->drained;
-	wanted->was_healthy = running->was_healthy;
 	if (wanted->mac_given != running->mac_given)
 		return;
 	if (wanted->mac_given && memcmp(wanted->hop.mac, running->hop.mac, sizeof(wanted->hop.mac)))
@@ -138,18 +135,14 @@ static void adopt_backend(struct conf_backend *wanted, const struct conf_backend
 	wanted->is_pending = !is_resolved(&wanted->hop);
 }
 
-static void adopt_service(struct conf_service *wanted, const struct conf_service *running)
+static void adopt_hops(struct conf_service *wanted, const struct conf_service *running)
 {
-	wanted->number = running->number;
-	wanted->vip_number = running->vip_number;
-	wanted->table = running->table;
-	wanted->changed = running->changed;
 	for (unsigned int i = 0; i < wanted->count; i++) {
 		struct conf_backend *backend = &wanted->backends[i];
 		const struct conf_backend *before = backend_find(running, &backend->real);
 
 		if (before)
-			adopt_backend(backend, before);
+			adopt_hop(backend, before);
 	}
 }
 
@@ -162,11 +155,12 @@ static enum status replace(struct conf *conf, const struct request *request)
 		*conf = running;
 		return fail(FAILED, "out of memory");
 	}
+	adopt_numbers(conf, &running);
 	for (unsigned int i = 0; i < conf->count; i++) {
 		const struct conf_service *before = conf_find(&running, &conf->services[i].vip);
 
 		if (before)
-			adopt_service(&conf->services[i], before);
+			adopt_hops(&conf->services[i], before);
 	}
 	conf_free(&running);
 	return DONE;

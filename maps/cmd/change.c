@@ -6,8 +6,7 @@
 #include "lib/text.h"
 #include "model/discover.h"
 #include "model/next_hop.h"
-#include "model/read_config.h"
-#include "model/reconcile.h"
+#include "model/recover.h"
 #include "model/write_config.h"
 
 /* A backend that does not answer. `dsr` and `ipip` have a cause of their own for it. */
@@ -80,11 +79,10 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 			   struct ways *ways, struct conf *running, struct conf *wanted,
 			   int *missing)
 {
-	enum status status = conf_load(balancer, running, change->with_denies);
+	enum status status = recover_config(balancer, running, change->with_denies, false);
 
 	if (status)
 		return status;
-	conf_repair(balancer, running, false);
 	if (!conf_copy(wanted, running))
 		return fail(FAILED, "out of memory");
 	status = change->change(wanted, change->request);
@@ -145,12 +143,11 @@ enum status open_and_load(struct balancer *balancer, struct conf *conf, bool wit
 		return status;
 	status = lock_balancer(balancer);
 	if (!status)
-		status = conf_load(balancer, conf, with_denies);
+		status = recover_config(balancer, conf, with_denies, true);
 	if (status) {
 		close_balancer(balancer);
 		return status;
 	}
-	conf_repair(balancer, conf, true);
 	unlock_balancer(balancer);
 	return DONE;
 }

@@ -140,7 +140,7 @@ static void flush(struct balancer *balancer, const struct conf_service *service,
 		  const struct conf_backend *backend)
 {
 	for (__u32 i = 0; i < FLOWS; i++) {
-		struct flow *flow = &balancer->flows[i];
+		const struct flow *flow = &balancer->flows[i];
 
 		if (!flow->cookie || flow->backend > MAX_BACKENDS)
 			continue;

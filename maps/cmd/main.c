@@ -16,8 +16,8 @@
 #include "lib/error.h"
 #include "model/balancer.h"
 #include "model/discover.h"
-#include "model/read_config.h"
 #include "model/reconcile.h"
+#include "model/recover.h"
 
 /* The services that the request asks for. */
 static enum status select_services(struct view *view, const struct request *request,
@@ -67,7 +67,7 @@ static enum status run_store(const struct command *command, const struct request
 		return status;
 	status = lock_balancer(&balancer);
 	if (!status)
-		status = conf_load(&balancer, &conf, false);
+		status = recover_config(&balancer, &conf, false, false);
 	if (!status) {
 		status = command->store(&balancer, request);
 		conf_repair(&balancer, &conf, false);

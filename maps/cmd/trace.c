@@ -11,6 +11,7 @@
 #include "cmd/print.h"
 #include "cmd/trace.h"
 #include "kernel/ring_buffer.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "model/map_list.h"
@@ -176,6 +177,7 @@ enum status trace_decisions(struct view *view, const struct request *request)
 {
 	struct balancer *balancer = &view->balancer;
 	struct trace trace = { .balancer = balancer, .left = request->count };
+	struct tuple filter = filter_of(view, request);
 	enum status status = lock_trace(balancer);
 	sigset_t while_waiting;
 
@@ -184,10 +186,10 @@ enum status trace_decisions(struct view *view, const struct request *request)
 	trace.started = nanosecond_now();
 	trace.offset = time_offset(trace.started);
 	catch_signals(&while_waiting);
-	balancer->config->trace = filter_of(view, request);
+	store_bytes(&balancer->config->trace, &filter, sizeof(filter));
 	conf_free(&view->conf); /* it would keep tables for as long as the trace runs */
-	__atomic_or_fetch(&balancer->config->flags, CONFIG_TRACE, __ATOMIC_RELEASE);
+	set_bits(&balancer->config->flags, CONFIG_TRACE);
 	status = follow(&trace, &while_waiting);
-	__atomic_and_fetch(&balancer->config->flags, ~CONFIG_TRACE, __ATOMIC_RELEASE);
+	clear_bits(&balancer->config->flags, CONFIG_TRACE);
 	return status;
 }

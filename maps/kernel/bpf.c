@@ -7,6 +7,7 @@
 #include <linux/membarrier.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 
 static int call(enum bpf_cmd command, union bpf_attr *attr)
 {
@@ -18,6 +19,15 @@ static int call(enum bpf_cmd command, union bpf_attr *attr)
 static __u64 pointer(const void *at)
 {
 	return (unsigned long)at;
+}
+
+/* A call that changes a map. */
+static int change(enum bpf_cmd command, union bpf_attr *attr)
+{
+	int result = call(command, attr);
+
+	note_store();
+	return result;
 }
 
 /* All bytes zero: an initializer of one member would leave the rest of a union as it is. */
@@ -86,7 +96,7 @@ int map_update(int map, const void *key, const void *value, __u64 flags)
 	attr.key = pointer(key);
 	attr.value = pointer(value);
 	attr.flags = flags;
-	return call(BPF_MAP_UPDATE_ELEM, &attr);
+	return change(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
 int map_delete(int map, const void *key)
@@ -95,7 +105,7 @@ int map_delete(int map, const void *key)
 
 	attr.map_fd = map;
 	attr.key = pointer(key);
-	return call(BPF_MAP_DELETE_ELEM, &attr);
+	return change(BPF_MAP_DELETE_ELEM, &attr);
 }
 
 int map_next_key(int map, const void *key, void *next)
@@ -117,7 +127,7 @@ static int batch(enum bpf_cmd command, int map, const void *keys, const void *va
 	attr.batch.keys = pointer(keys);
 	attr.batch.values = pointer(values);
 	attr.batch.count = *count;
-	result = call(command, &attr);
+	result = change(command, &attr);
 	*count = attr.batch.count;
 	return result;
 }
@@ -132,11 +142,16 @@ int map_delete_batch(int map, const void *keys, __u32 *count)
 	return batch(BPF_MAP_DELETE_BATCH, map, keys, NULL, count);
 }
 
-void *map_memory(int map, size_t size)
+const void *map_memory(int map, size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void unmap_memory(const void *memory, size_t size)
+{
+	munmap((void *)memory, size);
 }
 
 int program_open_id(__u32 id)

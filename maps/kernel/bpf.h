@@ -19,8 +19,9 @@ int map_next_key(int map, const void *key, void *next); /* key NULL: the first *
 int map_update_batch(int map, const void *keys, const void *values, __u32 *count);
 int map_delete_batch(int map, const void *keys, __u32 *count);
 
-/* Entries of an mmapable array, to read and write in place; NULL on failure. */
-void *map_memory(int map, size_t size);
+/* Entries of an mmapable array, to read in place and to write by kernel/store.h; NULL: failure. */
+const void *map_memory(int map, size_t size);
+void unmap_memory(const void *memory, size_t size);
 
 int program_open_id(__u32 id);
 int program_next_id(__u32 *id);

@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/balancer.h"
 
@@ -20,7 +20,7 @@ void close_balancer(struct balancer *balancer)
 		close(balancer->trace_lock);
 	balancer->trace_lock = -1;
 	if (balancer->flows)
-		munmap(balancer->flows, FLOWS_SIZE);
+		unmap_memory(balancer->flows, FLOWS_SIZE);
 	if (balancer->is_placed)
 		netns_close(&balancer->netns);
 	for (int i = 0; i < MAPS; i++) {
@@ -64,7 +64,7 @@ void stop_caching(struct balancer *balancer)
 		return;
 	balancer->is_uncached = true;
 	balancer->generation = balancer->config->generation;
-	__atomic_store_n(&balancer->config->generation, GENERATION_CHANGING, __ATOMIC_SEQ_CST);
+	store(balancer->config->generation, GENERATION_CHANGING);
 }
 
 /* After a helper that was killed in between its number is not known: the clock gives another. */
@@ -73,13 +73,13 @@ void resume_caching(struct balancer *balancer)
 	bool is_known = balancer->generation > GENERATION_CHANGING;
 	__u32 next = is_known ? balancer->generation + 1 : nanosecond_now() >> 8;
 
-	if (!balancer->is_uncached)
+	if (!balancer->is_uncached && balancer->config->generation != GENERATION_CHANGING)
 		return;
 	balancer->is_uncached = false;
 	next %= GENERATION_BY_HAND;
 	if (next <= GENERATION_CHANGING)
 		next = GENERATION_CHANGING + 1;
-	__atomic_store_n(&balancer->config->generation, next, __ATOMIC_SEQ_CST);
+	store(balancer->config->generation, next);
 }
 
 /* Each balancer has a byte of the lock file for its trace. */

@@ -22,10 +22,10 @@ struct balancer {
 	int trace_lock; /* the same; held while a trace runs, there can be one */
 	bool is_uncached; /* the data path looks everything up */
 	__u32 generation; /* of the configuration, before that */
-	struct config *config; /* entries of the maps, in place */
-	struct backend *backends;
-	struct limit *limits;
-	struct flow *flows; /* NULL before map_flows() */
+	const struct config *config; /* entries of the maps, in place: see kernel/store.h */
+	const struct backend *backends;
+	const struct limit *limits;
+	const struct flow *flows; /* NULL before map_flows() */
 };
 
 void close_balancer(struct balancer *balancer);

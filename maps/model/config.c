@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "kernel/bpf.h"
 #include "lib/error.h"
 #include "lib/text.h"
 #include "model/config.h"
@@ -19,7 +19,7 @@ static void free_service(struct conf_service *service)
 {
 	free(service->backends);
 	if (service->mapped)
-		munmap(service->table_memory, service->mapped);
+		unmap_memory(service->table_memory, service->mapped);
 }
 
 void conf_free(struct conf *conf)

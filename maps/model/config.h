@@ -44,7 +44,7 @@ struct conf_service {
 	__u32 changed; /* tick */
 	__u32 running_slots; /* of the table; `slots` is what it has once it is made anew */
 	bool moving; /* it has transitions */
-	void *table_memory; /* the running table, mapped */
+	const void *table_memory; /* the running table, mapped */
 	size_t mapped; /* bytes */
 	/* What the commit did: */
 	bool is_rebuilt;

@@ -20,6 +20,34 @@ void mark_used(struct used *used, const struct conf *conf, const struct conf *on
 	}
 }
 
+static void adopt_backend(struct conf_backend *wanted, const struct conf_backend *running)
+{
+	wanted->number = running ? running->number : 0;
+	wanted->generation = running ? running->generation : 0;
+	wanted->drained = running ? running->drained : 0;
+	wanted->was_healthy = running && running->was_healthy;
+}
+
+void adopt_numbers(struct conf *wanted, const struct conf *running)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		struct conf_service *service = &wanted->services[i];
+		const struct conf_service *before = conf_find(running, &service->vip);
+
+		service->number = before ? before->number : 0;
+		service->vip_number = before ? before->vip_number : 0;
+		service->table = before ? before->table : 0;
+		service->changed = before ? before->changed : 0;
+		service->moving = before && before->moving;
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct conf_backend *backend = &service->backends[j];
+
+			adopt_backend(backend,
+				      before ? backend_find(before, &backend->real) : NULL);
+		}
+	}
+}
+
 /* The lowest number from 1 to `last` that is free; 0: none. */
 static unsigned int take_number(bool *is_used, unsigned int last)
 {

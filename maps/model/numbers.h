@@ -17,6 +17,9 @@ struct used {
 /* Marks what `conf` uses, but for services that `only` (if not NULL) does not have. */
 void mark_used(struct used *used, const struct conf *conf, const struct conf *only);
 
+/* Gives what runs its numbers in `wanted`, which has none that count. */
+void adopt_numbers(struct conf *wanted, const struct conf *running);
+
 /* Gives numbers to what is new in `wanted`. */
 enum status assign_numbers(struct conf *wanted, struct used *used);
 

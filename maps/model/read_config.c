@@ -18,9 +18,9 @@ static __u32 words_of_slots(const struct conf_service *service)
 	       (service->moving ? service->running_slots : 0);
 }
 
-static struct member *members_of(const struct conf_service *service)
+static const struct member *members_of(const struct conf_service *service)
 {
-	return (struct member *)service->table_memory + words_of_slots(service);
+	return (const struct member *)service->table_memory + words_of_slots(service);
 }
 
 static unsigned int member_room(const struct conf_service *service)

@@ -3,31 +3,40 @@
 #include <string.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "model/reconcile.h"
 #include "model/records.h"
 #include "model/sweep.h"
 
 static void clear_limits(struct balancer *balancer, const struct used *used)
 {
-	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
-		struct limit *limit = &balancer->limits[i];
+	static const struct limit zero;
 
-		if (!used->service[i] && (limit->pps || limit->flows))
-			memset(limit, 0, sizeof(*limit));
+	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
+		const struct limit *limit = &balancer->limits[i];
+
+		if (!used->service[i] && memcmp(limit, &zero, sizeof(zero)))
+			store_bytes(limit, &zero, sizeof(zero));
 	}
 }
 
+struct wanted_vip {
+	const struct address *address;
+	struct vip vip;
+};
+
 /* What each VIP has to say of its services, by number: see struct vip. */
-static void describe_vips(const struct conf *conf, struct vip *vips)
+static void describe_vips(const struct conf *conf, struct wanted_vip *vips)
 {
 	bool has_any_port[MAX_SERVICES + 1] = { false };
 
 	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
-		vips[i].flags = VIP_STATELESS;
+		vips[i].vip.flags = VIP_STATELESS;
 	for (unsigned int i = 0; i < conf->count; i++) {
 		const struct conf_service *service = &conf->services[i];
-		struct vip *vip = &vips[service->vip_number];
+		struct vip *vip = &vips[service->vip_number].vip;
 
+		vips[service->vip_number].address = &service->vip.address;
 		vip->number = service->vip_number;
 		vip->ports |= port_bit(service->vip.port, service->vip.protocol);
 		if (service->mode == MODE_NAT)
@@ -37,32 +46,44 @@ static void describe_vips(const struct conf *conf, struct vip *vips)
 	}
 	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
 		if (has_any_port[i])
-			vips[i].ports = 0;
+			vips[i].vip.ports = 0;
 }
 
-/* Removes VIPs without services, and brings the others in line with those that they have. */
+/* Removes the VIP if it has no services, else brings it in line with those that it has. */
+static void repair_vip(struct balancer *balancer, const struct address *address,
+		       const struct wanted_vip *vips)
+{
+	int map = balancer->map[MAP_VIPS];
+	const struct wanted_vip *wanted;
+	struct vip vip;
+
+	if (map_lookup(map, address, &vip))
+		return;
+	wanted = &vips[vip.number <= MAX_SERVICES ? vip.number : 0];
+	if (!wanted->address || !same_address(wanted->address, address)) {
+		stop_caching(balancer);
+		map_delete(map, address);
+	} else if (memcmp(&vip, &wanted->vip, sizeof(vip))) {
+		stop_caching(balancer);
+		map_update(map, address, &wanted->vip, BPF_EXIST);
+	}
+}
+
 static void repair_vips(struct balancer *balancer, const struct conf *conf)
 {
 	struct address *keys = malloc(MAX_SERVICES * sizeof(*keys)), *previous = NULL;
-	struct vip vip, wanted[MAX_SERVICES + 1] = { 0 };
-	int map = balancer->map[MAP_VIPS];
+	struct wanted_vip *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
 	unsigned int count = 0;
 
-	describe_vips(conf, wanted);
-	while (keys && count < MAX_SERVICES && !map_next_key(map, previous, &keys[count]))
+	if (keys && vips)
+		describe_vips(conf, vips);
+	while (keys && vips && count < MAX_SERVICES &&
+	       !map_next_key(balancer->map[MAP_VIPS], previous, &keys[count]))
 		previous = &keys[count++];
-	for (unsigned int i = 0; i < count; i++) {
-		if (map_lookup(map, &keys[i], &vip))
-			continue;
-		if (vip.number > MAX_SERVICES || !wanted[vip.number].number) {
-			stop_caching(balancer);
-			map_delete(map, &keys[i]);
-		} else if (memcmp(&vip, &wanted[vip.number], sizeof(vip))) {
-			stop_caching(balancer);
-			map_update(map, &keys[i], &wanted[vip.number], BPF_EXIST);
-		}
-	}
+	for (unsigned int i = 0; i < count; i++)
+		repair_vip(balancer, &keys[i], vips);
 	free(keys);
+	free(vips);
 }
 
 /* A limit that was set or deleted is in force, or not, with the flag of its service. */
@@ -87,19 +108,21 @@ static void repair_service_flags(struct balancer *balancer, const struct conf *c
 
 static void repair_deny_flag(struct balancer *balancer)
 {
+	bool is_set = balancer->config->flags & CONFIG_DENY;
 	struct deny_key key;
+	bool is_empty = map_next_key(balancer->map[MAP_DENY], NULL, &key);
 
-	if (map_next_key(balancer->map[MAP_DENY], NULL, &key))
-		__atomic_and_fetch(&balancer->config->flags, ~CONFIG_DENY, __ATOMIC_RELEASE);
-	else
-		__atomic_or_fetch(&balancer->config->flags, CONFIG_DENY, __ATOMIC_RELEASE);
+	if (is_set && is_empty)
+		clear_bits(&balancer->config->flags, CONFIG_DENY);
+	if (!is_set && !is_empty)
+		set_bits(&balancer->config->flags, CONFIG_DENY);
 }
 
 /* A trace that was killed could not switch it off. */
 static void repair_trace_flag(struct balancer *balancer)
 {
 	if (balancer->config->flags & CONFIG_TRACE && !is_traced(balancer))
-		__atomic_and_fetch(&balancer->config->flags, ~CONFIG_TRACE, __ATOMIC_RELEASE);
+		clear_bits(&balancer->config->flags, CONFIG_TRACE);
 }
 
 void repair(struct balancer *balancer, const struct conf *conf, const struct used *used)

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
 
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/counters.h"
 #include "model/records.h"
 
-#define store(where, value) __atomic_store_n(&(where), value, __ATOMIC_RELEASE)
-
 void write_new_record(struct balancer *balancer, const struct conf_service *service,
 		      struct conf_backend *backend)
 {
-	struct backend *record = &balancer->backends[backend->number];
+	const struct backend *record = &balancer->backends[backend->number];
+	struct backend content = {
+		.address = backend->real.address,
+		.port = backend->real.port,
+		.generation = record->generation,
+		.flags = backend->mac_given ? BACKEND_MAC_GIVEN : 0,
+		.mtu[0] = backend->mtu,
+		.hop[0] = backend->hop,
+	};
 
 	zero_backend_stats(balancer, backend->number);
 	backend->generation = record->generation;
-	record->address = backend->real.address;
-	record->port = backend->real.port;
-	record->flags = backend->mac_given ? BACKEND_MAC_GIVEN : 0;
-	record->drained = 0;
-	record->mtu[0] = backend->mtu;
-	record->hop[0] = backend->hop;
+	store_bytes(record, &content, sizeof(content));
 	store(record->service, service->number);
 }
 
@@ -27,7 +29,7 @@ void write_new_record(struct balancer *balancer, const struct conf_service *serv
 void update_record(struct balancer *balancer, const struct conf_service *service,
 		   const struct conf_backend *backend)
 {
-	struct backend *record = &balancer->backends[backend->number];
+	const struct backend *record = &balancer->backends[backend->number];
 	int hop = record->flags & BACKEND_HOP ? 1 : 0;
 	__u16 flags = record->flags & ~BACKEND_MAC_GIVEN;
 
@@ -35,8 +37,8 @@ void update_record(struct balancer *balancer, const struct conf_service *service
 		flags |= BACKEND_MAC_GIVEN;
 	if (memcmp(&record->hop[hop], &backend->hop, sizeof(backend->hop)) ||
 	    record->mtu[hop] != backend->mtu) {
-		record->hop[!hop] = backend->hop;
-		record->mtu[!hop] = backend->mtu;
+		store_bytes(&record->hop[!hop], &backend->hop, sizeof(backend->hop));
+		store(record->mtu[!hop], backend->mtu);
 		flags ^= BACKEND_HOP;
 	}
 	if (record->flags != flags)
@@ -52,7 +54,7 @@ void sync_records(struct balancer *balancer, const struct conf *conf)
 
 		for (unsigned int j = 0; j < service->count; j++) {
 			const struct conf_backend *backend = &service->backends[j];
-			struct backend *record = &balancer->backends[backend->number];
+			const struct backend *record = &balancer->backends[backend->number];
 			bool is_draining = backend->state == STATE_DRAINING;
 
 			if (record->generation != backend->generation)
@@ -67,15 +69,14 @@ void sync_records(struct balancer *balancer, const struct conf *conf)
  * would be counted twice, but never be lost. */
 static void free_record(struct balancer *balancer, __u32 number)
 {
-	struct backend *record = &balancer->backends[number];
-	__u16 generation = record->generation + 1;
+	const struct backend *record = &balancer->backends[number];
+	struct backend empty = { .generation = record->generation + 1 };
 
-	store(record->generation, generation);
+	store(record->generation, empty.generation);
 	if (record->service && record->service <= MAX_SERVICES)
 		retire_backend_stats(balancer, number, record->service);
 	store(record->service, 0);
-	memset(record, 0, sizeof(*record));
-	store(record->generation, generation);
+	store_bytes(record, &empty, sizeof(empty));
 }
 
 void free_records(struct balancer *balancer, const struct used *used)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/text.h"
@@ -11,18 +12,17 @@
 
 #define PORTS 65536
 
-void end_flow(struct flow *flow)
+void end_flow(const struct flow *flow)
 {
 	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
 
 	if (cookie)
-		__atomic_compare_exchange_n(&flow->cookie, &cookie, 0, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
+		replace_word(&flow->cookie, cookie, 0);
 }
 
 void request_sweep(struct balancer *balancer)
 {
-	__atomic_or_fetch(&balancer->config->flags, CONFIG_SWEEP, __ATOMIC_SEQ_CST);
+	set_bits(&balancer->config->flags, CONFIG_SWEEP);
 }
 
 static bool has_nat_flows_beside(const struct conf *conf, const struct conf_service *service)
@@ -95,7 +95,8 @@ static void sweep(struct balancer *balancer, const struct conf *conf, const __u8
 	__u32 now = tick_now();
 
 	for (__u32 i = 0; i < FLOWS; i++) {
-		struct flow *flow = &balancer->flows[i], copy;
+		const struct flow *flow = &balancer->flows[i];
+		struct flow copy;
 		unsigned int owner;
 
 		if (!flow->cookie)
@@ -122,7 +123,7 @@ void sweep_flows(struct balancer *balancer, const struct conf *conf)
 	sweep(balancer, conf, ports, ended);
 	wait_for_programs();
 	sweep(balancer, conf, ports, ended);
-	__atomic_and_fetch(&balancer->config->flags, ~CONFIG_SWEEP, __ATOMIC_SEQ_CST);
+	clear_bits(&balancer->config->flags, CONFIG_SWEEP);
 	for (unsigned int i = 0; i < conf->count; i++) {
 		if (ended[i])
 			warn("'%s': %u flow%s ended, whose port towards the backend it is",

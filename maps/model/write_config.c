@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Making a configuration run. What the data path and readers see of a service changes in one store,
- * the update of its entry in xlb_services; all that this names has been made before, under numbers
- * that nothing used, and is brought in line, or thrown away, by repair().
+ * Making a configuration run. What the data path sees of a service changes in one store, the update
+ * of its entry in xlb_services; all that this names has been made before, under numbers that
+ * nothing used, and is brought in line by repair(). What readers see of all services changes when
+ * the journal is there: if we are killed after that, who comes next begins by doing all anew.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "model/counters.h"
+#include "model/journal.h"
 #include "model/numbers.h"
 #include "model/read_config.h"
 #include "model/reconcile.h"
@@ -54,11 +57,11 @@ static void set_generations(struct commit *commit)
 	}
 }
 
-/* Deletes services that are wanted no more, so that their numbers can be used again. */
-static int delete_services(struct commit *commit)
+/* Deletes services that are wanted no more, in `remaining` too. Returns how many, or -errno. */
+static int delete_unwanted(struct commit *commit, struct conf *remaining)
 {
 	struct service_key key;
-	bool is_any = false;
+	int count = 0;
 
 	for (unsigned int i = 0; i < commit->running->count; i++) {
 		const struct conf_service *service = &commit->running->services[i];
@@ -71,27 +74,47 @@ static int delete_services(struct commit *commit)
 		result = map_delete(commit->balancer->map[MAP_SERVICES], &key);
 		if (result && result != -ENOENT)
 			return result;
-		is_any = true;
+		conf_remove(remaining, conf_find(remaining, &service->vip));
+		count++;
 	}
-	if (is_any) {
-		struct used used;
-
-		mark_used(&used, commit->running, commit->wanted);
-		repair(commit->balancer, commit->running, &used);
-	}
-	return 0;
+	return count;
 }
 
+/* Deletes services with all that they have, so that their numbers can be used again. */
+static int delete_services(struct commit *commit)
+{
+	struct conf remaining;
+	struct used used;
+	int result;
+
+	if (!conf_copy(&remaining, commit->running))
+		return -ENOMEM;
+	result = delete_unwanted(commit, &remaining);
+	if (result > 0) {
+		mark_used(&used, &remaining, NULL);
+		repair(commit->balancer, &remaining, &used);
+		/* No packet is left that knows the numbers by their former owners. */
+		wait_for_programs();
+	}
+	conf_free(&remaining);
+	return result < 0 ? result : 0;
+}
+
+/* The two values of one limit change together. */
 static void write_limit(struct balancer *balancer, const struct conf_service *service)
 {
-	struct limit *limit = &balancer->limits[service->number];
+	const struct limit *limit = &balancer->limits[service->number];
+	union {
+		struct {
+			__u32 pps, burst;
+		};
+		__u64 word;
+	} rate = { { service->limit.pps, service->limit.burst } };
 
-	if (limit->pps == service->limit.pps && limit->burst == service->limit.burst &&
-	    limit->flows == service->limit.flows)
-		return;
-	limit->burst = service->limit.burst;
-	limit->flows = service->limit.flows;
-	__atomic_store_n(&limit->pps, service->limit.pps, __ATOMIC_RELEASE);
+	if (limit->pps != rate.pps || limit->burst != rate.burst)
+		store_word(limit, rate.word, sizeof(rate.word));
+	if (limit->flows != service->limit.flows)
+		store(limit->flows, service->limit.flows);
 }
 
 /* Writes what no committed service names yet, and what may change in place. */
@@ -250,14 +273,14 @@ static int write_denies(struct commit *commit)
 static void write_timeouts(struct balancer *balancer, const struct conf *running,
 			   const struct conf *wanted)
 {
-	struct config *config = balancer->config;
+	const struct config *config = balancer->config;
 
 	if (running->tcp_timeout != wanted->tcp_timeout)
-		config->tcp_timeout = wanted->tcp_timeout;
+		store(config->tcp_timeout, wanted->tcp_timeout);
 	if (running->fin_timeout != wanted->fin_timeout)
-		config->fin_timeout = wanted->fin_timeout;
+		store(config->fin_timeout, wanted->fin_timeout);
 	if (running->udp_timeout != wanted->udp_timeout)
-		config->udp_timeout = wanted->udp_timeout;
+		store(config->udp_timeout, wanted->udp_timeout);
 }
 
 static int execute(struct commit *commit)
@@ -330,8 +353,12 @@ enum status conf_commit(struct balancer *balancer, const struct conf *running, s
 	if (dry) {
 		result = plan(&commit);
 	} else {
-		result = execute(&commit);
-		clean_up(&commit, result);
+		result = write_journal(balancer, wanted);
+		if (!result) {
+			result = execute(&commit);
+			clean_up(&commit, result);
+			remove_journal(balancer);
+		}
 	}
 	if (result)
 		return fail(FAILED, "cannot change the balancer: %s", strerror(-result));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/counters.h"
 #include "model/maglev.h"
@@ -117,29 +117,41 @@ static void note_moved(const struct conf_service *running, struct conf_service *
 				 running_slot(running, i).owner != slots[i].owner;
 }
 
+/* Fills the words of the table into its map, which nothing names yet. */
+static int fill_map(int map, const struct conf_service *wanted, const struct slot *slots,
+		    __u32 words, size_t size)
+{
+	const void *memory = map_memory(map, size);
+	void *content = calloc(1, size);
+
+	if (memory && content) {
+		write_slots(content, slots, wanted->slots, wanted->moving);
+		fill_members(wanted, (struct member *)content + words);
+		store_bytes(memory, content, size);
+	}
+	if (memory)
+		unmap_memory(memory, size);
+	free(content);
+	return memory && content ? 0 : -ENOMEM;
+}
+
 /* A map of the table, without its name in xlb_tables yet; or a negative error. */
 static int write_table(struct balancer *balancer, const struct conf_service *wanted,
 		       const struct slot *slots)
 {
 	__u32 words = owner_values(wanted->slots) + (wanted->moving ? wanted->slots : 0);
 	__u32 entries = words + wanted->count;
-	size_t size = entries * sizeof(struct slots);
 	char name[BPF_OBJ_NAME_LEN];
-	void *memory;
 	int map;
 
 	name_table(name, balancer, wanted->table);
 	map = map_create_array(name, sizeof(struct slots), entries, TABLE_FLAGS);
 	if (map < 0)
 		return map;
-	memory = map_memory(map, size);
-	if (!memory) {
+	if (fill_map(map, wanted, slots, words, entries * sizeof(struct slots))) {
 		close(map);
 		return -ENOMEM;
 	}
-	write_slots(memory, slots, wanted->slots, wanted->moving);
-	fill_members(wanted, (struct member *)memory + words);
-	munmap(memory, size);
 	return map;
 }
 

@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "model/map_list.h"
-#include "object.h"
+#include "maps.h"
 
 static void test_listed(struct bpf_object *object, const struct map_layout *layout)
 {
@@ -33,16 +33,15 @@ static bool is_listed(const char *name)
 
 int main(void)
 {
-	struct bpf_object *object = open_object();
-	const struct bpf_map *map;
+	struct bpf_object *object = open_built();
+	const struct bpf_map *map = NULL;
 
 	check("open the object", object, "no xdp_lb.bpf.o");
 	if (!object)
 		return 1;
 	for (int i = 0; i < MAPS; i++)
 		test_listed(object, &map_layouts[i]);
-	bpf_object__for_each_map(map, object)
-	{
+	while ((map = bpf_object__next_map(object, map))) {
 		if (bpf_map__pin_path(map))
 			check("is in the list", is_listed(bpf_map__name(map)), "%s is not",
 			      bpf_map__name(map));

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A helper is killed after its n-th store, for every n of every kind of change, over real maps. Then
+ *  - the data path finds whole services, old or new ones;
+ *  - whoever reads next finds the old configuration or the new one, nothing between;
+ *  - whoever changes something next leaves nothing half-done; and flows have ended if they had to,
+ *    and else live.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "cmd/deny.h"
+#include "kernel/bpf.h"
+#include "kernel/store.h"
+#include "lib/clock.h"
+#include "maps.h"
+#include "model/numbers.h"
+#include "model/reconcile.h"
+#include "model/recover.h"
+#include "model/write_config.h"
+#include "view.h"
+
+#define MOST_STORES 2000 /* of one change */
+#define FLOW_PORT 4000 /* that the flow's backend sees */
+
+static struct endpoint endpoint(const char *address, unsigned int port, __u8 protocol)
+{
+	struct endpoint result = { .port = htons(port), .protocol = protocol };
+
+	result.address.word[2] = htonl(0xffff);
+	inet_pton(AF_INET, address, &result.address.word[3]);
+	return result;
+}
+
+static struct conf_service *service_at(struct conf *conf, const char *address, unsigned int port,
+				       __u8 protocol)
+{
+	struct endpoint vip = endpoint(address, port, protocol);
+
+	return conf_find(conf, &vip);
+}
+
+static struct conf_service *new_service(struct conf *conf, const char *address, unsigned int port,
+					__u8 protocol, __u8 mode, __u32 slots)
+{
+	struct endpoint vip = endpoint(address, port, protocol);
+	struct conf_service *service = conf_add(conf, &vip);
+
+	service->mode = mode;
+	service->slots = slots;
+	return service;
+}
+
+static struct conf_backend *backend_at(struct conf_service *service, const char *address)
+{
+	struct endpoint real = endpoint(address, 0, 0);
+
+	return backend_find(service, &real);
+}
+
+static void give_mac(struct conf_backend *backend, __u8 last)
+{
+	backend->mac_given = true;
+	backend->hop.mac[0] = 2;
+	backend->hop.mac[5] = last;
+}
+
+static void new_backend(struct conf_service *service, const char *address)
+{
+	struct endpoint real = endpoint(address, 0, 0);
+	struct conf_backend *backend = backend_insert(service, &real);
+
+	backend->mtu = 1500;
+	give_mac(backend, ntohl(real.address.word[3]));
+}
+
+static struct deny_key prefix(const char *address, __u32 length)
+{
+	struct deny_key key = { .length = 96 + length };
+
+	key.prefix = endpoint(address, 0, 0).address;
+	return key;
+}
+
+static void deny(struct conf *conf, const char *address, __u32 length)
+{
+	struct deny_key key = prefix(address, length);
+
+	conf_deny(conf, &key, 0);
+	conf_sort_denies(conf);
+}
+
+#define NAT_VIP "10.0.0.10"
+#define DSR_VIP "10.0.0.20"
+
+/* What every change begins with. The flow is one of the first service and its first backend. */
+static void make_old(struct conf *conf)
+{
+	struct conf_service *service;
+
+	conf_init(conf);
+	conf->has_denies = true;
+	conf->tcp_timeout = 600;
+	service = new_service(conf, NAT_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
+	new_backend(service, "10.0.1.1");
+	new_backend(service, "10.0.1.2");
+	service = new_service(conf, NAT_VIP, 53, IPPROTO_UDP, MODE_NAT, 7);
+	new_backend(service, "10.0.1.1");
+	service = new_service(conf, DSR_VIP, 443, IPPROTO_TCP, MODE_DSR, 11);
+	new_backend(service, "10.0.1.1");
+	new_backend(service, "10.0.1.2");
+	service->limit = (struct limit){ .pps = 100, .burst = 20 };
+	service = new_service(conf, DSR_VIP, 53, IPPROTO_UDP, MODE_DSR, 7);
+	new_backend(service, "10.0.1.3");
+	deny(conf, "198.51.100.0", 24);
+}
+
+static struct conf_service *nat(struct conf *conf)
+{
+	return service_at(conf, NAT_VIP, 80, IPPROTO_TCP);
+}
+
+static struct conf_service *dsr(struct conf *conf)
+{
+	return service_at(conf, DSR_VIP, 443, IPPROTO_TCP);
+}
+
+/* The changes */
+
+static void service_add(struct conf *conf)
+{
+	new_backend(new_service(conf, NAT_VIP, 8081, IPPROTO_TCP, MODE_NAT, 7), "10.0.1.1");
+}
+
+static void service_add_on_port(struct conf *conf)
+{
+	new_service(conf, NAT_VIP, FLOW_PORT, IPPROTO_TCP, MODE_NAT, 7);
+}
+
+static void service_add_any_port(struct conf *conf)
+{
+	new_service(conf, NAT_VIP, ANY_PORT, IPPROTO_TCP, MODE_NAT, 7);
+}
+
+static void service_add_vip(struct conf *conf)
+{
+	new_backend(new_service(conf, "10.0.0.30", 80, IPPROTO_TCP, MODE_IPIP, 7), "10.0.1.9");
+}
+
+static void service_add_nat_to_dsr(struct conf *conf)
+{
+	new_service(conf, DSR_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
+}
+
+static void service_del(struct conf *conf)
+{
+	conf_remove(conf, nat(conf));
+}
+
+static void service_del_limited(struct conf *conf)
+{
+	conf_remove(conf, dsr(conf));
+}
+
+static void service_del_vip(struct conf *conf)
+{
+	conf_remove(conf, dsr(conf));
+	conf_remove(conf, service_at(conf, DSR_VIP, 53, IPPROTO_UDP));
+}
+
+static void service_mode(struct conf *conf)
+{
+	nat(conf)->mode = MODE_DSR;
+}
+
+static void service_mode_nat(struct conf *conf)
+{
+	dsr(conf)->mode = MODE_NAT;
+}
+
+static void service_table(struct conf *conf)
+{
+	dsr(conf)->slots = 13;
+}
+
+static void service_hash(struct conf *conf)
+{
+	dsr(conf)->hash = HASH_SOURCE;
+	dsr(conf)->settle = 60;
+}
+
+static void backend_add(struct conf *conf)
+{
+	new_backend(nat(conf), "10.0.1.4");
+	new_backend(dsr(conf), "10.0.1.4");
+}
+
+static void backend_del(struct conf *conf)
+{
+	backend_remove(nat(conf), backend_at(nat(conf), "10.0.1.1"));
+}
+
+static void backend_del_dsr(struct conf *conf)
+{
+	backend_remove(dsr(conf), backend_at(dsr(conf), "10.0.1.1"));
+}
+
+static void backend_swap(struct conf *conf)
+{
+	backend_del(conf);
+	new_backend(nat(conf), "10.0.1.5");
+}
+
+static void backend_weight(struct conf *conf)
+{
+	backend_at(nat(conf), "10.0.1.2")->weight = 7;
+}
+
+static void backend_mac(struct conf *conf)
+{
+	give_mac(backend_at(nat(conf), "10.0.1.1"), 99);
+	backend_at(nat(conf), "10.0.1.1")->mtu = 9000;
+}
+
+static void backend_drain(struct conf *conf)
+{
+	backend_at(nat(conf), "10.0.1.1")->state = STATE_DRAINING;
+	backend_at(dsr(conf), "10.0.1.1")->state = STATE_DRAINING;
+}
+
+static void backend_down(struct conf *conf)
+{
+	backend_at(nat(conf), "10.0.1.1")->state = STATE_DOWN;
+}
+
+static void backend_up(struct conf *conf)
+{
+	backend_at(nat(conf), "10.0.1.1")->state = STATE_UP;
+	backend_at(dsr(conf), "10.0.1.1")->state = STATE_UP;
+}
+
+static void limit_set(struct conf *conf)
+{
+	nat(conf)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5 };
+}
+
+static void limit_change(struct conf *conf)
+{
+	dsr(conf)->limit = (struct limit){ .pps = 200, .burst = 40, .flows = 7 };
+}
+
+static void limit_del(struct conf *conf)
+{
+	dsr(conf)->limit = (struct limit){ 0 };
+}
+
+static void deny_other(struct conf *conf)
+{
+	deny(conf, "203.0.113.0", 24);
+}
+
+static void deny_flow(struct conf *conf)
+{
+	deny(conf, "192.0.2.0", 24);
+}
+
+static void deny_none(struct conf *conf)
+{
+	conf->deny_count = 0;
+}
+
+static void timeouts(struct conf *conf)
+{
+	conf->tcp_timeout = 700;
+	conf->fin_timeout = 30;
+	conf->udp_timeout = 40;
+}
+
+static void several(struct conf *conf)
+{
+	service_del_vip(conf);
+	service_add_vip(conf);
+	service_add_any_port(conf);
+	backend_swap(conf);
+	limit_set(conf);
+	deny_none(conf);
+	deny(conf, "203.0.113.9", 32);
+	timeouts(conf);
+}
+
+static void everything_goes(struct conf *conf)
+{
+	conf_free(conf);
+	conf->has_denies = true;
+}
+
+/* As main.c runs those that write to a map without a change of the configuration in memory. */
+static _Noreturn void run_store(enum status (*run)(struct balancer *, const struct request *),
+				struct deny_key key)
+{
+	struct request request = { .prefix = key };
+	struct balancer balancer;
+	struct conf conf;
+
+	open_maps(&balancer);
+	if (lock_balancer(&balancer) || recover_config(&balancer, &conf, false, false) ||
+	    run(&balancer, &request))
+		_exit(1);
+	conf_repair(&balancer, &conf, false);
+	_exit(0);
+}
+
+static void deny_single(void)
+{
+	run_store(insert_deny, prefix("192.0.2.0", 24));
+}
+
+static void deny_delete(void)
+{
+	run_store(delete_deny, prefix("198.51.100.0", 24));
+}
+
+struct change_case {
+	const char *name;
+	void (*change)(struct conf *conf);
+	bool ends_flow;
+	void (*before)(struct conf *conf); /* what `old` has besides */
+	void (*command)(void); /* that makes the change in a way of its own */
+};
+
+static const struct change_case cases[] = {
+	{ .name = "service add", .change = service_add },
+	{ .name = "service add, on a flow's port",
+	  .change = service_add_on_port,
+	  .ends_flow = true },
+	{ .name = "service add, any port", .change = service_add_any_port },
+	{ .name = "service add, a new VIP", .change = service_add_vip },
+	{ .name = "service add, nat beside dsr", .change = service_add_nat_to_dsr },
+	{ .name = "service del", .change = service_del, .ends_flow = true },
+	{ .name = "service del, with a limit", .change = service_del_limited },
+	{ .name = "service del, and its VIP", .change = service_del_vip },
+	{ .name = "mode nat to dsr", .change = service_mode, .ends_flow = true },
+	{ .name = "mode dsr to nat", .change = service_mode_nat },
+	{ .name = "table", .change = service_table },
+	{ .name = "hash and settle", .change = service_hash },
+	{ .name = "backend add", .change = backend_add },
+	{ .name = "backend del", .change = backend_del, .ends_flow = true },
+	{ .name = "backend del, dsr", .change = backend_del_dsr },
+	{ .name = "backend del and add", .change = backend_swap, .ends_flow = true },
+	{ .name = "backend set weight", .change = backend_weight },
+	{ .name = "backend set mac", .change = backend_mac },
+	{ .name = "backend drain", .change = backend_drain },
+	{ .name = "backend down", .change = backend_down, .ends_flow = true },
+	{ .name = "backend up from drain", .change = backend_up, .before = backend_drain },
+	{ .name = "backend up from down", .change = backend_up, .before = backend_down },
+	{ .name = "limit set", .change = limit_set },
+	{ .name = "limit change", .change = limit_change },
+	{ .name = "limit del", .change = limit_del },
+	{ .name = "deny, others", .change = deny_other },
+	{ .name = "deny, the flow's source", .change = deny_flow, .ends_flow = true },
+	{ .name = "deny no more", .change = deny_none },
+	{ .name = "timeouts", .change = timeouts },
+	{ .name = "several at once", .change = several, .ends_flow = true },
+	{ .name = "everything goes", .change = everything_goes, .ends_flow = true },
+	{ .name = "deny add", .change = deny_flow, .ends_flow = true, .command = deny_single },
+	{ .name = "deny del", .change = deny_none, .command = deny_delete },
+};
+
+/* Makes `wanted` run, as apply does. */
+static enum status write_whole(struct balancer *balancer, const struct conf *wanted)
+{
+	struct conf running, copy;
+	enum status status = lock_balancer(balancer);
+
+	if (!status)
+		status = recover_config(balancer, &running, true, false);
+	if (status || !conf_copy(&copy, wanted))
+		return FAILED;
+	adopt_numbers(&copy, &running);
+	status = conf_commit(balancer, &running, &copy, false);
+	conf_free(&copy);
+	conf_free(&running);
+	unlock_balancer(balancer);
+	return status;
+}
+
+static enum status read_whole(struct balancer *balancer, struct conf *conf, bool is_reader)
+{
+	enum status status = lock_balancer(balancer);
+
+	if (!status)
+		status = recover_config(balancer, conf, true, is_reader);
+	unlock_balancer(balancer);
+	return status;
+}
+
+/* A flow of the first service: it lives as long as nothing ends it. */
+static void plant_flow(struct balancer *balancer, const struct conf *running)
+{
+	struct endpoint vip = endpoint(NAT_VIP, 80, IPPROTO_TCP), real = endpoint("10.0.1.1", 0, 0);
+	const struct conf_service *service = conf_find(running, &vip);
+	const struct conf_backend *backend = backend_find(service, &real);
+	struct flow flow = {
+		.cookie = 1,
+		.seen = tick_now(),
+		.client.peer = endpoint("192.0.2.1", 0, 0).address,
+		.client.peer_port = htons(1000),
+		.client.vip_port = htons(80),
+		.client.vip = service->vip_number,
+		.client.protocol = IPPROTO_TCP,
+		.port = htons(FLOW_PORT),
+		.backend = backend->number,
+		.generation = backend->generation,
+		.state = FLOW_NAT | FLOW_ESTABLISHED,
+	};
+
+	map_flows(balancer);
+	store_bytes(balancer->flows, &flow, sizeof(flow));
+}
+
+static bool flow_lives(const struct balancer *balancer)
+{
+	const struct flow *flow = balancer->flows;
+
+	return flow->cookie && flow->generation == balancer->backends[flow->backend].generation;
+}
+
+/* Every service has carried packets: so a change begins transitions. */
+static void plant_stats(const struct balancer *balancer)
+{
+	unsigned int cpus = sysconf(_SC_NPROCESSORS_CONF);
+	struct service_stats *stats = calloc(cpus, sizeof(*stats));
+
+	for (__u32 i = 1; i <= 16 && stats; i++) {
+		stats->unused = 1;
+		map_update(balancer->map[MAP_SVC_STATS], &i, stats, BPF_ANY);
+	}
+	free(stats);
+}
+
+static unsigned int stores_left, kills;
+
+static void die_after_store(void)
+{
+	if (!--stores_left)
+		kill(getpid(), SIGKILL);
+}
+
+/* Makes the change in a process that is killed after `stores` of its stores. Returns its status. */
+static int change_and_die(const struct change_case *test, const struct conf *new,
+			  unsigned int stores)
+{
+	struct balancer balancer;
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		stores_left = stores;
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO); /* that flows have ended */
+		store_hook = die_after_store;
+		if (test->command)
+			test->command();
+		open_maps(&balancer);
+		_exit(write_whole(&balancer, new));
+	}
+	waitpid(child, &status, 0);
+	return status;
+}
+
+struct texts {
+	char *old, *new;
+};
+
+/* Whether what is read is old or new. */
+static const char *read_again(struct balancer *balancer, const struct texts *texts, bool is_reader,
+			      bool *is_new)
+{
+	const char *fault = NULL;
+	struct conf conf;
+	char *text;
+
+	if (read_whole(balancer, &conf, is_reader))
+		return "cannot be read";
+	text = describe(&conf);
+	*is_new = !strcmp(text, texts->new);
+	if (!*is_new && strcmp(text, texts->old) != 0)
+		fault = "is between old and new";
+	else if (!is_reader)
+		fault = find_leftover(balancer, &conf);
+	free(text);
+	conf_free(&conf);
+	return fault;
+}
+
+static bool has_journal(const struct balancer *balancer)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/run/xdp-lb.%u", balancer->id);
+	return !access(path, F_OK);
+}
+
+/* All that is to hold after the kill. `is_new`: what was then read is the new configuration. */
+static const char *look_after(struct balancer *balancer, const struct change_case *test,
+			      const struct conf *old, const struct conf *new,
+			      const struct texts *texts, bool *is_new)
+{
+	const char *fault = find_fault(balancer, old, new);
+	bool before = false;
+
+	if (!fault)
+		fault = read_again(balancer, texts, true, &before);
+	if (!fault)
+		fault = find_fault(balancer, old, new);
+	if (!fault)
+		fault = read_again(balancer, texts, false, is_new);
+	if (!fault && before != *is_new)
+		fault = "is not what was read before";
+	if (!fault && has_journal(balancer))
+		fault = "still is to be made anew";
+	if (!fault && flow_lives(balancer) != !(*is_new && test->ends_flow))
+		fault = flow_lives(balancer) ? "the flow lives" : "the flow has ended";
+	return fault;
+}
+
+/* Kills after one store. Returns the fault, and in *done whether the change had fewer. */
+static const char *try_kill(struct balancer *balancer, const struct change_case *test,
+			    const struct conf *old, const struct conf *new,
+			    const struct texts *texts, unsigned int stores, bool *done)
+{
+	__u32 generation;
+	struct conf running;
+	const char *fault;
+	bool is_new = false;
+	__u64 sum;
+	int status;
+
+	if (write_whole(balancer, old) || read_whole(balancer, &running, false))
+		return "cannot begin";
+	plant_stats(balancer);
+	plant_flow(balancer, &running);
+	conf_free(&running);
+	sum = sum_of_cached(balancer);
+	generation = balancer->config->generation;
+	status = change_and_die(test, new, stores);
+	*done = !WIFSIGNALED(status);
+	if (*done && status)
+		return "the change failed";
+	if (sum != sum_of_cached(balancer) && generation == balancer->config->generation)
+		return "what is cached has changed, and may be used";
+	fault = look_after(balancer, test, old, new, texts, &is_new);
+	return fault ? fault : *done && !is_new ? "is old after all" : NULL;
+}
+
+static void test_change(struct balancer *balancer, const struct change_case *test)
+{
+	const char *fault = NULL;
+	unsigned int stores = 0;
+	struct conf old, new;
+	struct texts texts;
+	bool done = false;
+
+	make_old(&old);
+	if (test->before)
+		test->before(&old);
+	conf_copy(&new, &old);
+	test->change(&new);
+	texts = (struct texts){ describe(&old), describe(&new) };
+	while (!fault && !done && stores < MOST_STORES)
+		fault = try_kill(balancer, test, &old, &new, &texts, ++stores, &done);
+	check(test->name, !fault && done, "killed after store %u: %s", stores, fault);
+	kills += stores - 1;
+	free(texts.old);
+	free(texts.new);
+	conf_free(&old);
+	conf_free(&new);
+}
+
+int main(int argc, char **argv)
+{
+	struct balancer balancer;
+
+	check("make the maps", make_maps(), "no maps");
+	if (failures)
+		return 1;
+	open_maps(&balancer);
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		if (argc < 2 || !strcmp(argv[1], cases[i].name))
+			test_change(&balancer, &cases[i]);
+	}
+	printf("     helpers killed: %u\n", kills);
+	close_balancer(&balancer);
+	return failures != 0;
+}

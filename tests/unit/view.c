@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/bpf.h"
+#include "lib/text.h"
+#include "view.h"
+
+static void describe_service(FILE *out, const struct conf_service *service)
+{
+	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u\n",
+		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
+		service->settle, hash_name(service->hash), service->limit.pps, service->limit.burst,
+		service->limit.flows);
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct conf_backend *backend = &service->backends[i];
+
+		fprintf(out, "  %s weight %u %s mac %s%s mtu %u\n", text_of_real(&backend->real).s,
+			backend->weight, state_name(backend->state),
+			text_of_mac(backend->hop.mac).s, backend->mac_given ? " given" : "",
+			backend->mtu);
+	}
+}
+
+char *describe(const struct conf *conf)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (unsigned int i = 0; i < conf->count; i++)
+		describe_service(out, &conf->services[i]);
+	for (unsigned int i = 0; i < conf->deny_count; i++)
+		fprintf(out, "deny %s\n", text_of_prefix(&conf->denies[i].key).s);
+	fprintf(out, "timeouts %u %u %u\n", conf->tcp_timeout, conf->fin_timeout,
+		conf->udp_timeout);
+	fclose(out);
+	return text;
+}
+
+struct vip_entry {
+	struct address address;
+	struct vip vip;
+};
+
+struct service_entry {
+	struct service_key key;
+	struct service service;
+};
+
+/* The entries of xlb_vips and xlb_services. */
+struct entries {
+	struct vip_entry vip[32];
+	struct service_entry service[32];
+	unsigned int vips, services;
+};
+
+static void read_entries(const struct balancer *balancer, struct entries *entries)
+{
+	const void *previous = NULL;
+
+	memset(entries, 0, sizeof(*entries));
+	while (entries->vips < 32 && !map_next_key(balancer->map[MAP_VIPS], previous,
+						   &entries->vip[entries->vips].address)) {
+		struct vip_entry *entry = &entries->vip[entries->vips++];
+
+		map_lookup(balancer->map[MAP_VIPS], &entry->address, &entry->vip);
+		previous = &entry->address;
+	}
+	previous = NULL;
+	while (entries->services < 32 && !map_next_key(balancer->map[MAP_SERVICES], previous,
+						       &entries->service[entries->services].key)) {
+		struct service_entry *entry = &entries->service[entries->services++];
+
+		map_lookup(balancer->map[MAP_SERVICES], &entry->key, &entry->service);
+		previous = &entry->key;
+	}
+}
+
+__u64 sum_of_cached(const struct balancer *balancer)
+{
+	struct entries entries;
+	const __u8 *byte;
+	__u64 sum = 0;
+
+	read_entries(balancer, &entries);
+	byte = (const __u8 *)&entries;
+	for (size_t i = 0; i < sizeof(entries); i++)
+		sum = sum * 31 + byte[i];
+	return sum;
+}
+
+static const struct vip_entry *vip_of(const struct entries *entries, __u16 number)
+{
+	const struct vip_entry *found = NULL;
+
+	for (unsigned int i = 0; i < entries->vips; i++) {
+		if (entries->vip[i].vip.number == number && found)
+			return NULL;
+		if (entries->vip[i].vip.number == number)
+			found = &entries->vip[i];
+	}
+	return found;
+}
+
+/* What its VIP has to say before a service is there. */
+static const char *check_vip(const struct service_entry *entry, const struct vip *vip)
+{
+	if (entry->service.mode == MODE_NAT && vip->flags & VIP_STATELESS)
+		return "a service in mode nat of a VIP without state";
+	if (entry->key.port == ANY_PORT)
+		return vip->ports ? "a service of any port of a VIP that lists its ports" : NULL;
+	if (vip->ports && !(vip->ports & port_bit(entry->key.port, entry->key.protocol)))
+		return "a service whose port its VIP does not have";
+	return NULL;
+}
+
+static const char *check_record(const struct balancer *balancer, const struct service *service,
+				__u16 number)
+{
+	const struct backend *record = &balancer->backends[number];
+	const struct hop *hop = &record->hop[record->flags & BACKEND_HOP ? 1 : 0];
+
+	if (number > MAX_BACKENDS || record->service != service->number)
+		return "a slot of a backend that is not the service's";
+	if (is_zero_address(&record->address) || !is_resolved(hop))
+		return "a slot of a backend without address or next hop";
+	return NULL;
+}
+
+static const char *check_slots(const struct balancer *balancer, const struct service *service,
+			       const __u16 *slots, __u32 words)
+{
+	bool moving = service->flags & SERVICE_MOVING;
+	__u32 needed = (service->slots + SLOTS_PER_WORD - 1) / SLOTS_PER_WORD +
+		       (moving ? service->slots : 0);
+	const char *fault = words < needed ? "a table that is too small" : NULL;
+
+	for (__u32 i = 0; i < service->slots && !fault; i++) {
+		if (slots[i] & SLOT_MOVING && !moving)
+			fault = "a slot in transition in a table without";
+		else if (slots[i] & ~SLOT_MOVING)
+			fault = check_record(balancer, service, slots[i] & ~SLOT_MOVING);
+	}
+	return fault;
+}
+
+static const char *check_table(const struct balancer *balancer, const struct service *service)
+{
+	struct bpf_map_info info;
+	const char *fault;
+	const void *memory;
+	__u32 id;
+	int map;
+
+	if (map_lookup(balancer->map[MAP_TABLES], &service->table, &id))
+		return "a service without a table";
+	map = map_open_id(id);
+	if (map < 0 || map_info(map, &info))
+		return "a table that cannot be opened";
+	memory = map_memory(map, info.max_entries * sizeof(struct slots));
+	close(map);
+	if (!memory)
+		return "a table that cannot be read";
+	fault = check_slots(balancer, service, memory, info.max_entries);
+	unmap_memory(memory, info.max_entries * sizeof(struct slots));
+	return fault;
+}
+
+static bool is_limit_of(const struct limit *limit, const struct conf_service *service)
+{
+	return service && limit->pps == service->limit.pps && limit->burst == service->limit.burst;
+}
+
+/* The service is the one of `old` or of `new`, its hops and limits too. */
+static const char *check_service(const struct balancer *balancer, const struct service_entry *entry,
+				 const struct address *address, const struct conf *old,
+				 const struct conf *new)
+{
+	struct endpoint vip = {
+		.address = *address,
+		.port = entry->key.port,
+		.protocol = entry->key.protocol,
+	};
+	const struct conf_service *before = conf_find(old, &vip), *after = conf_find(new, &vip);
+	const struct limit *limit = &balancer->limits[entry->service.number];
+
+	if (!before && !after)
+		return "a service that is neither old nor new";
+	if (!(before && entry->service.mode == before->mode &&
+	      entry->service.slots == before->slots) &&
+	    !(after && entry->service.mode == after->mode && entry->service.slots == after->slots))
+		return "a service of a mode or table that is neither old nor new";
+	if (entry->service.flags & SERVICE_LIMITED && !is_limit_of(limit, before) &&
+	    !is_limit_of(limit, after))
+		return "a limit that is neither old nor new";
+	return NULL;
+}
+
+static const char *check_numbers(const struct entries *entries)
+{
+	for (unsigned int i = 0; i < entries->services; i++) {
+		const struct service *one = &entries->service[i].service;
+
+		for (unsigned int j = 0; j < i; j++) {
+			const struct service *other = &entries->service[j].service;
+
+			if (one->number == other->number)
+				return "two services of one number";
+			if (one->table == other->table)
+				return "two services of one table";
+		}
+	}
+	return NULL;
+}
+
+const char *find_fault(const struct balancer *balancer, const struct conf *old,
+		       const struct conf *new)
+{
+	struct entries entries;
+	const char *fault;
+
+	read_entries(balancer, &entries);
+	fault = check_numbers(&entries);
+	for (unsigned int i = 0; i < entries.services && !fault; i++) {
+		const struct service_entry *entry = &entries.service[i];
+		const struct vip_entry *vip = vip_of(&entries, entry->key.vip);
+
+		if (!vip)
+			return "a service without a VIP, or of two";
+		fault = check_vip(entry, &vip->vip);
+		if (!fault)
+			fault = check_service(balancer, entry, &vip->address, old, new);
+		if (!fault)
+			fault = check_table(balancer, &entry->service);
+	}
+	return fault;
+}
+
+/* Records are those of the configuration and no others, and say what it says. */
+static const char *check_records(const struct balancer *balancer, const struct conf *conf)
+{
+	bool used[MAX_BACKENDS + 1] = { false };
+
+	for (unsigned int i = 0; i < conf->count; i++) {
+		for (unsigned int j = 0; j < conf->services[i].count; j++) {
+			const struct conf_backend *backend = &conf->services[i].backends[j];
+			const struct backend *record = &balancer->backends[backend->number];
+
+			if (used[backend->number])
+				return "a backend's number that is used twice";
+			used[backend->number] = true;
+			if (record->generation != backend->generation)
+				return "a record of another generation";
+			if (!!record->drained != (backend->state == STATE_DRAINING))
+				return "a record that drains, or does not";
+		}
+	}
+	for (unsigned int i = 1; i <= MAX_BACKENDS; i++) {
+		const struct backend *record = &balancer->backends[i];
+
+		if (!used[i] && (record->service || !is_zero_address(&record->address)))
+			return "a record of no backend";
+	}
+	return NULL;
+}
+
+static const char *check_limits(const struct balancer *balancer, const struct conf *conf)
+{
+	const struct conf_service *owner[MAX_SERVICES + 1] = { NULL };
+
+	for (unsigned int i = 0; i < conf->count; i++)
+		owner[conf->services[i].number] = &conf->services[i];
+	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
+		const struct limit *limit = &balancer->limits[i];
+
+		if (!owner[i] && (limit->pps || limit->burst || limit->flows))
+			return "a limit of no service";
+	}
+	return NULL;
+}
+
+static const char *check_vips(const struct conf *conf, const struct entries *entries)
+{
+	for (unsigned int i = 0; i < entries->vips; i++) {
+		__u64 ports = 0;
+		bool any = false, nat = false, is_used = false;
+
+		for (unsigned int j = 0; j < conf->count; j++) {
+			const struct conf_service *service = &conf->services[j];
+
+			if (!same_address(&service->vip.address, &entries->vip[i].address))
+				continue;
+			is_used = true;
+			any |= service->vip.port == ANY_PORT;
+			nat |= service->mode == MODE_NAT;
+			ports |= port_bit(service->vip.port, service->vip.protocol);
+		}
+		if (!is_used)
+			return "a VIP without services";
+		if (entries->vip[i].vip.ports != (any ? 0 : ports))
+			return "a VIP of other ports than its services'";
+		if (!(entries->vip[i].vip.flags & VIP_STATELESS) != nat)
+			return "a VIP that has state, or has none";
+	}
+	return NULL;
+}
+
+static const char *check_flags(const struct balancer *balancer, const struct conf *conf,
+			       const struct entries *entries)
+{
+	for (unsigned int i = 0; i < entries->services; i++) {
+		const struct service *service = &entries->service[i].service;
+		const struct limit *limit = &balancer->limits[service->number];
+
+		if (!(service->flags & SERVICE_LIMITED) != !(limit->pps || limit->flows))
+			return "a limit that is not in force, or in force without";
+	}
+	if (!(balancer->config->flags & CONFIG_DENY) != !conf->deny_count)
+		return "a deny list that is not in force, or in force without";
+	if (balancer->config->flags & CONFIG_SWEEP)
+		return "flows that are still to be ended";
+	if (balancer->config->generation <= GENERATION_CHANGING)
+		return "a data path that may not cache";
+	return NULL;
+}
+
+const char *find_leftover(const struct balancer *balancer, const struct conf *conf)
+{
+	struct entries entries;
+	const char *fault;
+
+	read_entries(balancer, &entries);
+	fault = check_records(balancer, conf);
+	if (!fault)
+		fault = check_limits(balancer, conf);
+	if (!fault)
+		fault = check_vips(conf, &entries);
+	return fault ? fault : check_flags(balancer, conf, &entries);
+}
