@@ -61,18 +61,6 @@ static __always_inline bool is_closed(__u8 state)
 	return state & FLOW_RESET || (state & both) == both;
 }
 
-/* Seconds that the flow may be idle. */
-static __always_inline __u32 idle_timeout(const struct config *config, const struct flow *flow)
-{
-	if (flow->client.protocol == IPPROTO_UDP)
-		return config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
-	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN | FLOW_RESET))
-		return config->fin_timeout ? config->fin_timeout : DEFAULT_FIN_TIMEOUT;
-	if (flow->state & FLOW_ESTABLISHED)
-		return config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
-	return HALF_OPEN_TIMEOUT;
-}
-
 /* Whether the flow has been idle for too long. */
 static __always_inline bool is_idle(const struct config *config, const struct flow *flow, __u32 now)
 {

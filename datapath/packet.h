@@ -238,13 +238,6 @@ static __always_inline bool is_vlan(__be16 type)
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
-/* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
- * another CPU saw it. */
-static __always_inline bool is_past(__u32 now, __u32 then, __u32 seconds)
-{
-	return (__s32)(now - then) > (__s32)(seconds * TICKS_PER_SECOND);
-}
-
 static __always_inline bool is_ipv4(const void *address)
 {
 	const __u64 *half = address;

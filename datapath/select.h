@@ -43,9 +43,9 @@ static __always_inline struct transition *transition_of(const struct service *se
 static __always_inline bool is_settled(const struct config *config, const struct service *service,
 				       const struct transition *transition, __u32 now)
 {
-	__u32 seconds = config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
+	__u32 seconds = transition_timeout(config, service->settle);
 
-	return is_past(now, transition->seen, service->settle ? service->settle : seconds);
+	return is_past(now, transition->seen, seconds);
 }
 
 /* Did this unknown flow probably begin before the slot moved? Of TCP a SYN says that it did not.
@@ -53,11 +53,11 @@ static __always_inline bool is_settled(const struct config *config, const struct
 static __always_inline bool is_older(const struct packet *pkt, const struct config *config,
 				     const struct service *service, __u32 now)
 {
-	__u32 timeout = config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
+	__u32 seconds = udp_timeout(config);
 
 	if (pkt->protocol == IPPROTO_TCP)
 		return !begins_connection(pkt);
-	return !is_past(now, service->changed, timeout);
+	return !is_past(now, service->changed, seconds);
 }
 
 /* Keeps the transition going while a flow needs the former backend. */

@@ -62,6 +62,9 @@
 #define DEFAULT_UDP_TIMEOUT 300
 #define HALF_OPEN_TIMEOUT 60
 
+/* For the few functions that the data path and the helper share. */
+#define SHARED static inline __attribute__((always_inline))
+
 struct address {
 	__be32 word[4];
 };
@@ -88,7 +91,7 @@ struct vip {
 
 /* The bit of struct vip, ports, of a service's port and protocol: by the port's low byte, which is
  * the high one on a little-endian machine. */
-static inline __attribute__((always_inline)) __u64 port_bit(__be16 port, __u8 protocol)
+SHARED __u64 port_bit(__be16 port, __u8 protocol)
 {
 	return 1ULL << ((port >> 8 ^ protocol) & 63);
 }
@@ -330,6 +333,51 @@ struct source_key {
 	struct address source; /* IPv6: its /64 */
 	__u32 service;
 };
+
+/* Rules that the data path and the helper both go by. */
+
+/* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
+ * another CPU saw it. */
+SHARED _Bool is_past(__u32 now, __u32 then, __u32 seconds)
+{
+	return (__s32)(now - then) > (__s32)(seconds * TICKS_PER_SECOND);
+}
+
+SHARED __u32 tcp_timeout(const struct config *config)
+{
+	return config->tcp_timeout ? config->tcp_timeout : DEFAULT_TCP_TIMEOUT;
+}
+
+SHARED __u32 fin_timeout(const struct config *config)
+{
+	return config->fin_timeout ? config->fin_timeout : DEFAULT_FIN_TIMEOUT;
+}
+
+SHARED __u32 udp_timeout(const struct config *config)
+{
+	return config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
+}
+
+/* Seconds that the flow may be idle. */
+SHARED __u32 idle_timeout(const struct config *config, const struct flow *flow)
+{
+	if (flow->client.protocol == 17) /* IPPROTO_UDP */
+		return udp_timeout(config);
+	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN | FLOW_RESET))
+		return fin_timeout(config);
+	if (flow->state & FLOW_ESTABLISHED)
+		return tcp_timeout(config);
+	return HALF_OPEN_TIMEOUT;
+}
+
+/* Seconds after which a slot's transition ends that nothing has needed: as long as a flow may be
+ * idle, or as the administrator has said. `settle` is that of struct service. */
+SHARED __u32 transition_timeout(const struct config *config, __u32 settle)
+{
+	__u32 seconds = tcp_timeout(config);
+
+	return settle ? settle : seconds;
+}
 
 /*
  * What became of a packet: name, XDP action, reason as printed. Every packet has exactly one; it is

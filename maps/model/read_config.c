@@ -253,11 +253,6 @@ static int load_denies(const struct balancer *balancer, struct conf *conf)
 	return 0;
 }
 
-static __u32 value_or(__u32 value, __u32 standard)
-{
-	return value ? value : standard;
-}
-
 enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies)
 {
 	struct address *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
@@ -266,9 +261,9 @@ enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_de
 	int result = -ENOMEM;
 
 	conf_init(conf);
-	conf->tcp_timeout = value_or(config->tcp_timeout, DEFAULT_TCP_TIMEOUT);
-	conf->fin_timeout = value_or(config->fin_timeout, DEFAULT_FIN_TIMEOUT);
-	conf->udp_timeout = value_or(config->udp_timeout, DEFAULT_UDP_TIMEOUT);
+	conf->tcp_timeout = tcp_timeout(config);
+	conf->fin_timeout = fin_timeout(config);
+	conf->udp_timeout = udp_timeout(config);
 	conf->has_table = calloc(MAX_TABLES, sizeof(*conf->has_table));
 	if (vips && tables && conf->has_table) {
 		load_vips(balancer, vips);

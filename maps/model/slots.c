@@ -39,9 +39,9 @@ void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
 	}
 }
 
-bool transition_is_over(const struct slot *slot, __u32 now, __u32 limit)
+bool transition_is_over(const struct slot *slot, __u32 now, __u32 seconds)
 {
-	return !slot->former || (__s32)(now - slot->seen) > (__s32)limit;
+	return !slot->former || is_past(now, slot->seen, seconds);
 }
 
 /* The former owner that a slot is to have: see begin_transitions. */
@@ -52,7 +52,7 @@ static void follow(struct slot *after, const struct slot *before, const struct a
 
 	after->former = 0;
 	after->seen = 0;
-	if (!transition_is_over(before, aftermath->now, aftermath->limit)) {
+	if (!transition_is_over(before, aftermath->now, aftermath->seconds)) {
 		/* Flows of owners in between are remembered, but looked for only in a transition:
 		 * it goes on even if the former owner is gone. */
 		after->former = aftermath->is_live[before->former] ? before->former :

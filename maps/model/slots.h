@@ -25,10 +25,10 @@ void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
 struct aftermath {
 	const bool *is_live; /* by number of backend, any of 65,536: it exists, and is not down */
 	__u32 now; /* tick */
-	__u32 limit; /* ticks after which a transition that nothing needed is over */
+	__u32 seconds; /* after which a transition that nothing needed is over */
 };
 
-bool transition_is_over(const struct slot *slot, __u32 now, __u32 limit);
+bool transition_is_over(const struct slot *slot, __u32 now, __u32 seconds);
 
 /*
  * Notes in `after`, whose owners are set, the former owners: that of a transition that is not over,

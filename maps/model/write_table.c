@@ -82,17 +82,15 @@ static bool fill_transitions(const struct balancer *balancer, const struct conf_
 {
 	bool *is_live = calloc(65536, sizeof(*is_live));
 	struct slot *before = calloc(wanted->slots, sizeof(*before));
-	__u32 timeout = balancer->config->tcp_timeout;
-	struct aftermath aftermath = { .is_live = is_live, .now = tick_now() };
+	struct aftermath aftermath = {
+		.is_live = is_live,
+		.now = tick_now(),
+		.seconds = transition_timeout(balancer->config, running->settle),
+	};
 	bool moving = false;
 
 	if (!is_live || !before)
 		goto cleanup;
-	if (running->settle)
-		timeout = running->settle;
-	else if (!timeout)
-		timeout = DEFAULT_TCP_TIMEOUT;
-	aftermath.limit = timeout * TICKS_PER_SECOND;
 	for (unsigned int i = 0; i < wanted->count; i++)
 		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
 	for (__u32 i = 0; i < wanted->slots; i++)

@@ -217,7 +217,8 @@ static void test_same_forever(void)
 }
 
 #define NOW 100000
-#define LIMIT 1000
+#define SECONDS 1
+#define LIMIT (SECONDS * TICKS_PER_SECOND)
 
 /* One slot's change: its former owner and when it was last needed, afterwards. */
 static const struct {
@@ -245,7 +246,7 @@ static const struct {
 static void test_transitions(void)
 {
 	static bool is_live[65536] = { [1] = true, [2] = true, [3] = true };
-	struct aftermath aftermath = { is_live, NOW, LIMIT };
+	struct aftermath aftermath = { is_live, NOW, SECONDS };
 
 	for (unsigned int i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		struct slot after = { .owner = changes[i].owner };
