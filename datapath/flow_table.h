@@ -281,10 +281,10 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 }
 
 /*
- * A flow that was pushed out of the cache returns in one tick of so many: were it with each packet,
+ * A flow that was pushed out of the cache returns in one jiffy of so many: were it with each packet,
  * flows that have to share a word would push each other out all the time.
  */
-#define TICKS_TO_RETURN 32
+#define JIFFIES_TO_RETURN 32
 
 /*
  * Where the flow of a client's packet is likely to be (fast path) or is (slow path); NO_FLOW: it is
@@ -298,7 +298,8 @@ static __always_inline __u32 locate_by_client(const struct frame *frame, struct 
 	if (pointer)
 		return pointer & (FLOWS - 1);
 	index = search_by_client(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
-	if (frame->fast && index != NO_FLOW && (pkt->flow_hash ^ pkt->now) % TICKS_TO_RETURN == 0)
+	if (frame->fast && index != NO_FLOW &&
+	    (pkt->flow_hash ^ (__u32)bpf_jiffies64()) % JIFFIES_TO_RETURN == 0)
 		cache_pointer(pkt->flow_hash, make_pointer(pkt->flow_hash, index));
 	return index;
 }

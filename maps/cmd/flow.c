@@ -111,7 +111,7 @@ enum status show_flows(struct view *view, const struct request *request)
 		    !is_asked_for(request, &ends))
 			continue;
 		age = now - flow.seen;
-		show_flow(&ends, age > 0 ? age / TICKS_PER_SECOND : 0);
+		show_flow(&ends, age > 0 ? ((__u64)age << TICK_SHIFT) / 1000000000 : 0);
 	}
 	close_level();
 	return DONE;

@@ -342,7 +342,7 @@ static int aged_by;
 
 static void age(struct flow *flow)
 {
-	flow->seen -= aged_by * TICKS_PER_SECOND;
+	flow->seen -= TICKS_OF(aged_by);
 }
 
 void age_flows(int seconds)
@@ -355,7 +355,7 @@ void age_slots(int seconds)
 {
 	for (int service = 1; service <= service_count; service++)
 		for (uint32_t i = 0; i < services[service].value.slots; i++)
-			transition_at(service, i)->seen -= seconds * TICKS_PER_SECOND;
+			transition_at(service, i)->seen -= TICKS_OF(seconds);
 }
 
 /* An update moves an entry, so that it may come up again: the keys are taken first. */
@@ -371,7 +371,7 @@ void age_fragments(int seconds)
 	while (count--) {
 		if (!map_lookup(MAP_FRAGMENTS, &keys[count], &fragment))
 			continue;
-		fragment.seen -= seconds * TICKS_PER_SECOND;
+		fragment.seen -= TICKS_OF(seconds);
 		map_update(MAP_FRAGMENTS, &keys[count], &fragment);
 	}
 }

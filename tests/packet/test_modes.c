@@ -295,6 +295,24 @@ static void after_901s(void)
 	age_slots(901);
 }
 
+/* Ages at which a count of milliseconds in 32 bits looked like the future, and wrapped. */
+#define DAY 86400
+
+static void after_27_days(void)
+{
+	age_slots(27 * DAY);
+}
+
+static void after_51_days(void)
+{
+	age_slots(51 * DAY);
+}
+
+static void after_9_years(void)
+{
+	age_slots(9 * 365 * DAY);
+}
+
 static void after_59s(void)
 {
 	age_slots(59);
@@ -307,7 +325,7 @@ static void after_61s(void)
 
 static void long_changed(struct service *service)
 {
-	service->changed = tick_now() - 301 * TICKS_PER_SECOND;
+	service->changed = tick_now() - TICKS_OF(301);
 }
 
 static void udp_is_past(void)
@@ -348,6 +366,12 @@ static const struct test_case transition_cases[] = {
 	CASE("transition: lasts while packets need the former owner", BOTH, in_transition,
 	     DO(after_899s), TCP_TO(B1, 40000, ACK), DO(after_899s), TCP_TO(B1, 40000, ACK)),
 	CASE("transition: ends when none has for 15 minutes", BOTH, in_transition, DO(after_901s),
+	     TCP_TO(B2, 40000, ACK)),
+	CASE("transition: is over after 27 days", BOTH, in_transition, DO(after_27_days),
+	     TCP_TO(B2, 40000, ACK), TCP_TO(B2, 40001, ACK | RST)),
+	CASE("transition: is over after 51 days", BOTH, in_transition, DO(after_51_days),
+	     TCP_TO(B2, 40000, ACK)),
+	CASE("transition: is over after 9 years", BOTH, in_transition, DO(after_9_years),
 	     TCP_TO(B2, 40000, ACK)),
 	CASE("transition: after it no flow is remembered", BOTH, in_transition, DO(after_901s),
 	     TCP_TO(B2, 40000, SYN), THEN(stateless)),

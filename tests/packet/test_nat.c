@@ -130,6 +130,16 @@ static void twin_of_backend(void)
 	CHECK_EQUAL(flow_hash(TWIN, 50000, 40000), flow_hash(B1, HTTP, 40000));
 }
 
+static void ages_27_days(void)
+{
+	age_flows(27 * 86400);
+}
+
+static void ages_40_days(void)
+{
+	age_flows(40 * 86400);
+}
+
 static void ages_901s(void)
 {
 	age_flows(901);
@@ -183,7 +193,7 @@ static void each_packet_counts(void)
 	only_flow();
 	for (int side = 0; side < 2 && passed_so_far(); side++) {
 		now = the_flow->seen;
-		the_flow->seen = now - TICKS_PER_SECOND / 2;
+		the_flow->seen = now - TICKS_OF(1) / 2;
 		if (side)
 			TAKE(BACKEND_SENDS(ACK, 10));
 		else
@@ -369,6 +379,12 @@ static const struct test_case tcp_cases[] = {
 	     THEN(established)),
 	CASE("tcp: an established flow ends after 15 minutes", BOTH, tcp_service, HANDSHAKE,
 	     DO(ages_901s), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW)),
+	CASE("tcp: a flow of 27 days ago is dead, and its port free", BOTH, tcp_service, HANDSHAKE,
+	     DO(ages_27_days), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW),
+	     SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN)))),
+	CASE("tcp: a flow of 40 days ago is dead, and its port free", BOTH, tcp_service, HANDSHAKE,
+	     DO(ages_40_days), KEPT(P(FROM(C1), TCP(40000, HTTP, ACK)), NO_FLOW),
+	     SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN)))),
 	CASE("tcp: after 15 minutes the backend's packet is unknown, too", BOTH, tcp_service,
 	     HANDSHAKE, DO(ages_901s), KEPT(P(BACK(B1), TCP(HTTP, 40000, ACK)), NO_SERVICE)),
 	CASE("tcp: one connection after the other from the same port", BOTH, tcp_service, HANDSHAKE,

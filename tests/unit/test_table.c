@@ -217,8 +217,8 @@ static void test_same_forever(void)
 }
 
 #define NOW 100000
-#define SECONDS 1
-#define LIMIT (SECONDS * TICKS_PER_SECOND)
+#define SECONDS 60
+#define LIMIT ((__s32)TICKS_OF(SECONDS))
 
 /* One slot's change: its former owner and when it was last needed, afterwards. */
 static const struct {
