@@ -281,8 +281,8 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 }
 
 /*
- * A flow that was pushed out of the cache returns in one jiffy of so many: were it with each packet,
- * flows that have to share a word would push each other out all the time.
+ * A flow that was pushed out of the cache returns in one jiffy of so many: were it with each
+ * packet, flows that have to share a word would push each other out all the time.
  */
 #define JIFFIES_TO_RETURN 32
 

@@ -50,13 +50,13 @@
 #define ANY_PORT 0 /* in struct service_key: every port that no more specific service has */
 
 /*
- * Time in the maps is a 32-bit count of ticks of 2^28 ns (0.27 s) of CLOCK_MONOTONIC: a shift, not a
- * division. It wraps after 36 years, and ticks up to 18 years apart are told from those to come. So
- * what is as old as the machine is never taken for new.
+ * Time in the maps is a 32-bit count of ticks of 2^28 ns (0.27 s) of CLOCK_MONOTONIC: a shift, not
+ * a division. It wraps after 36 years, and ticks up to 18 years apart are told from those to come.
+ * So what is as old as the machine is never taken for new.
  */
 #define TICK_SHIFT 28
 /* Seconds in ticks, rounded down: 10^9 / 2^28 is 15,259 / 4,096, but for one in 90,000. */
-#define TICKS_OF(seconds) ((__u32)((seconds) * 15259ULL >> 12))
+#define TICKS_OF(seconds) ((__u32)((seconds)*15259ULL >> 12))
 
 /* Idle timeouts of flows in seconds, where struct config has none. */
 #define DEFAULT_TCP_TIMEOUT 900
