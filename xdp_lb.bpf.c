@@ -489,7 +489,7 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	if (verdict != CONTINUE)
 		return verdict;
 	if (pkt->dry_run)
-		return VERDICT_FORWARDED;
+		return pkt->mode < MODES ? VERDICT_FORWARDED : VERDICT_INTERNAL;
 	return pkt->to_remember || (pkt->mode == MODE_NAT && pkt->is_new) ? BEGIN_FLOW : CONTINUE;
 }
 

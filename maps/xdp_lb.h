@@ -113,6 +113,7 @@ enum mode {
 	MODE_NAT,
 	MODE_DSR,
 	MODE_IPIP,
+	MODES,
 };
 
 enum hash {

@@ -313,6 +313,22 @@ static void after_9_years(void)
 	age_slots(9 * 365 * DAY);
 }
 
+/* As if a later version had written the table of services. */
+static void mode_of_tomorrow(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODES, B1);
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODES, B1);
+}
+
+static void dry_mode_of_tomorrow(void)
+{
+	uint8_t frame[MAX_FRAME];
+	size_t length = build(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN)), frame, NULL, 0);
+	struct outcome outcome;
+
+	CHECK_EQUAL(dry_run(frame, length, &outcome).verdict, VERDICT_INTERNAL);
+}
+
 static void after_59s(void)
 {
 	age_slots(59);
@@ -367,6 +383,12 @@ static const struct test_case transition_cases[] = {
 	     DO(after_899s), TCP_TO(B1, 40000, ACK), DO(after_899s), TCP_TO(B1, 40000, ACK)),
 	CASE("transition: ends when none has for 15 minutes", BOTH, in_transition, DO(after_901s),
 	     TCP_TO(B2, 40000, ACK)),
+	CASE("mode: one that the program does not know is internal", BOTH, mode_of_tomorrow,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN)), INTERNAL),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, ACK)), INTERNAL),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), INTERNAL),
+	     KEPT(P(ETH(C1, LB), VLAN(5), IP(C1, VIP), UDP(40000, DNS), DATA(9)), INTERNAL),
+	     DO(dry_mode_of_tomorrow)),
 	CASE("transition: is over after 27 days", BOTH, in_transition, DO(after_27_days),
 	     TCP_TO(B2, 40000, ACK), TCP_TO(B2, 40001, ACK | RST)),
 	CASE("transition: is over after 51 days", BOTH, in_transition, DO(after_51_days),
