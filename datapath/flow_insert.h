@@ -70,14 +70,21 @@ static __always_inline bool is_evictable(const struct flow *flow)
 	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state);
 }
 
-/* Ends an evictable flow. Returns false if it is not evictable any more: see change_state. */
+/*
+ * Ends an evictable flow. Returns false if it is not evictable, or not any more: see change_state.
+ * Of one that is not the cookie is left alone, as packets under way would take the flow for gone.
+ */
 static __always_inline bool evict(struct flow *flow)
 {
-	__u32 cookie = __sync_lock_test_and_set(&flow->cookie, 0);
+	__u32 cookie;
 
+	if (!is_evictable(flow))
+		return false;
+	cookie = __sync_lock_test_and_set(&flow->cookie, 0);
 	if (is_evictable(flow))
 		return true;
-	WRITE_ONCE(flow->cookie, cookie);
+	if (cookie)
+		__sync_val_compare_and_swap(&flow->cookie, 0, cookie);
 	return false;
 }
 

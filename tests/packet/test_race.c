@@ -207,7 +207,6 @@ static void race(void)
 	unsigned long packets = 0, connections = 0;
 	int established = 0;
 
-	build(P(FROM(C1), TCP(40000, HTTP, SYN)), syn, NULL, 0);
 	for (int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){ .seed = i + 1, .rounds = ROUNDS / stride() };
 		make_clients(&workers[i], i);
@@ -231,14 +230,95 @@ static void race(void)
 	       flow_count);
 }
 
+/*
+ * A bucket whose pointers are all of established flows, and clients that hash to it: their SYNs find
+ * no room, and the flows know nothing of it.
+ */
+#define PACKETS 300000 /* of the flows; SLOW: a hundredth */
+#define CROWD (FLOW_POINTERS + 16)
+
+static struct worker crowd;
+static int crowd_size;
+static volatile bool is_over;
+
+static unsigned int bucket_of(const struct client *client)
+{
+	uint64_t half, hash;
+	uint32_t address, ports;
+	uint16_t source, destination = htons(HTTP);
+
+	memcpy(&address, client->address, sizeof(address));
+	memcpy(&source, client->port, sizeof(source));
+	half = (uint64_t)address << 32 | htonl(0xffff);
+	ports = source | (uint32_t)destination << 16;
+	hash = half + ports * 0xC2B2AE3D27D4EB4FULL; /* datapath/hash.h, flow_hash() */
+	hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ULL;
+	hash ^= hash >> 32;
+	return (uint32_t)hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
+}
+
+static void make_crowd(void)
+{
+	unsigned int bucket = 0;
+
+	for (unsigned int i = 0; crowd_size < CROWD; i++) {
+		struct client client = { .address = { 100, 80 + (i >> 16), i >> 8, i } };
+		int port = 41000 + crowd_size;
+
+		memcpy(client.port, (uint8_t[]){ port >> 8, port }, 2);
+		if (!crowd_size)
+			bucket = bucket_of(&client);
+		if (bucket_of(&client) == bucket)
+			crowd.client[crowd_size++] = client;
+	}
+}
+
+static void *flood_bucket(void *argument)
+{
+	static struct worker flooder[THREADS];
+	struct worker *worker = &flooder[(long)argument];
+
+	memcpy(worker->client, crowd.client, sizeof(worker->client));
+	for (int i = 0; !is_over; i++)
+		client_sends(worker, &worker->client[FLOW_POINTERS + i % 16], SYN);
+	return NULL;
+}
+
+static void crowded_bucket(void)
+{
+	pthread_t flooder[THREADS - 1];
+	int lost = 0;
+
+	crowd = (struct worker){ 0 };
+	crowd_size = 0;
+	is_over = false;
+	make_crowd();
+	for (int i = 0; i < FLOW_POINTERS; i++)
+		connect_client(&crowd, &crowd.client[i]);
+	CHECK_EQUAL(crowd.connections, FLOW_POINTERS);
+	for (long i = 0; i < THREADS - 1; i++)
+		if (pthread_create(&flooder[i], NULL, flood_bucket, (void *)i))
+			broken("thread");
+	for (int i = 0; i < PACKETS / stride(); i++)
+		lost += !client_sends(&crowd, &crowd.client[i % FLOW_POINTERS], PSH | ACK);
+	is_over = true;
+	for (int i = 0; i < THREADS - 1; i++)
+		pthread_join(flooder[i], NULL);
+	CHECK_EQUAL(lost, 0);
+	CHECK_EQUAL(count_flows(), FLOW_POINTERS);
+}
+
 static void service(void)
 {
 	config()->generation = GENERATION_CHANGING + 1;
 	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
+	build(P(FROM(C1), TCP(40000, HTTP, SYN)), syn, NULL, 0);
 }
 
 static const struct test_case cases[] = {
 	CASE("race: threads that fight for the same ports", V4, service, DO(race)),
+	CASE("race: a full bucket of established flows, and a flood to it", V4, service,
+	     DO(crowded_bucket)),
 };
 
 int main(int argc, char **argv)
