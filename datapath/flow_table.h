@@ -304,12 +304,15 @@ static __always_inline __u32 locate_by_client(const struct frame *frame, struct 
 	return index;
 }
 
-/* The same of a backend's packet. Most records lie where the hash alone leads to. */
+/* The same of a backend's packet. Most records lie where the hash alone leads to; the hash is the
+ * same for every VIP and protocol. */
 static __always_inline __u32 locate_by_backend(const struct frame *frame, struct packet *pkt)
 {
 	struct flow *flow = frame->fast ? flow_at(pkt->flow_hash) : NULL;
+	__u64 tail = tuple_tail(pkt);
 
-	if (flow && flow->port == pkt->ports >> 16)
+	if (flow && flow->port == pkt->ports >> 16 &&
+	    ((const __u64 *)&flow->client)[2] >> 32 == tail >> 32)
 		return pkt->flow_hash & (FLOWS - 1);
 	return search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
 }

@@ -48,6 +48,7 @@ static const struct {
 	[MAP_SVC_STATS] = { "xlb_svc_stats", 0 },
 	[MAP_BE_STATS] = { "xlb_be_stats", 0 },
 	[MAP_TRACE] = { "xlb_trace", 0 },
+	[MAP_SLOW] = { "xlb_slow", 0 },
 };
 
 static const char *const program_names[PROGRAMS] = { "xdp_lb", "xdp_lb_frags" };

@@ -32,6 +32,7 @@ enum map {
 	MAP_SVC_STATS,
 	MAP_BE_STATS,
 	MAP_TRACE,
+	MAP_SLOW,
 	MAPS,
 };
 

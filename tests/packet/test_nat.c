@@ -470,6 +470,54 @@ static const struct test_case port_cases[] = {
 	     THEN(port_was_changed)),
 };
 
+/* What is ordinary takes the fast path, in all but the runs that switch it off. */
+
+static uint64_t slow_packets(void)
+{
+	struct slow_stats slow;
+	uint64_t sum = 0;
+
+	read_sums(MAP_SLOW, 0, (uint64_t *)slow.packets, sizeof(slow));
+	for (int i = 0; i < SLOW_CAUSES; i++)
+		sum += slow.packets[i];
+	return sum;
+}
+
+static uint64_t slow_before;
+
+static void slow_from_here(void)
+{
+	slow_before = slow_packets();
+}
+
+static void none_was_slow(void)
+{
+	if (taken_path != PATH_SLOW)
+		CHECK_EQUAL(slow_packets() - slow_before, 0);
+}
+
+#define FROM2(client) ETH(client, LB), IP(client, VIP2)
+#define TO2(backend) ETH(LB, backend), IP(VIP2, backend, .ttl = 63)
+#define BACK2(backend) ETH(backend, LB), IP(backend, VIP2)
+#define HOME2(client) ETH(LB, client), IP(VIP2, client, .ttl = 63)
+#define HANDSHAKE2                                                                                 \
+	SENT(P(FROM2(C1), TCP(40000, HTTP, SYN)), P(TO2(B1), TCP(40000, HTTP, SYN))),              \
+		SENT(P(BACK2(B1), TCP(HTTP, 40000, SYN | ACK, .seq = 900)),                        \
+		     P(HOME2(C1), TCP(HTTP, 40000, SYN | ACK, .seq = 900))),                       \
+		SENT(P(FROM2(C1), TCP(40000, HTTP, ACK, .ack = 901)),                              \
+		     P(TO2(B1), TCP(40000, HTTP, ACK, .ack = 901)))
+#define CLIENT2_SENDS SENT(P(FROM2(C1), TCP(40000, HTTP, ACK)), P(TO2(B1), TCP(40000, HTTP, ACK)))
+#define BACKEND2_SENDS                                                                             \
+	SENT(P(BACK2(B1), TCP(HTTP, 40000, ACK)), P(HOME2(C1), TCP(HTTP, 40000, ACK)))
+
+static const struct test_case fast_cases[] = {
+	CASE("fast: an established flow, both ways", BOTH, tcp_service, HANDSHAKE,
+	     DO(slow_from_here), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10),
+	     THEN(none_was_slow)),
+	CASE("fast: answers to two VIPs, of the same ports", BOTH, two_vips, HANDSHAKE, HANDSHAKE2,
+	     DO(slow_from_here), BACKEND_SENDS(ACK, 10), BACKEND2_SENDS, THEN(none_was_slow)),
+};
+
 static void udp_established(void)
 {
 	CHECK(only_flow()->state & FLOW_ESTABLISHED);
@@ -886,6 +934,7 @@ int main(int argc, char **argv)
 	open_kernel(argc, argv);
 	RUN(tcp_cases);
 	RUN(port_cases);
+	RUN(fast_cases);
 	RUN(scarce_cases);
 	RUN(socket_cases);
 	RUN(udp_cases);
