@@ -102,7 +102,8 @@ static __always_inline __u64 *cached_pointers(__u32 hash)
 	return bpf_map_lookup_elem(&xlb_flow_cache, &index);
 }
 
-/* Lets the pointer of a flow into the cache, in place of the older one of its word. */
+/* Lets the pointer of a flow into the cache, in place of the older one of its word: first of the two,
+ * as the other may be of an ended flow of the same client, which has the same hash. */
 static __always_inline void cache_pointer(__u32 hash, __u32 pointer)
 {
 	__u64 *cached = cached_pointers(hash);
@@ -111,7 +112,7 @@ static __always_inline void cache_pointer(__u32 hash, __u32 pointer)
 	if (!cached)
 		return;
 	word = READ_ONCE(*cached);
-	if ((__u32)word != pointer && word >> 32 != pointer)
+	if ((__u32)word != pointer)
 		WRITE_ONCE(*cached, word << 32 | pointer);
 }
 

@@ -510,12 +510,36 @@ static void none_was_slow(void)
 #define BACKEND2_SENDS                                                                             \
 	SENT(P(BACK2(B1), TCP(HTTP, 40000, ACK)), P(HOME2(C1), TCP(HTTP, 40000, ACK)))
 
+/* A connection that ends, and the next from the same port: to another backend, and back again. */
+static void there_and_back(void)
+{
+	for (int i = 0; i < 4 && passed_so_far(); i++) {
+		int backend = i % 2 ? B2 : B1;
+
+		set_owner(1, 0, backend_number(1, backend));
+		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, SYN)),
+			  P(TO(backend), TCP(40000, HTTP, SYN))));
+		TAKE(SENT(P(BACK(backend), TCP(HTTP, 40000, SYN | ACK, .seq = 900)),
+			  P(HOME(C1), TCP(HTTP, 40000, SYN | ACK, .seq = 900))));
+		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, ACK, .ack = 901)),
+			  P(TO(backend), TCP(40000, HTTP, ACK, .ack = 901))));
+		slow_from_here();
+		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, ACK)),
+			  P(TO(backend), TCP(40000, HTTP, ACK))));
+		none_was_slow();
+		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, RST)),
+			  P(TO(backend), TCP(40000, HTTP, RST))));
+	}
+}
+
 static const struct test_case fast_cases[] = {
 	CASE("fast: an established flow, both ways", BOTH, tcp_service, HANDSHAKE,
 	     DO(slow_from_here), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10),
 	     THEN(none_was_slow)),
 	CASE("fast: answers to two VIPs, of the same ports", BOTH, two_vips, HANDSHAKE, HANDSHAKE2,
 	     DO(slow_from_here), BACKEND_SENDS(ACK, 10), BACKEND2_SENDS, THEN(none_was_slow)),
+	CASE("fast: one connection after the other from the same port", BOTH, tcp_service,
+	     DO(there_and_back)),
 };
 
 static void udp_established(void)
