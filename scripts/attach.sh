@@ -21,7 +21,7 @@ try() # MODE SECTION
 	case $why in
 	*'parameter mismatch'*)
 		die "the maps pinned in /sys/fs/bpf are of a version with another layout;" \
-			"to go on: its own xdp-lb save >FILE, detach, attach, xdp-lb apply FILE"
+			"to go on: its own xdp-lb save FILE, detach, attach, xdp-lb apply FILE"
 		;;
 	*'failed to load object'*)
 		[ "$1" = xdpoffload ] || fail

@@ -12,22 +12,85 @@
 #include "cmd/change.h"
 #include "cmd/command.h"
 #include "cmd/difference.h"
+#include "cmd/save.h"
 #include "lib/text.h"
 #include "model/numbers.h"
 
 #define MAX_WORDS 32 /* of a line */
+#define MAX_LINE 4096
+/* Of a file: many times what a full balancer saves. */
+#define MAX_BYTES (256ULL * (MAX_SERVICES + MAX_BACKENDS + MAX_DENIED))
 #define BLANKS " \t\r\n"
+
+static bool take_flag(struct words *words, const char *name, bool *flag)
+{
+	if (*flag || !words->left || strcmp(*words->word, name))
+		return false;
+	*flag = true;
+	return next_word(words, name);
+}
 
 bool parse_apply(struct words *words, struct request *request)
 {
 	request->file = next_word(words, "a file or -");
 	if (!request->file)
 		return false;
-	if (words->left && !strcmp(*words->word, "dry-run")) {
-		request->dry = true;
-		next_word(words, "dry-run");
+	if (!strcmp(request->file, "empty") || !strcmp(request->file, "dry-run")) {
+		fail(WRONG, "'%s': expected a file or - (a file of that name is ./%s)",
+		     request->file, request->file);
+		return false;
 	}
+	while (take_flag(words, "dry-run", &request->dry) ||
+	       take_flag(words, "empty", &request->may_be_empty))
+		;
 	return no_more_words(words);
+}
+
+/* A file that is read. */
+struct file {
+	FILE *stream;
+	const char *name;
+	unsigned int number; /* of the line */
+	unsigned long long bytes; /* that were read */
+	bool ends_early; /* its last line was announced, and has not come */
+	char line[MAX_LINE];
+};
+
+/* Reads a line. What has no end, as /dev/zero, is an error. Sets *length to -1 at the end. */
+static enum status next_line(struct file *file, ssize_t *length)
+{
+	int c = 0;
+
+	*length = 0;
+	while (c != '\n' && (c = getc_unlocked(file->stream)) != EOF) {
+		if (*length == MAX_LINE - 1)
+			return fail(WRONG, "the line is longer than %d characters", MAX_LINE - 1);
+		if (++file->bytes > MAX_BYTES)
+			return fail(WRONG, "the file is longer than any configuration");
+		file->line[(*length)++] = c;
+	}
+	file->line[*length] = '\0';
+	if (c == EOF && !*length)
+		*length = -1;
+	return DONE;
+}
+
+/* Whether the line is this one, whatever blanks it ends with. */
+static bool is_line(const struct file *file, const char *text)
+{
+	size_t length = strlen(text);
+
+	return !strncmp(file->line, text, length) &&
+	       !file->line[length + strspn(file->line + length, BLANKS)];
+}
+
+/* What `save` has printed has its last line, or was cut short. */
+static void note_end(struct file *file)
+{
+	if (is_line(file, SAVE_FIRST_LINE))
+		file->ends_early = true;
+	else if (is_line(file, SAVE_LAST_LINE))
+		file->ends_early = false;
 }
 
 /*
@@ -45,16 +108,17 @@ static int split_line(char *line, char **word)
 }
 
 /* Carries a line out on the file's configuration. */
-static enum status read_line(char *line, size_t length, unsigned int number, struct conf *conf)
+static enum status do_line(struct file *file, size_t length, struct conf *conf)
 {
-	struct request request = { .line = number };
+	struct request request = { .line = file->number };
 	const struct command *command;
 	char *word[MAX_WORDS];
 	struct words words = { .word = word };
 
-	if (memchr(line, '\0', length))
+	if (memchr(file->line, '\0', length))
 		return fail(WRONG, "the line has a zero byte");
-	words.left = split_line(line, word);
+	note_end(file);
+	words.left = split_line(file->line, word);
 	if (words.left == MAX_WORDS)
 		return fail(WRONG, "'%.100s': too many words", word[MAX_WORDS - 1]);
 	if (!words.left)
@@ -82,42 +146,57 @@ static enum status check_denies(struct conf *conf, const char *name)
 	return DONE;
 }
 
-static enum status read_lines(FILE *file, const char *name, struct conf *conf)
+static enum status check_end(const struct file *file)
 {
-	enum status status = DONE;
-	unsigned int number = 0;
-	char *line = NULL;
-	size_t size = 0;
+	if (ferror(file->stream)) {
+		set_error_place(NULL, 0);
+		return fail(FAILED, "'%.200s': %s", file->name, strerror(errno));
+	}
+	if (file->ends_early)
+		return fail(WRONG, "the file was cut short: its last line is not \"%s\"",
+			    SAVE_LAST_LINE);
+	return DONE;
+}
+
+static enum status read_lines(struct file *file, struct conf *conf)
+{
+	enum status status;
 	ssize_t length;
 
-	while (!status && (length = getline(&line, &size, file)) >= 0) {
-		set_error_place(name, ++number);
-		status = read_line(line, length, number, conf);
-	}
-	if (!status && ferror(file)) {
-		set_error_place(NULL, 0);
-		status = fail(FAILED, "'%.200s': %s", name, strerror(errno));
-	}
+	do {
+		set_error_place(file->name, ++file->number);
+		status = next_line(file, &length);
+		if (!status && length >= 0)
+			status = do_line(file, length, conf);
+	} while (!status && length >= 0);
 	if (!status)
-		status = check_denies(conf, name);
+		status = check_end(file);
+	if (!status)
+		status = check_denies(conf, file->name);
 	set_error_place(NULL, 0);
-	free(line);
 	return status;
+}
+
+static const char *name_of(const char *file)
+{
+	return strcmp(file, "-") ? file : "standard input";
 }
 
 static enum status read_file(const char *name, struct conf *conf)
 {
-	bool is_stdin = !strcmp(name, "-");
-	FILE *file = is_stdin ? stdin : fopen(name, "re");
+	struct file file = {
+		.stream = strcmp(name, "-") ? fopen(name, "re") : stdin,
+		.name = name_of(name),
+	};
 	enum status status;
 
 	conf_init(conf);
 	conf->has_denies = true;
-	if (!file)
+	if (!file.stream)
 		return fail(FAILED, "'%.200s': %s", name, strerror(errno));
-	status = read_lines(file, is_stdin ? "standard input" : name, conf);
-	if (!is_stdin)
-		fclose(file);
+	status = read_lines(&file, conf);
+	if (file.stream != stdin)
+		fclose(file.stream);
 	if (status)
 		conf_free(conf);
 	return status;
@@ -146,11 +225,28 @@ static void adopt_hops(struct conf_service *wanted, const struct conf_service *r
 	}
 }
 
+/* A file without services is more likely no configuration at all. */
+static enum status check_empty(const struct conf *running, const struct request *request)
+{
+	bool is_stdin = !strcmp(request->file, "-");
+
+	if (request->conf->count || !running->count || request->may_be_empty)
+		return DONE;
+	return fail(FAILED,
+		    "%s%.200s%s has no service, and %u run: nothing was changed "
+		    "(to delete them: apply %.200s empty)",
+		    is_stdin ? "" : "'", name_of(request->file), is_stdin ? "" : "'",
+		    running->count, request->file);
+}
+
 /* Replaces the copy of what runs by the file's configuration. */
 static enum status replace(struct conf *conf, const struct request *request)
 {
 	struct conf running = *conf;
+	enum status status = check_empty(conf, request);
 
+	if (status)
+		return status;
 	if (!conf_copy(conf, request->conf)) {
 		*conf = running;
 		return fail(FAILED, "out of memory");
@@ -175,7 +271,7 @@ enum status apply_file(const struct request *request)
 		.with_denies = true,
 		.is_lenient = true,
 		.dry = request->dry,
-		.file = strcmp(request->file, "-") ? request->file : "standard input",
+		.file = name_of(request->file),
 		.report = report_difference,
 	};
 	struct conf conf;

@@ -30,6 +30,7 @@ struct request {
 	const char *device;
 	const struct conf *conf; /* what the file says */
 	bool dry;
+	bool may_be_empty; /* the file, though services run */
 	unsigned int line; /* of a configuration file, or 0 */
 };
 

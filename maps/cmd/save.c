@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* save */
+/* save: to standard output, or to a file, which is replaced as a whole. */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/config_line.h"
 #include "cmd/difference.h"
@@ -8,13 +14,17 @@
 #include "cmd/save.h"
 #include "cmd/timeout.h"
 
-enum status save_conf(struct view *view, const struct request *request)
+bool parse_save(struct words *words, struct request *request)
 {
-	const struct conf *conf = &view->conf;
+	if (words->left)
+		request->file = next_word(words, "a file");
+	return no_more_words(words);
+}
 
-	(void)request;
+static void print_conf(const struct conf *conf)
+{
 	options.json = false; /* lines all the same */
-	printf("# xdp-lb save: to be restored by xdp-lb apply\n");
+	printf(SAVE_FIRST_LINE "\n");
 	for (unsigned int i = 0; i < TIMEOUTS; i++)
 		printf("%s\n", line_of_timeout(timeout_names[i], timeout_of(conf, i)).s);
 	for (unsigned int i = 0; i < conf->count; i++) {
@@ -25,5 +35,70 @@ enum status save_conf(struct view *view, const struct request *request)
 		printf("\n");
 	for (unsigned int i = 0; i < conf->deny_count; i++)
 		printf("%s\n", line_of_deny("add", &conf->denies[i].key).s);
+	printf("\n" SAVE_LAST_LINE "\n");
+}
+
+/* The file that is written, and what it is to take the place of. */
+struct draft {
+	char target[PATH_MAX]; /* without symbolic links, which stay */
+	char path[PATH_MAX + 8];
+	int fd;
+};
+
+/* Gives the draft mode and owner of the file that is there, or those of a new file. */
+static bool equip_draft(const struct draft *draft)
+{
+	struct stat status;
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (stat(draft->target, &status))
+		return !fchmod(draft->fd, 0666 & ~mask);
+	return !fchown(draft->fd, status.st_uid, status.st_gid) &&
+	       !fchmod(draft->fd, status.st_mode & 07777);
+}
+
+static enum status open_draft(struct draft *draft, const char *file)
+{
+	struct stat status;
+
+	if (!stat(file, &status) && !S_ISREG(status.st_mode))
+		return fail(FAILED, "'%.200s': not a regular file", file);
+	if (!realpath(file, draft->target))
+		snprintf(draft->target, sizeof(draft->target), "%s", file);
+	snprintf(draft->path, sizeof(draft->path), "%s.XXXXXX", draft->target);
+	draft->fd = mkstemp(draft->path);
+	if (draft->fd < 0)
+		return fail(FAILED, "'%.200s': %s", file, strerror(errno));
 	return DONE;
+}
+
+/* Standard output becomes the draft. */
+static bool write_draft(const struct draft *draft, const struct conf *conf)
+{
+	if (!equip_draft(draft) || dup2(draft->fd, STDOUT_FILENO) < 0)
+		return false;
+	print_conf(conf);
+	return !fflush(stdout) && !ferror(stdout) && !fsync(draft->fd) &&
+	       !rename(draft->path, draft->target);
+}
+
+enum status save_conf(struct view *view, const struct request *request)
+{
+	struct draft draft;
+	enum status status;
+
+	if (!request->file || !strcmp(request->file, "-")) {
+		print_conf(&view->conf);
+		return DONE;
+	}
+	status = open_draft(&draft, request->file);
+	if (status)
+		return status;
+	if (!write_draft(&draft, &view->conf)) {
+		status = fail(FAILED, "'%.200s': %s", request->file, strerror(errno));
+		unlink(draft.path);
+	}
+	close(draft.fd);
+	return status;
 }

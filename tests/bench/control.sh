@@ -26,7 +26,7 @@ repeat() # COMMAND...
 
 apply_anew()
 {
-	echo | quietly helper apply -
+	quietly helper apply - empty </dev/null
 	clock helper apply /run/large
 }
 

@@ -7,6 +7,7 @@ lab_up
 attach
 # Not over and over what an address that does not answer takes.
 on lb sysctl -qw net.ipv4.neigh.veth6.retrans_time_ms=10 net.ipv6.neigh.veth6.retrans_time_ms=10
+cd "$TMP" # `save` writes files
 note "$("$TOOLS/argfuzz" "$(scaled 2000 2000 100000)" \
 	"$top/xdp-lb" -n "${prefix}lb")"
 lb save >"$TMP/conf"

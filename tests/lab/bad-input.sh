@@ -153,7 +153,7 @@ limit set VIP:8000/tcp pps -1
 limit set VIP:8000/tcp nonsense 5
 limit set nonsense pps 5
 refresh now
-save now
+save now more
 apply
 -x service show
 -n

@@ -109,7 +109,7 @@ concurrent()
 
 	wait "$requests" || fail "requests of the other service failed"
 	equal "$(sum_of "$(cat "$TMP/shares")")" 2000 "answers meanwhile"
-	lb apply - </dev/null >"$TMP/out"
+	lb apply - empty </dev/null >"$TMP/out"
 }
 
 lab_up

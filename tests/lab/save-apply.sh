@@ -37,7 +37,7 @@ reapply()
 	lb save | cmp "$TMP/saved" - || fail "apply over a changed configuration"
 
 	# Comments, blank lines, standard input; and into an empty balancer.
-	lb apply - </dev/null
+	lb apply - empty </dev/null
 	lb service show >"$TMP/out"
 	! grep -qF "$vip" "$TMP/out" || fail "an empty file leaves a service"
 	{ echo '# a comment' && echo && cat "$TMP/saved"; } | lb apply - >"$TMP/out"
@@ -60,7 +60,7 @@ unresolved()
 	fi
 	lb refresh
 	within "$(count_of h3 "$(ask 100)")" 25 75 "of 100 requests after refresh, h3 answered"
-	lb apply - </dev/null
+	lb apply - empty </dev/null
 }
 
 both()

@@ -70,9 +70,9 @@ static const char *const forms[] = {
 	"!refresh",
 	"!trace VIP SOURCE count COUNT",
 	"!trace count COUNT",
-	"save",
+	"save TARGET",
 	"apply FILE",
-	"apply FILE dry-run",
+	"apply FILE dry-run empty",
 	"!doctor DEV",
 	"help",
 	"version",
@@ -120,6 +120,7 @@ static const struct kind kinds[] = {
 	{ "COUNT", { "1", "5" }, { "0", "4294967296", "five" } },
 	{ "TIMEOUT", { "tcp", "fin", "udp" }, { "TCP", "icmp", "syn" } },
 	{ "FILE", { "/dev/null", "/nonexistent", "/", "" }, { NULL } },
+	{ "TARGET", { "-", "/dev/null", "/nonexistent/file", "/", "" }, { NULL } },
 	{ "DEV", { "veth6" }, { "", "a/b", "a-name-that-is-too-long" } },
 };
 
