@@ -255,7 +255,8 @@ static enum status replace(struct conf *conf, const struct request *request)
 	for (unsigned int i = 0; i < conf->count; i++) {
 		const struct conf_service *before = conf_find(&running, &conf->services[i].vip);
 
-		if (before)
+		/* What one mode can reach, another may not. */
+		if (before && before->mode == conf->services[i].mode)
 			adopt_hops(&conf->services[i], before);
 	}
 	conf_free(&running);

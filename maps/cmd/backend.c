@@ -47,6 +47,20 @@ static enum status check_real(const struct conf_service *service, const struct e
 	return DONE;
 }
 
+/* The backend that `real` is: without a port it is the same as with the service's own. */
+static const struct conf_backend *find_same(const struct conf_service *service,
+					    const struct endpoint *real)
+{
+	const struct conf_backend *found = backend_find(service, real);
+	struct endpoint other = *real;
+
+	if (found || service->vip.port == ANY_PORT ||
+	    (real->port && real->port != service->vip.port))
+		return found;
+	other.port = real->port ? 0 : service->vip.port;
+	return backend_find(service, &other);
+}
+
 static void give_mac(struct conf_backend *backend, const struct request *request)
 {
 	backend->mac_given = true;
@@ -58,6 +72,7 @@ static void give_mac(struct conf_backend *backend, const struct request *request
 enum status add_backend(struct conf *conf, const struct request *request)
 {
 	struct conf_service *service = conf_need(conf, &request->vip);
+	const struct conf_backend *same;
 	struct conf_backend *backend;
 	enum status status;
 
@@ -66,9 +81,13 @@ enum status add_backend(struct conf *conf, const struct request *request)
 	status = check_real(service, &request->real);
 	if (status)
 		return status;
-	if (backend_find(service, &request->real))
-		return fail(FAILED, "%s is already a backend of %s", text_of_real(&request->real).s,
-			    text_of_vip(&request->vip).s);
+	same = find_same(service, &request->real);
+	if (same)
+		return fail(FAILED, "%s is already a backend of %s%s%s",
+			    text_of_real(&request->real).s, text_of_vip(&request->vip).s,
+			    same->real.port == request->real.port ? "" : ", as ",
+			    same->real.port == request->real.port ? "" :
+								    text_of_real(&same->real).s);
 	backend = backend_insert(service, &request->real);
 	if (!backend)
 		return fail(FAILED, "out of memory");

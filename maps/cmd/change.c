@@ -9,13 +9,28 @@
 #include "model/recover.h"
 #include "model/write_config.h"
 
+/*
+ * Whether the backend cannot be served now. A gateway gets what `dsr` sends to its MAC, and routes it
+ * to the VIP: back here. A MAC that was given is the operator's word.
+ */
+static bool is_out_of_reach(const struct conf_service *service, const struct way *way,
+			    const char **why)
+{
+	if (service->mode != MODE_DSR || !way->needs_mac || !has_gateway(way))
+		return is_dead_way(way, why);
+	*why = "mode dsr needs it on the link, and the route to it leads over a gateway "
+	       "(mode ipip goes over gateways; else give its mac)";
+	return true;
+}
+
 /* A backend that does not answer. `dsr` and `ipip` have a cause of their own for it. */
 static enum status say_dead(struct balancer *balancer, const struct conf_service *service,
-			    const struct conf_backend *backend, const char *why)
+			    const struct conf_backend *backend, const struct way *way,
+			    const char *why)
 {
 	const char *hint = "";
 
-	if (service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
+	if (!has_gateway(way) && service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
 	    is_local(balancer, &service->vip.address))
 		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
 	return fail(FAILED, "backend %s: %s%s", text_of_real(&backend->real).s, why, hint);
@@ -34,12 +49,12 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 			set_error_place(change->file, backend->line);
 		return fail(WRONG, "%s is %s", text_of_real(&backend->real).s, why);
 	}
-	if (!is_dead_way(way, &why)) {
+	if (!is_out_of_reach(service, way, &why)) {
 		take_way(backend, way);
 		return DONE;
 	}
 	if (!change->is_lenient)
-		return say_dead(balancer, service, backend, why);
+		return say_dead(balancer, service, backend, way, why);
 	if (!way->is_said)
 		warn("backend %s: %s; kept %s", text_of_address(&way->to).s, why,
 		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");

@@ -171,8 +171,7 @@ static void check_next_hop(struct exam *exam, const struct target *target,
 		report_deaf(exam, target);
 	else if (is_dead_way(hop, &why))
 		report_dead(exam, target, hops, why);
-	else if (hop->needs_mac && target->service->mode == MODE_DSR &&
-		 !same_address(&hop->to, &hop->next))
+	else if (hop->needs_mac && target->service->mode == MODE_DSR && has_gateway(hop))
 		report_gateway(exam, target);
 	else if (hop->type == RTN_UNICAST)
 		check_change(exam, target);

@@ -210,6 +210,11 @@ bool is_bad_way(const struct way *way, const char **why)
 	return way->type == RTN_LOCAL || way->type == RTN_BROADCAST || way->type == RTN_MULTICAST;
 }
 
+bool has_gateway(const struct way *way)
+{
+	return way->is_ethernet && !same_address(&way->to, &way->next);
+}
+
 bool is_dead_way(const struct way *way, const char **why)
 {
 	if (!way->needs_mac)
@@ -218,7 +223,7 @@ bool is_dead_way(const struct way *way, const char **why)
 		*why = "no route to it";
 	else if (!way->is_ethernet)
 		*why = "its route leaves by a device that is not Ethernet";
-	else if (!same_address(&way->to, &way->next))
+	else if (has_gateway(way))
 		*why = "the gateway to it does not answer";
 	else
 		*why = "it does not answer";

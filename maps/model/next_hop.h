@@ -41,6 +41,9 @@ bool is_bad_way(const struct way *way, const char **why);
 /* Whether the backend cannot be reached now. */
 bool is_dead_way(const struct way *way, const char **why);
 
+/* Whether it leads over a gateway. */
+bool has_gateway(const struct way *way);
+
 /* Gives the backend its hop. */
 void take_way(struct conf_backend *backend, const struct way *way);
 
