@@ -47,10 +47,10 @@ explain()
 	    scripts/setup.sh
 	    make attach DEV=veth6 NETNS=lb
 	    nsenter --net=/run/netns/h2 scripts/web.sh /tmp/h2 h2 &     (and h3)
-	    ./xdp-lb service add 10.0.0.10:8000/tcp
-	    ./xdp-lb backend add 10.0.0.10:8000/tcp 10.0.0.2
+	    ./xdp-lb -n lb service add 10.0.0.10:8000/tcp
+	    ./xdp-lb -n lb backend add 10.0.0.10:8000/tcp 10.0.0.2
 	    nsenter --net=/run/netns/h1 curl -v http://10.0.0.10:8000/
-	    ./xdp-lb stats; nsenter --net=/run/netns/lb tcpdump -ni veth6
+	    ./xdp-lb -n lb stats; nsenter --net=/run/netns/lb tcpdump -ni veth6
 	    scripts/teardown.sh
 	END
 }

@@ -141,8 +141,10 @@ static enum status make_change(struct balancer *balancer, const struct change *c
 enum status run_change(const struct change *change)
 {
 	struct balancer balancer;
-	enum status status = open_balancer(&options.selection, &balancer);
+	enum status status;
 
+	options.selection.is_for_change = !change->dry;
+	status = open_balancer(&options.selection, &balancer);
 	if (status)
 		return status;
 	status = make_change(&balancer, change);

@@ -47,7 +47,7 @@ const struct command commands[] = {
 	{ "flow count", "how many flows live", parse_nothing,
 	  .show = count_flows, .flags = WITH_FLOWS },
 	{ "flow flush [VIP [REAL]]", "end flows", parse_flow_flush,
-	  .show = flush_flows, .flags = WITH_FLOWS },
+	  .show = flush_flows, .flags = WITH_FLOWS | CHANGES },
 	{ "timeout show", "idle timeouts of flows", parse_nothing, .show = show_timeouts },
 	{ "timeout set tcp|fin|udp SECONDS", "change one",
 	  parse_timeout, .change = set_timeout, .flags = IN_FILE },

@@ -42,9 +42,10 @@ static enum status select_services(struct view *view, const struct request *requ
 static enum status run_show(const struct command *command, const struct request *request)
 {
 	struct view view;
-	enum status status = open_and_load(&view.balancer, &view.conf,
-					   command->flags & WITH_DENIES);
+	enum status status;
 
+	options.selection.is_for_change = command->flags & CHANGES;
+	status = open_and_load(&view.balancer, &view.conf, command->flags & WITH_DENIES);
 	if (status)
 		return status;
 	status = select_services(&view, request, command->flags);
@@ -61,8 +62,10 @@ static enum status run_store(const struct command *command, const struct request
 {
 	struct balancer balancer;
 	struct conf conf;
-	enum status status = open_balancer(&options.selection, &balancer);
+	enum status status;
 
+	options.selection.is_for_change = true;
+	status = open_balancer(&options.selection, &balancer);
 	if (status)
 		return status;
 	status = lock_balancer(&balancer);

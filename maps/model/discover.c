@@ -103,35 +103,94 @@ static enum status open_by_place(const struct place *places, int count, struct b
 	return open_by_program(program, balancer);
 }
 
-static enum status open_default_pins(struct balancer *balancer)
+/* The same; its place is the first, in `netns`, which it takes. */
+static enum status open_in_netns(const struct place *places, int count, struct netns *netns,
+				 struct balancer *balancer)
 {
-	for (unsigned int i = 0; i < sizeof(default_pins) / sizeof(*default_pins); i++) {
-		if (open_pins(default_pins[i], balancer))
-			return DONE;
-	}
-	return fail(FAILED, "no balancer found: its program is on no device (see make attach)");
+	enum status status = open_by_place(places, count, balancer);
+
+	if (status)
+		return status;
+	balancer->place = places[0];
+	balancer->netns = *netns;
+	balancer->is_placed = true;
+	netns->fd = -1;
+	return DONE;
 }
 
-/* Nothing was said: the one balancer that there is, or that is attached. */
-static enum status open_only_one(struct balancer *balancer)
+/* What says which one it is: the options that select it. */
+struct selector {
+	char s[200];
+};
+
+/* One that is on no device that is seen from here: by its pins, or the only program. */
+static enum status open_detached(struct balancer *balancer, struct selector *selector)
 {
 	__u32 ids[MAX_BALANCERS], programs[MAX_BALANCERS];
-	struct place *places;
-	enum status status;
-	int count = list_balancers(ids, programs);
+	int count;
 
+	for (unsigned int i = 0; i < sizeof(default_pins) / sizeof(*default_pins); i++) {
+		if (!open_pins(default_pins[i], balancer))
+			continue;
+		snprintf(selector->s, sizeof(selector->s), "-p %s", default_pins[i]);
+		return DONE;
+	}
+	count = list_balancers(ids, programs);
 	if (count == -EPERM)
 		return fail(FAILED, "not permitted: xdp-lb must be run as root");
 	if (count < 0)
 		return fail(FAILED, "cannot list BPF programs: %s", strerror(-count));
 	if (!count)
-		return open_default_pins(balancer);
-	if (count == 1)
-		return open_by_program(programs[0], balancer);
-	count = find_places(NULL, &places);
-	status = count > 0 ? open_by_place(places, count, balancer) :
-			     fail(FAILED, "several balancers are loaded and none is on a device "
-					  "seen from here: choose one by -p PINDIR");
+		return fail(FAILED, "no balancer found: its program is on no device (see make "
+				    "attach)");
+	if (count > 1)
+		return fail(FAILED, "several balancers are loaded and none is on a device "
+				    "seen from here: choose one by -p PINDIR");
+	snprintf(selector->s, sizeof(selector->s), "-p PINDIR (program id %u, on no device here)",
+		 programs[0]);
+	return open_by_program(programs[0], balancer);
+}
+
+/* There is none in this namespace. Whoever reads one that is elsewhere is told of it; what changes
+ * something was perhaps meant for one that is gone. */
+static enum status open_elsewhere(const struct selection *selection, struct balancer *balancer)
+{
+	struct selector selector;
+	struct place *places;
+	enum status status;
+	int count = find_places(NULL, &places);
+
+	if (count > 0) {
+		status = open_by_place(places, count, balancer);
+		snprintf(selector.s, sizeof(selector.s), "-n %s -d %s", places[0].netns,
+			 places[0].device);
+	} else {
+		status = open_detached(balancer, &selector);
+	}
+	free(places);
+	if (status)
+		return status;
+	if (selection->is_for_change)
+		return fail(FAILED, "no balancer in this network namespace: choose one, as %s",
+			    selector.s);
+	warn("no balancer in this network namespace: this is %s", selector.s);
+	return DONE;
+}
+
+/* Nothing was said: that of this namespace. */
+static enum status open_unselected(const struct selection *selection, struct balancer *balancer)
+{
+	struct place *places;
+	enum status status;
+	struct netns netns;
+	int count;
+
+	if (netns_open(NULL, &netns))
+		return fail(FAILED, "cannot open the network namespace: %s", strerror(errno));
+	count = find_places(&netns, &places);
+	status = count > 0 ? open_in_netns(places, count, &netns, balancer) :
+			     open_elsewhere(selection, balancer);
+	netns_close(&netns);
 	free(places);
 	return status;
 }
@@ -190,18 +249,12 @@ static enum status open_selected(const struct selection *selection, struct balan
 			places[kept++] = places[i];
 	}
 	if (kept)
-		status = open_by_place(places, kept, balancer);
+		status = open_in_netns(places, kept, &netns, balancer);
 	else if (selection->device)
 		status = say_missing(&netns, selection->device);
 	else
 		status = fail(FAILED, "'%.64s': no balancer in this namespace%s", selection->netns,
 			      geteuid() ? " (xdp-lb must be run as root)" : "");
-	if (kept && !status) {
-		balancer->place = places[0];
-		balancer->netns = netns;
-		balancer->is_placed = true;
-		netns.fd = -1;
-	}
 	netns_close(&netns);
 	free(places);
 	return status;
@@ -253,7 +306,7 @@ enum status open_balancer(const struct selection *selection, struct balancer *ba
 	if (selection->device || (selection->netns && !selection->pins))
 		status = open_selected(selection, balancer);
 	else if (!selection->pins)
-		status = open_only_one(balancer);
+		status = open_unselected(selection, balancer);
 	else if (!open_pins(selection->pins, balancer))
 		status = fail(FAILED, "'%.100s': no maps of a balancer are pinned there%s",
 			      selection->pins, geteuid() ? " (xdp-lb must be run as root)" : "");

@@ -10,6 +10,7 @@ struct selection {
 	const char *netns;
 	const char *device;
 	const char *pins;
+	bool is_for_change; /* not for reading */
 };
 
 /* Finds the one that is meant and maps its memory. */
