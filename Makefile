@@ -91,7 +91,8 @@ demo-containers: deps-demo-containers
 	$(Q)containers/demo.sh
 
 attach: $(BPF_OBJECTS)
-	$(Q)scripts/attach.sh $(if $(NETNS),-n '$(NETNS)') $(if $(MODE),-m '$(MODE)') '$(DEV)'
+	$(Q)scripts/attach.sh $(if $(filter-out 0,$(FRESH)),-f) $(if $(NETNS),-n '$(NETNS)') \
+		$(if $(MODE),-m '$(MODE)') '$(DEV)'
 
 detach:
 	$(Q)scripts/detach.sh $(if $(NETNS),-n '$(NETNS)') '$(DEV)'

@@ -1,16 +1,49 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# attach.sh [-n NETNS] [-m native|generic|offload] DEV: attaches the balancer to a device. Without
-# -m: native, in buffers of one page or (for a large MTU) several, and generic where the driver
-# knows neither. Its maps are pinned, so that a replaced program finds them.
+# attach.sh [-f] [-n NETNS] [-m native|generic|offload] DEV: attaches the balancer to a device.
+# Without -m: native, in buffers of one page or (for a large MTU) several, and generic where the
+# driver knows neither. Its maps are pinned, so that a replaced program, or one on another device,
+# finds them. -f: what is pinned, and used by nobody, is not taken over but removed.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-ns='' mode='' why=''
+ns='' mode='' why='' fresh=''
+
+# `ip netns exec` mounts a /sys that ends with its command, and what is pinned there with it.
+need_lasting_sys()
+{
+	local owner
+
+	owner=$(awk '$5 == "/sys" { sub(/.* - sysfs /, ""); owner = $1 } END { print owner }' \
+		/proc/self/mountinfo)
+	[ -z "$owner" ] || [ ! -e "/run/netns/$owner" ] ||
+		die "the pins would be gone with the /sys of 'ip netns exec $owner':" \
+			"without it, $(realpath "$0") -n $owner $dev"
+}
 
 mount_bpffs()
 {
 	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || cmd mount -t bpf bpf /sys/fs/bpf
+}
+
+drop_pins()
+{
+	local dir user
+
+	for dir in $(pin_directories); do
+		user=$(user_of_pins "$dir")
+		[ -z "$user" ] || die "the pins in $dir cannot be given up: $user uses them"
+		cmd rm -f "$dir"/xlb_*
+	done
+}
+
+pinned_balancers()
+{
+	local dir
+
+	for dir in $(pin_directories); do
+		pinned_balancer "$dir"
+	done
 }
 
 # Attaches, or says in $why why not. What has nothing to do with the device ends the script.
@@ -43,10 +76,50 @@ native()
 
 report() # MODE
 {
-	local id
+	local id balancer
 
 	id=$(xdp_programs "$ns" "$dev" | cut -d' ' -f2)
 	echo "xdp-lb is attached to $dev${ns:+ in $ns}, $1 mode, program id $id"
+	balancer=$(balancer_of "$id")
+	report_shared "$balancer"
+	report_other "$balancer"
+}
+
+number_of() # COUNT NOUN
+{
+	echo "$(sed ':a; s/\B[0-9]\{3\}\b/,&/; ta' <<<"$1") $2$([ "$1" = 1 ] || echo s)"
+}
+
+# What was there before.
+report_shared() # BALANCER
+{
+	local helper place has
+
+	grep -qx "$1" <<<"$pinned_before" || return 0
+	helper=("$(find_built xdp-lb)" ${ns:+-n "$ns"} -d "$dev" -j)
+	has="$(number_of "$("${helper[@]}" service show | jq length)" service) and $(
+		number_of "$("${helper[@]}" flow count | jq .flows)" flow)"
+	place=$(place_of "$(programs_of "$1")" "$ns" "$dev")
+	if [ -n "$place" ]; then
+		echo "$dev is one balancer with $place: $has"
+	else
+		echo "takes over $has from the pins"
+	fi
+}
+
+# A balancer on another device of the namespace, with other maps, is hardly meant to be another.
+report_other() # BALANCER
+{
+	local other id balancer
+
+	in_netns "$ns" ip -j link show | jq -r '.[].ifname' | while read -r other; do
+		for id in $(xdp_programs "$ns" "$other" | cut -d ' ' -f 2); do
+			balancer=$(balancer_of "$id")
+			[ -n "$balancer" ] && [ "$balancer" != "$1" ] || continue
+			echo "$other${ns:+ in $ns} has a balancer of its own: these are two." \
+				"To make them one, detach it and attach it by $program"
+		done
+	done
 }
 
 # What was pinned on the way goes again.
@@ -57,11 +130,12 @@ fail()
 	die "$dev does not take the program${mode:+ in $mode mode}"
 }
 
-while getopts n:m: option; do
+while getopts fn:m: option; do
 	case $option in
+	f) fresh=yes ;;
 	n) ns=$OPTARG ;;
 	m) mode=$OPTARG ;;
-	*) usage "$program [-n NETNS] [-m native|generic|offload] DEV" ;;
+	*) usage "$program [-f] [-n NETNS] [-m native|generic|offload] DEV" ;;
 	esac
 done
 shift $((OPTIND - 1))
@@ -73,6 +147,7 @@ case $mode in
 esac
 
 need_root
+need_lasting_sys
 need_device "$ns" "$dev"
 object=$(find_built xdp_lb.bpf.o)
 there=$(xdp_programs "$ns" "$dev")
@@ -84,7 +159,8 @@ if [ -n "$there" ]; then
 		"'ip -force link set dev $dev xdp obj $object sec xdp' replaces it"
 fi
 mount_bpffs
-pinned_before=$(pin_directories)
+[ -z "$fresh" ] || drop_pins
+pinned_before=$(pinned_balancers)
 
 case $mode in
 generic)

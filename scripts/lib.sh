@@ -79,15 +79,49 @@ xdp_programs() # NS DEV
 		.[0].xdp | select(.) | .attached // [.] | .[] | "\(.mode | word) \(.prog.id)"'
 }
 
-# Whether program ID is the balancer's, by a map of it.
-is_balancer() # ID
+# What tells balancers apart: the id of the map xlb_services that a program uses. Nothing: it is
+# not ours.
+balancer_of() # PROGRAM
 {
 	local map
 
 	for map in $(bpftool -j prog show id "$1" | jq '.map_ids[]?'); do
-		[ "$(bpftool -j map show id "$map" | jq -r .name)" != xlb_services ] || return 0
+		[ "$(bpftool -j map show id "$map" | jq -r .name)" = xlb_services ] || continue
+		echo "$map"
+		return
 	done
-	return 1
+}
+
+is_balancer() # PROGRAM
+{
+	[ -n "$(balancer_of "$1")" ]
+}
+
+# The programs, as a list of JSON, that use a balancer's maps.
+programs_of() # BALANCER
+{
+	bpftool -j prog show | jq -c --argjson map "$1" \
+		'[.[] | select(.map_ids // [] | index($map)) | .id]'
+}
+
+# A device that one of the programs is on, as "DEV in NETNS": itself, or by a dispatcher of
+# xdp-loader's. Of what is on DEV of NS it does not speak.
+place_of() # PROGRAMS [NS DEV]
+{
+	local programs ns dev
+
+	programs=$(bpftool -j link show | jq -c --argjson programs "$1" '$programs + [.[] |
+		select(.prog_id as $id | $programs | index($id)) | .target_obj_id | numbers]')
+	for ns in '' $(ls /run/netns 2>/dev/null); do
+		dev=$(in_netns "$ns" ip -j -d link show 2>/dev/null |
+			jq -r --argjson programs "$programs" \
+				--arg but "$([ "$ns" != "${2-}" ] || echo "${3-}")" '
+			first(.[] | select(.xdp and .ifname != $but) |
+				select(.xdp | .attached // [.] |
+					any(.prog.id as $id | $programs | index($id))) |
+				.ifname)') || continue
+		[ -z "$dev" ] || { echo "$dev${ns:+ in $ns}" && return; }
+	done
 }
 
 # Where `ip` pins: the second is the first by a symbolic link, unless someone made a directory.
@@ -100,20 +134,26 @@ pin_directories()
 	done | sort -u
 }
 
-# The program, if any, that uses the maps pinned in DIR. A command under way may hold one that was
-# just detached for a moment.
+# The balancer of the maps that are pinned in DIR.
+pinned_balancer() # DIR
+{
+	bpftool -j map show pinned "$1/xlb_services" | jq .id
+}
+
+# Who uses the maps pinned in DIR, in words; nothing: nobody. A command under way may hold a program
+# that was just detached for a moment.
 user_of_pins() # DIR
 {
-	local map user=''
+	local programs place
 
-	map=$(bpftool -j map show pinned "$1/xlb_services" | jq .id)
 	for _ in 1 2 3 4 5; do
-		user=$(bpftool -j prog show | jq -r --argjson map "$map" \
-			'first(.[] | select(.map_ids // [] | index($map)) | .id)')
-		[ -n "$user" ] || break
+		programs=$(programs_of "$(pinned_balancer "$1")")
+		[ "$programs" != '[]' ] || return 0
+		place=$(place_of "$programs")
+		[ -z "$place" ] || break
 		sleep 0.2
 	done
-	echo "$user"
+	echo "program id $(jq .[0] <<<"$programs") on ${place:-no device seen from here}"
 }
 
 remove_unused_pins()
@@ -123,7 +163,7 @@ remove_unused_pins()
 	for dir in $(pin_directories); do
 		user=$(user_of_pins "$dir")
 		if [ -n "$user" ]; then
-			echo "the pins in $dir stay: program id $user uses them"
+			echo "the pins in $dir stay: $user uses them"
 		else
 			cmd rm -f "$dir"/xlb_*
 		fi
