@@ -154,7 +154,7 @@ clean:
 	rm -rf build
 	rm -f $(BPF_OBJECTS) xdp-lb
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -type f -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
