@@ -14,8 +14,8 @@ need_lasting_sys()
 {
 	local owner
 
-	owner=$(awk '$5 == "/sys" { sub(/.* - sysfs /, ""); owner = $1 } END { print owner }' \
-		/proc/self/mountinfo)
+	owner=$(sed -En 's|^([^ ]+ ){4}/sys .* - sysfs ([^ ]+) .*|\2|p' /proc/self/mountinfo |
+		tail -n 1)
 	[ -z "$owner" ] || [ ! -e "/run/netns/$owner" ] ||
 		die "the pins would be gone with the /sys of 'ip netns exec $owner':" \
 			"without it, $(realpath "$0") -n $owner $dev"
