@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* save: to standard output, or to a file, which is replaced as a whole. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static void print_conf(const struct conf *conf)
 /* The file that is written, and what it is to take the place of. */
 struct draft {
 	char target[PATH_MAX]; /* without symbolic links, which stay */
-	char path[PATH_MAX + 8];
+	char path[PATH_MAX + 16];
 	int fd;
 };
 
@@ -66,8 +67,8 @@ static enum status open_draft(struct draft *draft, const char *file)
 		return fail(FAILED, "'%.200s': not a regular file", file);
 	if (!realpath(file, draft->target))
 		snprintf(draft->target, sizeof(draft->target), "%s", file);
-	snprintf(draft->path, sizeof(draft->path), "%s.XXXXXX", draft->target);
-	draft->fd = mkstemp(draft->path);
+	snprintf(draft->path, sizeof(draft->path), "%s.%d", draft->target, getpid());
+	draft->fd = open(draft->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (draft->fd < 0)
 		return fail(FAILED, "'%.200s': %s", file, strerror(errno));
 	return DONE;
