@@ -102,8 +102,8 @@ static __always_inline __u64 *cached_pointers(__u32 hash)
 	return bpf_map_lookup_elem(&xlb_flow_cache, &index);
 }
 
-/* Lets the pointer of a flow into the cache, in place of the older one of its word: first of the two,
- * as the other may be of an ended flow of the same client, which has the same hash. */
+/* Lets the pointer of a flow into the cache, in place of the older one of its word: first of the
+ * two, as the other may be of an ended flow of the same client, which has the same hash. */
 static __always_inline void cache_pointer(__u32 hash, __u32 pointer)
 {
 	__u64 *cached = cached_pointers(hash);

@@ -10,8 +10,8 @@
 #include "model/write_config.h"
 
 /*
- * Whether the backend cannot be served now. A gateway gets what `dsr` sends to its MAC, and routes it
- * to the VIP: back here. A MAC that was given is the operator's word.
+ * Whether the backend cannot be served now. A gateway gets what `dsr` sends to its MAC, and routes
+ * it to the VIP: back here. A MAC that was given is the operator's word.
  */
 static bool is_out_of_reach(const struct conf_service *service, const struct way *way,
 			    const char **why)

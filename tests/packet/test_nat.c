@@ -474,10 +474,10 @@ static const struct test_case port_cases[] = {
 
 static uint64_t slow_packets(void)
 {
-	struct slow_stats slow;
+	struct slow_stats slow = {};
 	uint64_t sum = 0;
 
-	read_sums(MAP_SLOW, 0, (uint64_t *)slow.packets, sizeof(slow));
+	read_sums(MAP_SLOW, 0, (uint64_t *)&slow, sizeof(slow));
 	for (int i = 0; i < SLOW_CAUSES; i++)
 		sum += slow.packets[i];
 	return sum;
