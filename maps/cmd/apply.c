@@ -108,7 +108,7 @@ static int split_line(char *line, char **word)
 }
 
 /* Carries a line out on the file's configuration. */
-static enum status do_line(struct file *file, size_t length, struct conf *conf)
+static enum status do_line(struct file *file, size_t length, struct configuration *config)
 {
 	struct request request = { .line = file->number };
 	const struct command *command;
@@ -131,17 +131,17 @@ static enum status do_line(struct file *file, size_t length, struct conf *conf)
 			    (int)name_length(command), command->words);
 	if (!command->parse(&words, &request))
 		return WRONG;
-	return command->change(conf, &request) ? WRONG : DONE;
+	return command->change(config, &request) ? WRONG : DONE;
 }
 
-static enum status check_denies(struct conf *conf, const char *name)
+static enum status check_denies(struct configuration *config, const char *name)
 {
-	conf_sort_denies(conf);
-	for (unsigned int i = 1; i < conf->deny_count; i++) {
-		if (compare_denies(&conf->denies[i - 1].key, &conf->denies[i].key))
+	config_sort_denies(config);
+	for (unsigned int i = 1; i < config->deny_count; i++) {
+		if (compare_denies(&config->denies[i - 1].key, &config->denies[i].key))
 			continue;
-		set_error_place(name, conf->denies[i].line);
-		return fail(WRONG, "%s is denied twice", text_of_prefix(&conf->denies[i].key).s);
+		set_error_place(name, config->denies[i].line);
+		return fail(WRONG, "%s is denied twice", text_of_prefix(&config->denies[i].key).s);
 	}
 	return DONE;
 }
@@ -158,7 +158,7 @@ static enum status check_end(const struct file *file)
 	return DONE;
 }
 
-static enum status read_lines(struct file *file, struct conf *conf)
+static enum status read_lines(struct file *file, struct configuration *config)
 {
 	enum status status;
 	ssize_t length;
@@ -167,12 +167,12 @@ static enum status read_lines(struct file *file, struct conf *conf)
 		set_error_place(file->name, ++file->number);
 		status = next_line(file, &length);
 		if (!status && length >= 0)
-			status = do_line(file, length, conf);
+			status = do_line(file, length, config);
 	} while (!status && length >= 0);
 	if (!status)
 		status = check_end(file);
 	if (!status)
-		status = check_denies(conf, file->name);
+		status = check_denies(config, file->name);
 	set_error_place(NULL, 0);
 	return status;
 }
@@ -182,7 +182,7 @@ static const char *name_of(const char *file)
 	return strcmp(file, "-") ? file : "standard input";
 }
 
-static enum status read_file(const char *name, struct conf *conf)
+static enum status read_file(const char *name, struct configuration *config)
 {
 	struct file file = {
 		.stream = strcmp(name, "-") ? fopen(name, "re") : stdin,
@@ -190,20 +190,20 @@ static enum status read_file(const char *name, struct conf *conf)
 	};
 	enum status status;
 
-	conf_init(conf);
-	conf->has_denies = true;
+	config_init(config);
+	config->has_denies = true;
 	if (!file.stream)
 		return fail(FAILED, "'%.200s': %s", name, strerror(errno));
-	status = read_lines(&file, conf);
+	status = read_lines(&file, config);
 	if (file.stream != stdin)
 		fclose(file.stream);
 	if (status)
-		conf_free(conf);
+		config_free(config);
 	return status;
 }
 
 /* What the file does not say of a backend's next hop, it has as it runs. */
-static void adopt_hop(struct conf_backend *wanted, const struct conf_backend *running)
+static void adopt_hop(struct config_backend *wanted, const struct config_backend *running)
 {
 	if (wanted->mac_given != running->mac_given)
 		return;
@@ -214,11 +214,11 @@ static void adopt_hop(struct conf_backend *wanted, const struct conf_backend *ru
 	wanted->is_pending = !is_resolved(&wanted->hop);
 }
 
-static void adopt_hops(struct conf_service *wanted, const struct conf_service *running)
+static void adopt_hops(struct config_service *wanted, const struct config_service *running)
 {
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct conf_backend *backend = &wanted->backends[i];
-		const struct conf_backend *before = backend_find(running, &backend->real);
+		struct config_backend *backend = &wanted->backends[i];
+		const struct config_backend *before = backend_find(running, &backend->real);
 
 		if (before)
 			adopt_hop(backend, before);
@@ -226,11 +226,11 @@ static void adopt_hops(struct conf_service *wanted, const struct conf_service *r
 }
 
 /* A file without services is more likely no configuration at all. */
-static enum status check_empty(const struct conf *running, const struct request *request)
+static enum status check_empty(const struct configuration *running, const struct request *request)
 {
 	bool is_stdin = !strcmp(request->file, "-");
 
-	if (request->conf->count || !running->count || request->may_be_empty)
+	if (request->config->count || !running->count || request->may_be_empty)
 		return DONE;
 	return fail(FAILED,
 		    "%s%.200s%s has no service, and %u run: nothing was changed "
@@ -240,26 +240,27 @@ static enum status check_empty(const struct conf *running, const struct request 
 }
 
 /* Replaces the copy of what runs by the file's configuration. */
-static enum status replace(struct conf *conf, const struct request *request)
+static enum status replace(struct configuration *config, const struct request *request)
 {
-	struct conf running = *conf;
-	enum status status = check_empty(conf, request);
+	struct configuration running = *config;
+	enum status status = check_empty(config, request);
 
 	if (status)
 		return status;
-	if (!conf_copy(conf, request->conf)) {
-		*conf = running;
+	if (!config_copy(config, request->config)) {
+		*config = running;
 		return fail(FAILED, "out of memory");
 	}
-	adopt_numbers(conf, &running);
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *before = conf_find(&running, &conf->services[i].vip);
+	adopt_numbers(config, &running);
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *before = config_find(&running,
+								  &config->services[i].vip);
 
 		/* What one mode can reach, another may not. */
-		if (before && before->mode == conf->services[i].mode)
-			adopt_hops(&conf->services[i], before);
+		if (before && before->mode == config->services[i].mode)
+			adopt_hops(&config->services[i], before);
 	}
-	conf_free(&running);
+	config_free(&running);
 	return DONE;
 }
 
@@ -275,13 +276,13 @@ enum status apply_file(const struct request *request)
 		.file = name_of(request->file),
 		.report = report_difference,
 	};
-	struct conf conf;
-	enum status status = read_file(request->file, &conf);
+	struct configuration config;
+	enum status status = read_file(request->file, &config);
 
 	if (status)
 		return status;
-	with_file.conf = &conf;
+	with_file.config = &config;
 	status = run_change(&change);
-	conf_free(&conf);
+	config_free(&config);
 	return status;
 }

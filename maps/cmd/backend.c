@@ -28,7 +28,7 @@ bool parse_backend_set(struct words *words, struct request *request)
 }
 
 /* What the service's mode does not allow. */
-static enum status check_real(const struct conf_service *service, const struct endpoint *real)
+static enum status check_real(const struct config_service *service, const struct endpoint *real)
 {
 	struct text name = text_of_real(real);
 	bool same_family = is_ipv4(&service->vip.address) == is_ipv4(&real->address);
@@ -48,10 +48,10 @@ static enum status check_real(const struct conf_service *service, const struct e
 }
 
 /* The backend that `real` is: without a port it is the same as with the service's own. */
-static const struct conf_backend *find_same(const struct conf_service *service,
-					    const struct endpoint *real)
+static const struct config_backend *find_same(const struct config_service *service,
+					      const struct endpoint *real)
 {
-	const struct conf_backend *found = backend_find(service, real);
+	const struct config_backend *found = backend_find(service, real);
 	struct endpoint other = *real;
 
 	if (found || service->vip.port == ANY_PORT ||
@@ -61,7 +61,7 @@ static const struct conf_backend *find_same(const struct conf_service *service,
 	return backend_find(service, &other);
 }
 
-static void give_mac(struct conf_backend *backend, const struct request *request)
+static void give_mac(struct config_backend *backend, const struct request *request)
 {
 	backend->mac_given = true;
 	backend->is_pending = true;
@@ -69,11 +69,11 @@ static void give_mac(struct conf_backend *backend, const struct request *request
 	memcpy(backend->hop.mac, request->mac, sizeof(backend->hop.mac));
 }
 
-enum status add_backend(struct conf *conf, const struct request *request)
+enum status add_backend(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service = conf_need(conf, &request->vip);
-	const struct conf_backend *same;
-	struct conf_backend *backend;
+	struct config_service *service = config_need(config, &request->vip);
+	const struct config_backend *same;
+	struct config_backend *backend;
 	enum status status;
 
 	if (!service)
@@ -101,12 +101,12 @@ enum status add_backend(struct conf *conf, const struct request *request)
 }
 
 /* Finds the backend of the request, after its words are checked against the service's mode. */
-static enum status need_backend(struct conf *conf, const struct request *request,
-				struct conf_service **service, struct conf_backend **backend)
+static enum status need_backend(struct configuration *config, const struct request *request,
+				struct config_service **service, struct config_backend **backend)
 {
 	enum status status;
 
-	*service = conf_need(conf, &request->vip);
+	*service = config_need(config, &request->vip);
 	if (!*service)
 		return FAILED;
 	status = check_real(*service, &request->real);
@@ -116,11 +116,11 @@ static enum status need_backend(struct conf *conf, const struct request *request
 	return *backend ? DONE : FAILED;
 }
 
-enum status set_backend(struct conf *conf, const struct request *request)
+enum status set_backend(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service;
-	struct conf_backend *backend;
-	enum status status = need_backend(conf, request, &service, &backend);
+	struct config_service *service;
+	struct config_backend *backend;
+	enum status status = need_backend(config, request, &service, &backend);
 
 	if (status)
 		return status;
@@ -131,37 +131,38 @@ enum status set_backend(struct conf *conf, const struct request *request)
 	return DONE;
 }
 
-static enum status set_state(struct conf *conf, const struct request *request, enum state state)
+static enum status set_state(struct configuration *config, const struct request *request,
+			     enum state state)
 {
-	struct conf_service *service;
-	struct conf_backend *backend;
-	enum status status = need_backend(conf, request, &service, &backend);
+	struct config_service *service;
+	struct config_backend *backend;
+	enum status status = need_backend(config, request, &service, &backend);
 
 	if (!status)
 		backend->state = state;
 	return status;
 }
 
-enum status drain_backend(struct conf *conf, const struct request *request)
+enum status drain_backend(struct configuration *config, const struct request *request)
 {
-	return set_state(conf, request, STATE_DRAINING);
+	return set_state(config, request, STATE_DRAINING);
 }
 
-enum status down_backend(struct conf *conf, const struct request *request)
+enum status down_backend(struct configuration *config, const struct request *request)
 {
-	return set_state(conf, request, STATE_DOWN);
+	return set_state(config, request, STATE_DOWN);
 }
 
-enum status up_backend(struct conf *conf, const struct request *request)
+enum status up_backend(struct configuration *config, const struct request *request)
 {
-	return set_state(conf, request, STATE_UP);
+	return set_state(config, request, STATE_UP);
 }
 
-enum status delete_backend(struct conf *conf, const struct request *request)
+enum status delete_backend(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service;
-	struct conf_backend *backend;
-	enum status status = need_backend(conf, request, &service, &backend);
+	struct config_service *service;
+	struct config_backend *backend;
+	enum status status = need_backend(config, request, &service, &backend);
 
 	if (!status)
 		backend_remove(service, backend);

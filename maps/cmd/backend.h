@@ -7,11 +7,11 @@
 
 bool parse_backend_add(struct words *words, struct request *request);
 bool parse_backend_set(struct words *words, struct request *request);
-enum status add_backend(struct conf *conf, const struct request *request);
-enum status set_backend(struct conf *conf, const struct request *request);
-enum status drain_backend(struct conf *conf, const struct request *request);
-enum status down_backend(struct conf *conf, const struct request *request);
-enum status up_backend(struct conf *conf, const struct request *request);
-enum status delete_backend(struct conf *conf, const struct request *request);
+enum status add_backend(struct configuration *config, const struct request *request);
+enum status set_backend(struct configuration *config, const struct request *request);
+enum status drain_backend(struct configuration *config, const struct request *request);
+enum status down_backend(struct configuration *config, const struct request *request);
+enum status up_backend(struct configuration *config, const struct request *request);
+enum status delete_backend(struct configuration *config, const struct request *request);
 
 #endif

@@ -13,72 +13,72 @@
  * Whether the backend cannot be served now. A gateway gets what `dsr` sends to its MAC, and routes
  * it to the VIP: back here. A MAC that was given is the operator's word.
  */
-static bool is_out_of_reach(const struct conf_service *service, const struct way *way,
+static bool is_out_of_reach(const struct config_service *service, const struct hop_lookup *lookup,
 			    const char **why)
 {
-	if (service->mode != MODE_DSR || !way->needs_mac || !has_gateway(way))
-		return is_dead_way(way, why);
+	if (service->mode != MODE_DSR || !lookup->needs_mac || !has_gateway(lookup))
+		return is_unreachable(lookup, why);
 	*why = "mode dsr needs it on the link, and the route to it leads over a gateway "
 	       "(mode ipip goes over gateways; else give its mac)";
 	return true;
 }
 
 /* A backend that does not answer. `dsr` and `ipip` have a cause of their own for it. */
-static enum status say_dead(struct balancer *balancer, const struct conf_service *service,
-			    const struct conf_backend *backend, const struct way *way,
+static enum status say_dead(struct balancer *balancer, const struct config_service *service,
+			    const struct config_backend *backend, const struct hop_lookup *lookup,
 			    const char *why)
 {
 	const char *hint = "";
 
-	if (!has_gateway(way) && service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
+	if (!has_gateway(lookup) && service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
 	    is_local(balancer, &service->vip.address))
 		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
 	return fail(FAILED, "backend %s: %s%s", text_of_real(&backend->real).s, why, hint);
 }
 
-/* Takes the way to a backend. What cannot be reached fails, or is kept as it is. */
+/* Gives a backend its next hop. What cannot be reached fails, or is kept as it is. */
 static enum status settle_backend(struct balancer *balancer, const struct change *change,
-				  const struct conf_service *service, struct conf_backend *backend,
-				  struct way *way)
+				  const struct config_service *service,
+				  struct config_backend *backend, struct hop_lookup *lookup)
 {
 	const char *why;
 
 	backend->is_pending = false;
-	if (is_bad_way(way, &why) && !change->anew) {
+	if (is_no_host(lookup, &why) && !change->anew) {
 		if (change->file)
 			set_error_place(change->file, backend->line);
 		return fail(WRONG, "%s is %s", text_of_real(&backend->real).s, why);
 	}
-	if (!is_out_of_reach(service, way, &why)) {
-		take_way(backend, way);
+	if (!is_out_of_reach(service, lookup, &why)) {
+		set_next_hop(backend, lookup);
 		return DONE;
 	}
 	if (!change->is_lenient)
-		return say_dead(balancer, service, backend, way, why);
-	if (!way->is_said)
-		warn("backend %s: %s; kept %s", text_of_address(&way->to).s, why,
+		return say_dead(balancer, service, backend, lookup, why);
+	if (!lookup->is_said)
+		warn("backend %s: %s; kept %s", text_of_address(&lookup->to).s, why,
 		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");
-	way->is_said = true;
+	lookup->is_said = true;
 	return DONE;
 }
 
 static enum status settle_backends(struct balancer *balancer, const struct change *change,
-				   struct conf *wanted, struct ways *ways)
+				   struct configuration *wanted, struct hop_lookups *lookups)
 {
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct conf_service *service = &wanted->services[i];
+		struct config_service *service = &wanted->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
-			struct conf_backend *backend = &service->backends[j];
-			struct way *way;
+			struct config_backend *backend = &service->backends[j];
+			struct hop_lookup *lookup;
 			enum status status;
 
 			if (!backend->is_pending)
 				continue;
-			way = find_way(ways, backend);
-			if (!way)
+			lookup = find_lookup(lookups, backend);
+			if (!lookup)
 				return fail(FAILED, "the configuration changed meanwhile");
-			status = settle_backend(balancer, change, service, backend, way);
+			status = settle_backend(balancer, change, service, backend, lookup);
 			if (status)
 				return status;
 		}
@@ -91,50 +91,50 @@ static enum status settle_backends(struct balancer *balancer, const struct chang
  * many, and the caller looks them up without the lock, and tries again.
  */
 static enum status attempt(struct balancer *balancer, const struct change *change,
-			   struct ways *ways, struct conf *running, struct conf *wanted,
-			   int *missing)
+			   struct hop_lookups *lookups, struct configuration *running,
+			   struct configuration *wanted, int *missing)
 {
 	enum status status = recover_config(balancer, running, change->with_denies, false);
 
 	if (status)
 		return status;
-	if (!conf_copy(wanted, running))
+	if (!config_copy(wanted, running))
 		return fail(FAILED, "out of memory");
 	status = change->change(wanted, change->request);
 	if (status)
 		return status;
-	*missing = collect_ways(ways, wanted);
+	*missing = collect_lookups(lookups, wanted);
 	if (*missing < 0)
 		return fail(FAILED, "out of memory");
 	if (*missing)
 		return DONE;
-	status = settle_backends(balancer, change, wanted, ways);
-	return status ? status : conf_commit(balancer, running, wanted, change->dry);
+	status = settle_backends(balancer, change, wanted, lookups);
+	return status ? status : write_config(balancer, running, wanted, change->dry);
 }
 
 static enum status make_change(struct balancer *balancer, const struct change *change)
 {
-	struct ways ways = { .anew = change->anew };
-	struct conf running, wanted;
+	struct hop_lookups lookups = { .anew = change->anew };
+	struct configuration running, wanted;
 	enum status status;
 	int missing;
 
 	do {
 		missing = 0;
-		conf_init(&running);
-		conf_init(&wanted);
+		config_init(&running);
+		config_init(&wanted);
 		status = lock_balancer(balancer);
 		if (!status)
-			status = attempt(balancer, change, &ways, &running, &wanted, &missing);
+			status = attempt(balancer, change, &lookups, &running, &wanted, &missing);
 		unlock_balancer(balancer);
 		if (!status && missing)
-			status = resolve_ways(&ways, balancer);
+			status = resolve_next_hops(&lookups, balancer);
 		else if (!status && change->report)
 			change->report(balancer, change->request, &running, &wanted);
-		conf_free(&running);
-		conf_free(&wanted);
+		config_free(&running);
+		config_free(&wanted);
 	} while (!status && missing);
-	free(ways.way);
+	free(lookups.lookup);
 	return status;
 }
 
@@ -152,7 +152,7 @@ enum status run_change(const struct change *change)
 	return status;
 }
 
-enum status open_and_load(struct balancer *balancer, struct conf *conf, bool with_denies)
+enum status open_and_load(struct balancer *balancer, struct configuration *config, bool with_denies)
 {
 	enum status status = open_balancer(&options.selection, balancer);
 
@@ -160,7 +160,7 @@ enum status open_and_load(struct balancer *balancer, struct conf *conf, bool wit
 		return status;
 	status = lock_balancer(balancer);
 	if (!status)
-		status = recover_config(balancer, conf, with_denies, true);
+		status = recover_config(balancer, config, with_denies, true);
 	if (status) {
 		close_balancer(balancer);
 		return status;
@@ -169,8 +169,8 @@ enum status open_and_load(struct balancer *balancer, struct conf *conf, bool wit
 	return DONE;
 }
 
-void close_and_free(struct balancer *balancer, struct conf *conf)
+void close_and_free(struct balancer *balancer, struct configuration *config)
 {
-	conf_free(conf);
+	config_free(config);
 	close_balancer(balancer);
 }

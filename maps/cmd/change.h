@@ -8,7 +8,7 @@
 #include "model/config.h"
 
 struct change {
-	enum status (*change)(struct conf *conf, const struct request *request);
+	enum status (*change)(struct configuration *config, const struct request *request);
 	const struct request *request;
 	bool with_denies;
 	bool anew; /* ask for next hops anew */
@@ -17,7 +17,7 @@ struct change {
 	const char *file; /* where backends' lines are */
 	/* Called at the end, after success. */
 	void (*report)(struct balancer *balancer, const struct request *request,
-		       const struct conf *running, const struct conf *wanted);
+		       const struct configuration *running, const struct configuration *wanted);
 };
 
 /* Opens the balancer, loads, changes, resolves, commits. */
@@ -25,7 +25,8 @@ enum status run_change(const struct change *change);
 
 /* For readers: opens the balancer and loads its configuration at one time, without the lock held
  * afterwards. */
-enum status open_and_load(struct balancer *balancer, struct conf *conf, bool with_denies);
-void close_and_free(struct balancer *balancer, struct conf *conf);
+enum status open_and_load(struct balancer *balancer, struct configuration *config,
+			  bool with_denies);
+void close_and_free(struct balancer *balancer, struct configuration *config);
 
 #endif

@@ -72,7 +72,7 @@ const struct command commands[] = {
 	{ "trace [VIP] [CLIENT] [count N]", "decisions as they happen",
 	  parse_trace, .show = trace_decisions, .flags = ANY_PORT_TOO },
 	{ "save [FILE]", "print the configuration, or write it to a file", parse_save,
-	  .show = save_conf, .flags = WITH_DENIES },
+	  .show = save_config, .flags = WITH_DENIES },
 	{ "apply FILE [dry-run] [empty]", "make the configuration equal a file",
 	  parse_apply, .run = apply_file },
 	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",

@@ -24,7 +24,7 @@ struct command {
 
 	/* What it does. In the table of commands run() counts before show() or store(), and these
 	 * before change(), which is also what a line of a file does. */
-	enum status (*change)(struct conf *conf, const struct request *request);
+	enum status (*change)(struct configuration *config, const struct request *request);
 	/* Reads what runs and prints it. */
 	enum status (*show)(struct view *view, const struct request *request);
 	/* Writes to maps at once, with the lock held. */

@@ -5,7 +5,7 @@
 #include "cmd/config_line.h"
 #include "lib/text.h"
 
-struct line line_of_service(const struct conf_service *service)
+struct line line_of_service(const struct config_service *service)
 {
 	struct line line;
 	char settle[24] = "";
@@ -18,8 +18,8 @@ struct line line_of_service(const struct conf_service *service)
 	return line;
 }
 
-struct line line_of_verb(const char *verb, const struct conf_service *service,
-			 const struct conf_backend *backend)
+struct line line_of_verb(const char *verb, const struct config_service *service,
+			 const struct config_backend *backend)
 {
 	struct line line;
 
@@ -28,7 +28,8 @@ struct line line_of_verb(const char *verb, const struct conf_service *service,
 	return line;
 }
 
-struct line line_of_backend(const struct conf_service *service, const struct conf_backend *backend)
+struct line line_of_backend(const struct config_service *service,
+			    const struct config_backend *backend)
 {
 	struct line line = line_of_verb("add", service, backend);
 	size_t length = strlen(line.s);
@@ -39,14 +40,15 @@ struct line line_of_backend(const struct conf_service *service, const struct con
 	return line;
 }
 
-struct line line_of_state(const struct conf_service *service, const struct conf_backend *backend)
+struct line line_of_state(const struct config_service *service,
+			  const struct config_backend *backend)
 {
 	static const char *const verbs[] = { "up", "drain", "down" };
 
 	return line_of_verb(verbs[backend->state], service, backend);
 }
 
-struct line line_of_limit(const struct conf_service *service)
+struct line line_of_limit(const struct config_service *service)
 {
 	const struct limit *limit = &service->limit;
 	char pps[48] = "", flows[24] = "";

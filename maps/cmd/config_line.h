@@ -9,14 +9,15 @@ struct line {
 	char s[240];
 };
 
-struct line line_of_service(const struct conf_service *service); /* service add */
-struct line line_of_backend(const struct conf_service *service,
-			    const struct conf_backend *backend); /* backend add */
+struct line line_of_service(const struct config_service *service); /* service add */
+struct line line_of_backend(const struct config_service *service,
+			    const struct config_backend *backend); /* backend add */
 /* VERB of a backend: drain, down, ... */
-struct line line_of_verb(const char *verb, const struct conf_service *service,
-			 const struct conf_backend *backend);
-struct line line_of_state(const struct conf_service *service, const struct conf_backend *backend);
-struct line line_of_limit(const struct conf_service *service); /* limit set */
+struct line line_of_verb(const char *verb, const struct config_service *service,
+			 const struct config_backend *backend);
+struct line line_of_state(const struct config_service *service,
+			  const struct config_backend *backend);
+struct line line_of_limit(const struct config_service *service); /* limit set */
 struct line line_of_timeout(const char *name, __u32 seconds);
 struct line line_of_deny(const char *verb, const struct deny_key *key);
 

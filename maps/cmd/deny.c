@@ -18,10 +18,10 @@ bool parse_deny(struct words *words, struct request *request)
 }
 
 /* From a file. */
-enum status add_deny(struct conf *conf, const struct request *request)
+enum status add_deny(struct configuration *config, const struct request *request)
 {
-	return conf_deny(conf, &request->prefix, request->line) ? DONE :
-								  fail(FAILED, "out of memory");
+	return config_deny(config, &request->prefix, request->line) ? DONE :
+								      fail(FAILED, "out of memory");
 }
 
 /* The value is the prefix's length: so a lookup, which finds the longest match, tells whether it is
@@ -64,8 +64,8 @@ enum status show_denies(struct view *view, const struct request *request)
 {
 	(void)request;
 	open_array(NULL);
-	for (unsigned int i = 0; i < view->conf.deny_count; i++)
-		print_string(NULL, "%s\n", text_of_prefix(&view->conf.denies[i].key).s);
+	for (unsigned int i = 0; i < view->config.deny_count; i++)
+		print_string(NULL, "%s\n", text_of_prefix(&view->config.denies[i].key).s);
 	close_level();
 	return DONE;
 }

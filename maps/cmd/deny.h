@@ -7,7 +7,7 @@
 #include "lib/error.h"
 
 bool parse_deny(struct words *words, struct request *request);
-enum status add_deny(struct conf *conf, const struct request *request);
+enum status add_deny(struct configuration *config, const struct request *request);
 enum status insert_deny(struct balancer *balancer, const struct request *request);
 enum status delete_deny(struct balancer *balancer, const struct request *request);
 enum status show_denies(struct view *view, const struct request *request);

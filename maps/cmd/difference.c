@@ -23,19 +23,20 @@ static void say(const char *format, ...)
 	print_string(NULL, "%s\n", line);
 }
 
-static void say_new_backend(const struct conf_service *service, const struct conf_backend *backend)
+static void say_new_backend(const struct config_service *service,
+			    const struct config_backend *backend)
 {
 	say("%s", line_of_backend(service, backend).s);
 	if (backend->state != STATE_UP)
 		say("%s", line_of_state(service, backend).s);
 }
 
-static bool has_limit(const struct conf_service *service)
+static bool has_limit(const struct config_service *service)
 {
 	return service->limit.pps || service->limit.flows;
 }
 
-void say_new_service(const struct conf_service *service)
+void say_new_service(const struct config_service *service)
 {
 	say("%s", line_of_service(service).s);
 	for (unsigned int i = 0; i < service->count; i++)
@@ -44,8 +45,9 @@ void say_new_service(const struct conf_service *service)
 		say("%s", line_of_limit(service).s);
 }
 
-static void say_changed_backend(const struct conf_service *service,
-				const struct conf_backend *before, const struct conf_backend *now)
+static void say_changed_backend(const struct config_service *service,
+				const struct config_backend *before,
+				const struct config_backend *now)
 {
 	bool mac_differs = now->mac_given && memcmp(before->hop.mac, now->hop.mac, 6);
 
@@ -59,14 +61,15 @@ static void say_changed_backend(const struct conf_service *service,
 		say("%s", line_of_state(service, now).s);
 }
 
-static void say_changed_backends(const struct conf_service *before, const struct conf_service *now)
+static void say_changed_backends(const struct config_service *before,
+				 const struct config_service *now)
 {
 	for (unsigned int i = 0; i < before->count; i++) {
 		if (!backend_find(now, &before->backends[i].real))
 			say("%s", line_of_verb("del", before, &before->backends[i]).s);
 	}
 	for (unsigned int i = 0; i < now->count; i++) {
-		const struct conf_backend *old = backend_find(before, &now->backends[i].real);
+		const struct config_backend *old = backend_find(before, &now->backends[i].real);
 
 		if (old)
 			say_changed_backend(now, old, &now->backends[i]);
@@ -75,7 +78,8 @@ static void say_changed_backends(const struct conf_service *before, const struct
 	}
 }
 
-static void say_changed_service(const struct conf_service *before, const struct conf_service *now)
+static void say_changed_service(const struct config_service *before,
+				const struct config_service *now)
 {
 	if (before->mode != now->mode || before->hash != now->hash || before->slots != now->slots ||
 	    before->settle != now->settle)
@@ -91,14 +95,15 @@ static void say_changed_service(const struct conf_service *before, const struct 
 		    100.0 * now->moved / now->slots, now->slots);
 }
 
-static void say_services(const struct conf *running, const struct conf *wanted)
+static void say_services(const struct configuration *running, const struct configuration *wanted)
 {
 	for (unsigned int i = 0; i < running->count; i++) {
-		if (!conf_find(wanted, &running->services[i].vip))
+		if (!config_find(wanted, &running->services[i].vip))
 			say("service del %s", text_of_vip(&running->services[i].vip).s);
 	}
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct conf_service *before = conf_find(running, &wanted->services[i].vip);
+		const struct config_service *before = config_find(running,
+								  &wanted->services[i].vip);
 
 		if (before)
 			say_changed_service(before, &wanted->services[i]);
@@ -107,7 +112,7 @@ static void say_services(const struct conf *running, const struct conf *wanted)
 	}
 }
 
-static void say_denies(const struct conf *running, const struct conf *wanted)
+static void say_denies(const struct configuration *running, const struct configuration *wanted)
 {
 	unsigned int i = 0, j = 0;
 
@@ -124,7 +129,7 @@ static void say_denies(const struct conf *running, const struct conf *wanted)
 }
 
 void report_difference(struct balancer *balancer, const struct request *request,
-		       const struct conf *running, const struct conf *wanted)
+		       const struct configuration *running, const struct configuration *wanted)
 {
 	(void)balancer;
 	(void)request;

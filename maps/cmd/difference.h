@@ -7,9 +7,9 @@
 
 /* Prints what changes, as commands where there are such, else as comments. */
 void report_difference(struct balancer *balancer, const struct request *request,
-		       const struct conf *running, const struct conf *wanted);
+		       const struct configuration *running, const struct configuration *wanted);
 
 /* Prints the commands that make the service, its backends and its limits. */
-void say_new_service(const struct conf_service *service);
+void say_new_service(const struct config_service *service);
 
 #endif

@@ -15,19 +15,19 @@ struct ends {
 	struct endpoint client, vip, backend;
 };
 
-static const struct conf_service *service_of(const struct conf *conf, __u16 vip)
+static const struct config_service *service_of(const struct configuration *config, __u16 vip)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		if (conf->services[i].vip_number == vip)
-			return &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		if (config->services[i].vip_number == vip)
+			return &config->services[i];
 	}
 	return NULL;
 }
 
-static bool find_ends(const struct balancer *balancer, const struct conf *conf,
+static bool find_ends(const struct balancer *balancer, const struct configuration *config,
 		      const struct flow *flow, struct ends *ends)
 {
-	const struct conf_service *service = service_of(conf, flow->client.vip);
+	const struct config_service *service = service_of(config, flow->client.vip);
 	const struct backend *backend = &balancer->backends[flow->backend];
 
 	if (!service)
@@ -107,7 +107,7 @@ enum status show_flows(struct view *view, const struct request *request)
 		__s32 age;
 
 		if (!read_flow(&view->balancer, i, now, &flow) ||
-		    !find_ends(&view->balancer, &view->conf, &flow, &ends) ||
+		    !find_ends(&view->balancer, &view->config, &flow, &ends) ||
 		    !is_asked_for(request, &ends))
 			continue;
 		age = now - flow.seen;
@@ -136,8 +136,8 @@ bool parse_flow_flush(struct words *words, struct request *request)
 }
 
 /* Ends the flows of a service, of one of its backends, or (NULL) of all. */
-static void flush(struct balancer *balancer, const struct conf_service *service,
-		  const struct conf_backend *backend)
+static void flush(struct balancer *balancer, const struct config_service *service,
+		  const struct config_backend *backend)
 {
 	for (__u32 i = 0; i < FLOWS; i++) {
 		const struct flow *flow = &balancer->flows[i];
@@ -152,8 +152,8 @@ static void flush(struct balancer *balancer, const struct conf_service *service,
 
 enum status flush_flows(struct view *view, const struct request *request)
 {
-	const struct conf_service *service = request->has_vip ? view->services : NULL;
-	const struct conf_backend *backend = NULL;
+	const struct config_service *service = request->has_vip ? view->services : NULL;
+	const struct config_backend *backend = NULL;
 
 	if (request->has_real) {
 		backend = backend_need(service, &request->real);

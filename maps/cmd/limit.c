@@ -33,9 +33,9 @@ bool parse_limit(struct words *words, struct request *request)
 	return false;
 }
 
-enum status set_limit(struct conf *conf, const struct request *request)
+enum status set_limit(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service = conf_need(conf, &request->vip);
+	struct config_service *service = config_need(config, &request->vip);
 
 	if (!service)
 		return FAILED;
@@ -48,9 +48,9 @@ enum status set_limit(struct conf *conf, const struct request *request)
 	return DONE;
 }
 
-enum status delete_limit(struct conf *conf, const struct request *request)
+enum status delete_limit(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service = conf_need(conf, &request->vip);
+	struct config_service *service = config_need(config, &request->vip);
 
 	if (!service)
 		return FAILED;
@@ -62,7 +62,7 @@ enum status delete_limit(struct conf *conf, const struct request *request)
 	return DONE;
 }
 
-static void show_limit(const struct conf_service *service)
+static void show_limit(const struct config_service *service)
 {
 	const struct limit *limit = &service->limit;
 

@@ -25,16 +25,16 @@ static enum status select_services(struct view *view, const struct request *requ
 {
 	struct endpoint any_port = { request->vip.address, ANY_PORT, request->vip.protocol };
 
-	view->services = view->conf.services;
-	view->count = view->conf.count;
+	view->services = view->config.services;
+	view->count = view->config.count;
 	if (!request->has_vip)
 		return DONE;
 	view->count = 1;
-	view->services = conf_find(&view->conf, &request->vip);
+	view->services = config_find(&view->config, &request->vip);
 	if (!view->services && flags & ANY_PORT_TOO)
-		view->services = conf_find(&view->conf, &any_port);
+		view->services = config_find(&view->config, &any_port);
 	if (!view->services)
-		conf_need(&view->conf, &request->vip);
+		config_need(&view->config, &request->vip);
 	return view->services ? DONE : FAILED;
 }
 
@@ -45,7 +45,7 @@ static enum status run_show(const struct command *command, const struct request 
 	enum status status;
 
 	options.selection.is_for_change = command->flags & CHANGES;
-	status = open_and_load(&view.balancer, &view.conf, command->flags & WITH_DENIES);
+	status = open_and_load(&view.balancer, &view.config, command->flags & WITH_DENIES);
 	if (status)
 		return status;
 	status = select_services(&view, request, command->flags);
@@ -53,7 +53,7 @@ static enum status run_show(const struct command *command, const struct request 
 		status = map_flows(&view.balancer);
 	if (!status)
 		status = command->show(&view, request);
-	close_and_free(&view.balancer, &view.conf);
+	close_and_free(&view.balancer, &view.config);
 	return status;
 }
 
@@ -61,7 +61,7 @@ static enum status run_show(const struct command *command, const struct request 
 static enum status run_store(const struct command *command, const struct request *request)
 {
 	struct balancer balancer;
-	struct conf conf;
+	struct configuration config;
 	enum status status;
 
 	options.selection.is_for_change = true;
@@ -70,11 +70,11 @@ static enum status run_store(const struct command *command, const struct request
 		return status;
 	status = lock_balancer(&balancer);
 	if (!status)
-		status = recover_config(&balancer, &conf, false, false);
+		status = recover_config(&balancer, &config, false, false);
 	if (!status) {
 		status = command->store(&balancer, request);
-		conf_repair(&balancer, &conf, false);
-		conf_free(&conf);
+		reconcile(&balancer, &config, false);
+		config_free(&config);
 	}
 	close_balancer(&balancer);
 	return status;

@@ -67,7 +67,7 @@ static void print_head(const char *name, const char *type, const char *help)
 }
 
 /* The begin of a sample's line, whose labels begin with those of a service. */
-static void print_service(const struct metric *metric, const struct conf_service *service)
+static void print_service(const struct metric *metric, const struct config_service *service)
 {
 	char port[8] = "*";
 
@@ -92,7 +92,7 @@ static void show_causes(const struct metric *metric, const struct reading *readi
 		       reading->slow.packets[i]);
 }
 
-static void show_service(const struct metric *metric, const struct conf_service *service,
+static void show_service(const struct metric *metric, const struct config_service *service,
 			 const struct service_stats *stats)
 {
 	struct counter sum = forwarded(stats);
@@ -103,7 +103,7 @@ static void show_service(const struct metric *metric, const struct conf_service 
 }
 
 /* What was not forwarded, where there was any. */
-static void show_refusals(const struct metric *metric, const struct conf_service *service,
+static void show_refusals(const struct metric *metric, const struct config_service *service,
 			  const struct counter *counters)
 {
 	for (unsigned int i = 0; i < VERDICTS; i++) {
@@ -115,11 +115,11 @@ static void show_refusals(const struct metric *metric, const struct conf_service
 	}
 }
 
-static void show_backends(const struct metric *metric, const struct conf_service *service,
+static void show_backends(const struct metric *metric, const struct config_service *service,
 			  const struct backend_stats *stats)
 {
 	for (unsigned int i = 0; i < service->count; i++, stats++) {
-		const struct conf_backend *backend = &service->backends[i];
+		const struct config_backend *backend = &service->backends[i];
 		struct values values = { stats->total.packets, stats->total.bytes, stats->flows,
 					 is_healthy(backend), backend->weight };
 
@@ -130,7 +130,7 @@ static void show_backends(const struct metric *metric, const struct conf_service
 	}
 }
 
-static void show_metric(const struct metric *metric, const struct conf *conf,
+static void show_metric(const struct metric *metric, const struct configuration *config,
 			const struct reading *reading)
 {
 	const struct backend_stats *backends = reading->backends;
@@ -140,8 +140,8 @@ static void show_metric(const struct metric *metric, const struct conf *conf,
 		show_verdicts(metric, reading);
 	if (metric->scope == OF_CAUSES)
 		show_causes(metric, reading);
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		if (metric->scope == OF_SERVICES)
 			show_service(metric, service, &reading->services[i]);
@@ -156,13 +156,13 @@ static void show_metric(const struct metric *metric, const struct conf *conf,
 enum status show_metrics(struct view *view, const struct request *request)
 {
 	struct reading reading;
-	enum status status = take_reading(&view->balancer, view->services, view->count, &reading);
+	enum status status = read_counters(&view->balancer, view->services, view->count, &reading);
 
 	(void)request;
 	if (status)
 		return status;
 	for (unsigned int i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
-		show_metric(&metrics[i], &view->conf, &reading);
+		show_metric(&metrics[i], &view->config, &reading);
 	print_head("flows", "gauge", "Living flows in the flow table.");
 	printf("xdplb_flows %u\n", count_living_flows(&view->balancer));
 	print_head("flow_capacity", "gauge", "Flows that the flow table has room for.");

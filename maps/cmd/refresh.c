@@ -3,12 +3,12 @@
 #include "cmd/change.h"
 #include "cmd/refresh.h"
 
-static enum status look_up_all(struct conf *conf, const struct request *request)
+static enum status look_up_all(struct configuration *config, const struct request *request)
 {
 	(void)request;
-	for (unsigned int i = 0; i < conf->count; i++) {
-		for (unsigned int j = 0; j < conf->services[i].count; j++)
-			conf->services[i].backends[j].is_pending = true;
+	for (unsigned int i = 0; i < config->count; i++) {
+		for (unsigned int j = 0; j < config->services[i].count; j++)
+			config->services[i].backends[j].is_pending = true;
 	}
 	return DONE;
 }

@@ -28,7 +28,7 @@ struct request {
 	const char *object;
 	const char *file;
 	const char *device;
-	const struct conf *conf; /* what the file says */
+	const struct configuration *config; /* what the file says */
 	bool dry;
 	bool may_be_empty; /* the file, though services run */
 	unsigned int line; /* of a configuration file, or 0 */

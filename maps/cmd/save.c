@@ -22,20 +22,20 @@ bool parse_save(struct words *words, struct request *request)
 	return no_more_words(words);
 }
 
-static void print_conf(const struct conf *conf)
+static void print_config(const struct configuration *config)
 {
 	options.json = false; /* lines all the same */
 	printf(SAVE_FIRST_LINE "\n");
 	for (unsigned int i = 0; i < TIMEOUTS; i++)
-		printf("%s\n", line_of_timeout(timeout_names[i], timeout_of(conf, i)).s);
-	for (unsigned int i = 0; i < conf->count; i++) {
+		printf("%s\n", line_of_timeout(timeout_names[i], timeout_of(config, i)).s);
+	for (unsigned int i = 0; i < config->count; i++) {
 		printf("\n");
-		say_new_service(&conf->services[i]);
+		say_new_service(&config->services[i]);
 	}
-	if (conf->deny_count)
+	if (config->deny_count)
 		printf("\n");
-	for (unsigned int i = 0; i < conf->deny_count; i++)
-		printf("%s\n", line_of_deny("add", &conf->denies[i].key).s);
+	for (unsigned int i = 0; i < config->deny_count; i++)
+		printf("%s\n", line_of_deny("add", &config->denies[i].key).s);
 	printf("\n" SAVE_LAST_LINE "\n");
 }
 
@@ -75,28 +75,28 @@ static enum status open_draft(struct draft *draft, const char *file)
 }
 
 /* Standard output becomes the draft. */
-static bool write_draft(const struct draft *draft, const struct conf *conf)
+static bool write_draft(const struct draft *draft, const struct configuration *config)
 {
 	if (!equip_draft(draft) || dup2(draft->fd, STDOUT_FILENO) < 0)
 		return false;
-	print_conf(conf);
+	print_config(config);
 	return !fflush(stdout) && !ferror(stdout) && !fsync(draft->fd) &&
 	       !rename(draft->path, draft->target);
 }
 
-enum status save_conf(struct view *view, const struct request *request)
+enum status save_config(struct view *view, const struct request *request)
 {
 	struct draft draft;
 	enum status status;
 
 	if (!request->file || !strcmp(request->file, "-")) {
-		print_conf(&view->conf);
+		print_config(&view->config);
 		return DONE;
 	}
 	status = open_draft(&draft, request->file);
 	if (status)
 		return status;
-	if (!write_draft(&draft, &view->conf)) {
+	if (!write_draft(&draft, &view->config)) {
 		status = fail(FAILED, "'%.200s': %s", request->file, strerror(errno));
 		unlink(draft.path);
 	}

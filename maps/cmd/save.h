@@ -11,6 +11,6 @@
 #define SAVE_FIRST_LINE "# xdp-lb save: for xdp-lb apply, whole with its last line: " SAVE_LAST_LINE
 
 bool parse_save(struct words *words, struct request *request);
-enum status save_conf(struct view *view, const struct request *request);
+enum status save_config(struct view *view, const struct request *request);
 
 #endif

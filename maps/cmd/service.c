@@ -26,13 +26,13 @@ bool parse_service_add(struct words *words, struct request *request)
 	return take_vip(words, request) && parse_options(words, service_options, 4);
 }
 
-enum status add_service(struct conf *conf, const struct request *request)
+enum status add_service(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service;
+	struct config_service *service;
 
-	if (conf_find(conf, &request->vip))
+	if (config_find(config, &request->vip))
 		return fail(FAILED, "%s is already a service", text_of_vip(&request->vip).s);
-	service = conf_add(conf, &request->vip);
+	service = config_add(config, &request->vip);
 	if (!service)
 		return fail(FAILED, "out of memory");
 	service->mode = request->mode;
@@ -44,7 +44,8 @@ enum status add_service(struct conf *conf, const struct request *request)
 
 /* `*` on an address of the host is most of what the host itself lives by. */
 static void warn_of_own_address(struct balancer *balancer, const struct request *request,
-				const struct conf *running, const struct conf *wanted)
+				const struct configuration *running,
+				const struct configuration *wanted)
 {
 	const struct endpoint *vip = &request->vip;
 
@@ -65,13 +66,13 @@ enum status run_service_add(const struct request *request)
 	});
 }
 
-enum status delete_service(struct conf *conf, const struct request *request)
+enum status delete_service(struct configuration *config, const struct request *request)
 {
-	struct conf_service *service = conf_need(conf, &request->vip);
+	struct config_service *service = config_need(config, &request->vip);
 
 	if (!service)
 		return FAILED;
-	conf_remove(conf, service);
+	config_remove(config, service);
 	return DONE;
 }
 
@@ -85,14 +86,14 @@ struct rest {
 };
 
 /* Counts the rest of all draining backends, by number. NULL: there is none, or no memory. */
-static struct rest *count_rests(struct balancer *balancer, const struct conf *conf)
+static struct rest *count_rests(struct balancer *balancer, const struct configuration *config)
 {
 	struct rest *rests = NULL;
 	__u32 *flows = NULL;
 
-	for (unsigned int i = 0; i < conf->count; i++) {
-		for (unsigned int j = 0; j < conf->services[i].count; j++) {
-			const struct conf_backend *backend = &conf->services[i].backends[j];
+	for (unsigned int i = 0; i < config->count; i++) {
+		for (unsigned int j = 0; j < config->services[i].count; j++) {
+			const struct config_backend *backend = &config->services[i].backends[j];
 
 			if (backend->state != STATE_DRAINING)
 				continue;
@@ -104,7 +105,7 @@ static struct rest *count_rests(struct balancer *balancer, const struct conf *co
 				goto cleanup;
 			rests[backend->number].flows = flows[backend->number];
 			rests[backend->number].slots =
-				count_former_slots(balancer, &conf->services[i], backend->number);
+				count_former_slots(balancer, &config->services[i], backend->number);
 			rests[backend->number].seconds =
 				second_now() - balancer->backends[backend->number].drained;
 		}
@@ -114,7 +115,7 @@ cleanup:
 	return rests;
 }
 
-static void show_backend(const struct conf_backend *backend, const struct rest *rests)
+static void show_backend(const struct config_backend *backend, const struct rest *rests)
 {
 	open_object(NULL);
 	print_text("    %-22s", text_of_real(&backend->real).s);
@@ -137,7 +138,7 @@ static void show_backend(const struct conf_backend *backend, const struct rest *
 	close_level();
 }
 
-static void show_service(const struct conf_service *service, const struct rest *rests)
+static void show_service(const struct config_service *service, const struct rest *rests)
 {
 	open_object(NULL);
 	print_string("vip", "%s", text_of_vip(&service->vip).s);
@@ -155,7 +156,7 @@ static void show_service(const struct conf_service *service, const struct rest *
 
 enum status show_services(struct view *view, const struct request *request)
 {
-	struct rest *rests = count_rests(&view->balancer, &view->conf);
+	struct rest *rests = count_rests(&view->balancer, &view->config);
 
 	(void)request;
 	open_array(NULL);

@@ -38,7 +38,7 @@ static void subtract_words(void *from, const void *before, size_t size)
 
 /* Makes `now` the difference to `before`. */
 static void subtract_reading(struct reading *now, const struct reading *before,
-			     const struct conf_service *services, unsigned int count)
+			     const struct config_service *services, unsigned int count)
 {
 	unsigned int backends = 0;
 
@@ -107,7 +107,7 @@ static void show_slow(const struct slow_stats *slow, double seconds)
 	close_level();
 }
 
-static void show_service(const struct conf_service *service, const struct service_stats *stats,
+static void show_service(const struct config_service *service, const struct service_stats *stats,
 			 const struct backend_stats *backends, double seconds)
 {
 	struct counter sum = forwarded(stats);
@@ -153,7 +153,7 @@ static void show_reading(const struct view *view, const struct reading *reading,
 
 /* Readings before and after the interval, if one is wanted; *reading becomes their difference. */
 static enum status read_interval(const struct balancer *balancer,
-				 const struct conf_service *services, unsigned int count,
+				 const struct config_service *services, unsigned int count,
 				 __u32 seconds, struct reading *reading)
 {
 	struct timespec interval = { .tv_sec = seconds };
@@ -161,12 +161,12 @@ static enum status read_interval(const struct balancer *balancer,
 	enum status status;
 
 	if (!seconds)
-		return take_reading(balancer, services, count, reading);
-	status = take_reading(balancer, services, count, &before);
+		return read_counters(balancer, services, count, reading);
+	status = read_counters(balancer, services, count, &before);
 	if (status)
 		return status;
 	nanosleep(&interval, NULL);
-	status = take_reading(balancer, services, count, reading);
+	status = read_counters(balancer, services, count, reading);
 	if (!status)
 		subtract_reading(reading, &before, services, count);
 	free_reading(&before);

@@ -8,14 +8,14 @@
 const char *const timeout_names[TIMEOUTS] = { "tcp", "fin", "udp" };
 
 static const size_t offsets[TIMEOUTS] = {
-	offsetof(struct conf, tcp_timeout),
-	offsetof(struct conf, fin_timeout),
-	offsetof(struct conf, udp_timeout),
+	offsetof(struct configuration, tcp_timeout),
+	offsetof(struct configuration, fin_timeout),
+	offsetof(struct configuration, udp_timeout),
 };
 
-__u32 timeout_of(const struct conf *conf, unsigned int i)
+__u32 timeout_of(const struct configuration *config, unsigned int i)
 {
-	return *(const __u32 *)((const char *)conf + offsets[i]);
+	return *(const __u32 *)((const char *)config + offsets[i]);
 }
 
 bool parse_timeout(struct words *words, struct request *request)
@@ -34,9 +34,9 @@ bool parse_timeout(struct words *words, struct request *request)
 	return word && parse_seconds(word, &request->seconds) && no_more_words(words);
 }
 
-enum status set_timeout(struct conf *conf, const struct request *request)
+enum status set_timeout(struct configuration *config, const struct request *request)
 {
-	*(__u32 *)((char *)conf + offsets[request->timeout]) = request->seconds;
+	*(__u32 *)((char *)config + offsets[request->timeout]) = request->seconds;
 	return DONE;
 }
 
@@ -46,7 +46,7 @@ enum status show_timeouts(struct view *view, const struct request *request)
 	open_object(NULL);
 	for (unsigned int i = 0; i < TIMEOUTS; i++) {
 		print_text("%s ", timeout_names[i]);
-		print_number(timeout_names[i], "%llu\n", timeout_of(&view->conf, i));
+		print_number(timeout_names[i], "%llu\n", timeout_of(&view->config, i));
 	}
 	close_level();
 	return DONE;

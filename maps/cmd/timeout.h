@@ -8,10 +8,10 @@
 
 #define TIMEOUTS 3
 extern const char *const timeout_names[TIMEOUTS];
-__u32 timeout_of(const struct conf *conf, unsigned int i); /* seconds */
+__u32 timeout_of(const struct configuration *config, unsigned int i); /* seconds */
 
 bool parse_timeout(struct words *words, struct request *request);
-enum status set_timeout(struct conf *conf, const struct request *request);
+enum status set_timeout(struct configuration *config, const struct request *request);
 enum status show_timeouts(struct view *view, const struct request *request);
 
 #endif

@@ -187,7 +187,7 @@ enum status trace_decisions(struct view *view, const struct request *request)
 	trace.offset = time_offset(trace.started);
 	catch_signals(&while_waiting);
 	store_bytes(&balancer->config->trace, &filter, sizeof(filter));
-	conf_free(&view->conf); /* it would keep tables for as long as the trace runs */
+	config_free(&view->config); /* it would keep tables for as long as the trace runs */
 	set_bits(&balancer->config->flags, CONFIG_TRACE);
 	status = follow(&trace, &while_waiting);
 	clear_bits(&balancer->config->flags, CONFIG_TRACE);

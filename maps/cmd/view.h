@@ -8,8 +8,8 @@
 
 struct view {
 	struct balancer balancer;
-	struct conf conf;
-	const struct conf_service *services; /* the one that was asked for, or all */
+	struct configuration config;
+	const struct config_service *services; /* the one that was asked for, or all */
 	unsigned int count;
 };
 

@@ -200,7 +200,7 @@ static enum status ask_program(struct balancer *balancer, const struct request *
 	struct stage stage = { 0 };
 	__u32 program = balancer->program;
 	enum status status = place_balancer(balancer);
-	int way_back;
+	int previous;
 
 	if (status)
 		return status;
@@ -210,15 +210,15 @@ static enum status ask_program(struct balancer *balancer, const struct request *
 	stage.program = program ? program_open_id(program) : -ENOENT;
 	if (stage.program < 0)
 		return fail(FAILED, "the balancer's program is not loaded");
-	way_back = netns_enter(&balancer->netns);
-	if (way_back < 0) {
+	previous = netns_enter(&balancer->netns);
+	if (previous < 0) {
 		close(stage.program);
 		return fail(FAILED, "cannot enter the balancer's network namespace: %s",
-			    strerror(-way_back));
+			    strerror(-previous));
 	}
 	find_mac(stage.ifindex, stage.mac);
 	status = decide(&stage, request, decision);
-	netns_leave(way_back);
+	netns_leave(previous);
 	close(stage.program);
 	return status;
 }

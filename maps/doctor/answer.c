@@ -15,8 +15,8 @@
 
 /* Whom a probe asks, in the order of the probes. */
 struct asked {
-	const struct conf_service *service;
-	const struct conf_backend *backend;
+	const struct config_service *service;
+	const struct config_backend *backend;
 };
 
 static void report_silent(struct exam *exam, const struct asked *asked)
@@ -47,21 +47,22 @@ static bool plan_tcp_probe(const struct exam *exam, const struct asked *asked,
 	       is_healthy(asked->backend) && route_type_of_vip(exam, &vip->address) == RTN_LOCAL;
 }
 
-static unsigned int plan_tcp_probes(const struct exam *exam, const struct conf *conf,
+static unsigned int plan_tcp_probes(const struct exam *exam, const struct configuration *config,
 				    const struct next_hops *hops, struct tcp_probe *probes,
 				    struct asked *asked)
 {
 	unsigned int count = 0;
 	const char *why;
 
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
-			const struct way *hop = find_way(&hops->found, &service->backends[j]);
+			const struct hop_lookup *hop = find_lookup(&hops->found,
+								   &service->backends[j]);
 
 			asked[count] = (struct asked){ service, &service->backends[j] };
-			if (!(hop && is_dead_way(hop, &why)) &&
+			if (!(hop && is_unreachable(hop, &why)) &&
 			    plan_tcp_probe(exam, &asked[count], &probes[count]))
 				count++;
 		}
@@ -69,7 +70,8 @@ static unsigned int plan_tcp_probes(const struct exam *exam, const struct conf *
 	return count;
 }
 
-void check_answers(struct exam *exam, const struct conf *conf, const struct next_hops *hops)
+void check_answers(struct exam *exam, const struct configuration *config,
+		   const struct next_hops *hops)
 {
 	struct tcp_probe *probes = calloc(MAX_BACKENDS + 1, sizeof(*probes));
 	struct asked *asked = calloc(MAX_BACKENDS + 1, sizeof(*asked));
@@ -78,7 +80,7 @@ void check_answers(struct exam *exam, const struct conf *conf, const struct next
 
 	if (home >= 0) {
 		if (probes && asked)
-			count = plan_tcp_probes(exam, conf, hops, probes, asked);
+			count = plan_tcp_probes(exam, config, hops, probes, asked);
 		run_tcp_probes(probes, count);
 		netns_leave(home);
 	}
@@ -126,13 +128,13 @@ static bool plan_echo_probe(const struct exam *exam, const struct device *device
 }
 
 static unsigned int plan_echo_probes(const struct exam *exam, const struct device *device,
-				     const struct conf *conf, struct echo_probe *probes,
+				     const struct configuration *config, struct echo_probe *probes,
 				     struct asked *asked)
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
 			asked[count] = (struct asked){ service, &service->backends[j] };
@@ -160,10 +162,10 @@ static void report_returned(struct exam *exam, const struct asked *asked)
 }
 
 static void check_returned_by(struct exam *exam, const struct device *device,
-			      const struct conf *conf, struct echo_probe *probes,
+			      const struct configuration *config, struct echo_probe *probes,
 			      struct asked *asked)
 {
-	unsigned int count = plan_echo_probes(exam, device, conf, probes, asked);
+	unsigned int count = plan_echo_probes(exam, device, config, probes, asked);
 
 	if (!count || run_echo_probes(device, probes, count))
 		return;
@@ -173,7 +175,7 @@ static void check_returned_by(struct exam *exam, const struct device *device,
 	}
 }
 
-void check_returned(struct exam *exam, const struct conf *conf)
+void check_returned(struct exam *exam, const struct configuration *config)
 {
 	struct echo_probe *probes = calloc(MAX_BACKENDS + 1, sizeof(*probes));
 	struct asked *asked = calloc(MAX_BACKENDS + 1, sizeof(*asked));
@@ -181,7 +183,7 @@ void check_returned(struct exam *exam, const struct conf *conf)
 
 	if (home >= 0) {
 		for (int i = 0; i < exam->device_count && probes && asked; i++)
-			check_returned_by(exam, &exam->devices[i], conf, probes, asked);
+			check_returned_by(exam, &exam->devices[i], config, probes, asked);
 		netns_leave(home);
 	}
 	free(probes);

@@ -5,7 +5,8 @@
 
 #include "doctor/backend.h"
 
-void check_answers(struct exam *exam, const struct conf *conf, const struct next_hops *hops);
-void check_returned(struct exam *exam, const struct conf *conf);
+void check_answers(struct exam *exam, const struct configuration *config,
+		   const struct next_hops *hops);
+void check_returned(struct exam *exam, const struct configuration *config);
 
 #endif

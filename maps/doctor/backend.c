@@ -12,21 +12,21 @@
 
 /* A backend of a service, and what was found of its next hop. */
 struct target {
-	const struct conf_service *service;
-	const struct conf_backend *backend;
-	const struct way *hop;
+	const struct config_service *service;
+	const struct config_backend *backend;
+	const struct hop_lookup *hop;
 	const struct address_claim *claim;
 };
 
 /* The device of the hop that is in force; 0 stands for the one that a packet came in by. */
-static int device_in_force(const struct exam *exam, const struct conf_backend *backend)
+static int device_in_force(const struct exam *exam, const struct config_backend *backend)
 {
 	return backend->hop.ifindex ? (int)backend->hop.ifindex : exam->subject.device.ifindex;
 }
 
 static void report_no_route(struct exam *exam, const struct target *target, const char *why)
 {
-	const struct conf_backend *backend = target->backend;
+	const struct config_backend *backend = target->backend;
 	struct text to = text_of_address(&backend->real.address);
 	struct command_line command = run_in(&exam->subject.netns, "ip %s route show",
 					     is_ipv4(&backend->real.address) ? "-4" : "-6");
@@ -44,15 +44,15 @@ static void report_no_route(struct exam *exam, const struct target *target, cons
 /* Whether flows can go to another backend than this one. */
 static bool has_another(const struct target *target, const struct next_hops *hops)
 {
-	const struct conf_service *service = target->service;
+	const struct config_service *service = target->service;
 	const char *why;
 
 	for (unsigned int i = 0; i < service->count; i++) {
-		const struct conf_backend *other = &service->backends[i];
-		const struct way *hop = find_way(&hops->found, other);
+		const struct config_backend *other = &service->backends[i];
+		const struct hop_lookup *hop = find_lookup(&hops->found, other);
 
 		if (other != target->backend && is_healthy(other) && hop &&
-		    hop->type == RTN_UNICAST && !is_dead_way(hop, &why))
+		    hop->type == RTN_UNICAST && !is_unreachable(hop, &why))
 			return true;
 	}
 	return false;
@@ -62,7 +62,7 @@ static bool has_another(const struct target *target, const struct next_hops *hop
 static void report_dead(struct exam *exam, const struct target *target,
 			const struct next_hops *hops, const char *why)
 {
-	const struct conf_backend *backend = target->backend;
+	const struct config_backend *backend = target->backend;
 	struct text vip = text_of_vip(&target->service->vip), real = text_of_real(&backend->real);
 	const char *device = exam->subject.device.name, *cause = "it gets no flow; this brings it "
 								 "in once it answers";
@@ -90,8 +90,8 @@ static void report_dead(struct exam *exam, const struct target *target,
  */
 static void report_deaf(struct exam *exam, const struct target *target)
 {
-	const struct conf_backend *backend = target->backend;
-	const struct conf_service *service = target->service;
+	const struct config_backend *backend = target->backend;
+	const struct config_service *service = target->service;
 	struct text vip = text_of_vip(&service->vip), real = text_of_real(&backend->real),
 		    address = text_of_address(&service->vip.address);
 	const __u8 *mac = target->claim->mac;
@@ -136,8 +136,8 @@ static void report_gateway(struct exam *exam, const struct target *target)
 /* What is in force is not what the routes and neighbours say now. */
 static void check_change(struct exam *exam, const struct target *target)
 {
-	const struct conf_backend *backend = target->backend;
-	const struct way *hop = target->hop;
+	const struct config_backend *backend = target->backend;
+	const struct hop_lookup *hop = target->hop;
 	struct text vip = text_of_vip(&target->service->vip), real = text_of_real(&backend->real);
 	struct command_line command = helper(exam->subject.device.name, "refresh");
 	const struct device *device = find_device(exam->devices, exam->device_count, hop->ifindex);
@@ -161,15 +161,15 @@ static void check_change(struct exam *exam, const struct target *target)
 static void check_next_hop(struct exam *exam, const struct target *target,
 			   const struct next_hops *hops)
 {
-	const struct way *hop = target->hop;
+	const struct hop_lookup *hop = target->hop;
 	const char *why;
 
-	if (is_bad_way(hop, &why) ||
-	    (is_dead_way(hop, &why) && (hop->type != RTN_UNICAST || !hop->is_ethernet)))
+	if (is_no_host(hop, &why) ||
+	    (is_unreachable(hop, &why) && (hop->type != RTN_UNICAST || !hop->is_ethernet)))
 		report_no_route(exam, target, why);
-	else if (is_dead_way(hop, &why) && target->claim->is_claimed)
+	else if (is_unreachable(hop, &why) && target->claim->is_claimed)
 		report_deaf(exam, target);
-	else if (is_dead_way(hop, &why))
+	else if (is_unreachable(hop, &why))
 		report_dead(exam, target, hops, why);
 	else if (hop->needs_mac && target->service->mode == MODE_DSR && has_gateway(hop))
 		report_gateway(exam, target);
@@ -177,19 +177,20 @@ static void check_next_hop(struct exam *exam, const struct target *target,
 		check_change(exam, target);
 }
 
-void check_next_hops(struct exam *exam, const struct conf *conf, const struct next_hops *hops)
+void check_next_hops(struct exam *exam, const struct configuration *config,
+		     const struct next_hops *hops)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
-			const struct conf_backend *backend = &service->backends[j];
-			const struct way *hop = find_way(&hops->found, backend);
+			const struct config_backend *backend = &service->backends[j];
+			const struct hop_lookup *hop = find_lookup(&hops->found, backend);
 			struct target target = { service, backend, hop, NULL };
 
 			if (!hop || backend->state == STATE_DOWN)
 				continue;
-			target.claim = &hops->claims[hop - hops->found.way];
+			target.claim = &hops->claims[hop - hops->found.lookup];
 			check_next_hop(exam, &target, hops);
 		}
 	}
@@ -199,15 +200,15 @@ void check_next_hops(struct exam *exam, const struct conf *conf, const struct ne
  * from a link's own address, which nobody takes for forged. */
 static void ask_again(const struct device *device, struct next_hops *hops)
 {
-	const struct ways *found = &hops->found;
+	const struct hop_lookups *found = &hops->found;
 	struct address_claim *claims = calloc(found->count + 1, sizeof(*claims));
 	unsigned int *index = calloc(found->count + 1, sizeof(*index)), count = 0;
 	const char *why;
 
 	for (unsigned int i = 0; i < found->count && claims && index; i++) {
-		const struct way *hop = &found->way[i];
+		const struct hop_lookup *hop = &found->lookup[i];
 
-		if (hop->ifindex != device->ifindex || !is_dead_way(hop, &why) ||
+		if (hop->ifindex != device->ifindex || !is_unreachable(hop, &why) ||
 		    !is_ipv4(&hop->next))
 			continue;
 		claims[count].address = hop->next;
@@ -222,31 +223,32 @@ static void ask_again(const struct device *device, struct next_hops *hops)
 }
 
 /* Looks up the next hops of all backends that are not down, anew. */
-static bool look_up(struct balancer *balancer, const struct conf *conf, struct ways *found)
+static bool look_up(struct balancer *balancer, const struct configuration *config,
+		    struct hop_lookups *found)
 {
-	struct conf copy;
+	struct configuration copy;
 	bool done;
 
-	if (!conf_copy(&copy, conf))
+	if (!config_copy(&copy, config))
 		return false;
 	for (unsigned int i = 0; i < copy.count; i++) {
 		for (unsigned int j = 0; j < copy.services[i].count; j++)
 			copy.services[i].backends[j].is_pending =
 				copy.services[i].backends[j].state != STATE_DOWN;
 	}
-	done = collect_ways(found, &copy) >= 0 && !resolve_ways(found, balancer);
-	conf_free(&copy);
+	done = collect_lookups(found, &copy) >= 0 && !resolve_next_hops(found, balancer);
+	config_free(&copy);
 	return done;
 }
 
-bool find_next_hops(const struct exam *exam, struct balancer *balancer, const struct conf *conf,
-		    struct next_hops *hops)
+bool find_next_hops(const struct exam *exam, struct balancer *balancer,
+		    const struct configuration *config, struct next_hops *hops)
 {
 	int home;
 
 	memset(hops, 0, sizeof(*hops));
 	hops->found.anew = true;
-	if (!look_up(balancer, conf, &hops->found))
+	if (!look_up(balancer, config, &hops->found))
 		return false;
 	hops->claims = calloc(hops->found.count + 1, sizeof(*hops->claims));
 	home = hops->claims ? netns_enter(&exam->subject.netns) : -1;
@@ -260,7 +262,7 @@ bool find_next_hops(const struct exam *exam, struct balancer *balancer, const st
 
 void free_next_hops(struct next_hops *hops)
 {
-	free(hops->found.way);
+	free(hops->found.lookup);
 	free(hops->claims);
 }
 
@@ -287,13 +289,13 @@ static void check_arm(struct exam *exam, const struct balancer *balancer,
 }
 
 /* Whether backends are reached by the device; *nat: some in mode nat. */
-static bool is_arm(const struct conf *conf, const struct device *device, bool *nat)
+static bool is_arm(const struct configuration *config, const struct device *device, bool *nat)
 {
 	bool used = false;
 
 	*nat = false;
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
 			if ((int)service->backends[j].hop.ifindex != device->ifindex)
@@ -305,14 +307,16 @@ static bool is_arm(const struct conf *conf, const struct device *device, bool *n
 	return used;
 }
 
-void check_arms(struct exam *exam, const struct balancer *balancer, const struct conf *conf)
+void check_arms(struct exam *exam, const struct balancer *balancer,
+		const struct configuration *config)
 {
 	for (int i = 0; i < exam->device_count; i++) {
 		const struct device *device = &exam->devices[i];
 		struct netns_device peer;
 		bool nat;
 
-		if (device->ifindex == exam->subject.device.ifindex || !is_arm(conf, device, &nat))
+		if (device->ifindex == exam->subject.device.ifindex ||
+		    !is_arm(config, device, &nat))
 			continue;
 		if (nat)
 			check_arm(exam, balancer, device);

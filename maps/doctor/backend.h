@@ -11,16 +11,18 @@
 
 /* The next hops as routes and neighbours say now. */
 struct next_hops {
-	struct ways found;
+	struct hop_lookups found;
 	struct address_claim *claims; /* of each: whether it answers a question from no address */
 };
 
-bool find_next_hops(const struct exam *exam, struct balancer *balancer, const struct conf *conf,
-		    struct next_hops *hops);
+bool find_next_hops(const struct exam *exam, struct balancer *balancer,
+		    const struct configuration *config, struct next_hops *hops);
 void free_next_hops(struct next_hops *hops);
 
-void check_next_hops(struct exam *exam, const struct conf *conf, const struct next_hops *hops);
+void check_next_hops(struct exam *exam, const struct configuration *config,
+		     const struct next_hops *hops);
 /* The devices by which backends are reached. */
-void check_arms(struct exam *exam, const struct balancer *balancer, const struct conf *conf);
+void check_arms(struct exam *exam, const struct balancer *balancer,
+		const struct configuration *config);
 
 #endif

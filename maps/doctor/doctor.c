@@ -46,32 +46,32 @@ static void wait_since(const struct timespec *start)
 
 /* The examination of a balancer's configuration, hosts and traffic. */
 static enum status check_configured(struct exam *exam, struct balancer *balancer,
-				    const struct conf *conf, struct traffic *traffic)
+				    const struct configuration *config, struct traffic *traffic)
 {
 	struct timespec start;
 	struct next_hops hops;
 	enum status status;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	status = begin_traffic(balancer, conf, traffic);
+	status = begin_traffic(balancer, config, traffic);
 	if (status)
 		return status;
-	check_claimed(exam, conf);
-	if (find_next_hops(exam, balancer, conf, &hops)) {
-		check_next_hops(exam, conf, &hops);
-		check_answers(exam, conf, &hops);
+	check_claimed(exam, config);
+	if (find_next_hops(exam, balancer, config, &hops)) {
+		check_next_hops(exam, config, &hops);
+		check_answers(exam, config, &hops);
 		free_next_hops(&hops);
 	}
-	check_returned(exam, conf);
-	check_arms(exam, balancer, conf);
-	check_idle_services(exam, conf);
+	check_returned(exam, config);
+	check_arms(exam, balancer, config);
+	check_idle_services(exam, config);
 	wait_since(&start);
-	status = end_traffic(balancer, conf, traffic);
+	status = end_traffic(balancer, config, traffic);
 	if (status)
 		return status;
-	check_owned(exam, conf, traffic);
-	check_refused(exam, balancer, conf, traffic);
-	check_slow_path(exam, conf, traffic);
+	check_owned(exam, config, traffic);
+	check_refused(exam, balancer, config, traffic);
+	check_slow_path(exam, config, traffic);
 	return DONE;
 }
 
@@ -82,19 +82,19 @@ static enum status check_balancer(struct exam *exam)
 	struct traffic traffic;
 	enum status status;
 	struct watch watch;
-	struct conf conf;
+	struct configuration config;
 
 	options.selection.device = exam->subject.device.name;
-	status = open_and_load(&balancer, &conf, false);
+	status = open_and_load(&balancer, &config, false);
 	if (status)
 		return status;
 	begin_watch(exam, &balancer, &watch);
 	check_pins(exam, &balancer);
 	check_device(exam);
-	status = check_configured(exam, &balancer, &conf, &traffic);
+	status = check_configured(exam, &balancer, &config, &traffic);
 	end_watch(exam, &balancer, &watch);
 	free_traffic(&traffic);
-	close_and_free(&balancer, &conf);
+	close_and_free(&balancer, &config);
 	return status;
 }
 

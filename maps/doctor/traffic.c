@@ -10,14 +10,14 @@
 #define SHARE 10 /* more than one of so many is a finding */
 #define LEAST_SLOW 100 /* packets: fewer are no traffic */
 
-enum status begin_traffic(const struct balancer *balancer, const struct conf *conf,
+enum status begin_traffic(const struct balancer *balancer, const struct configuration *config,
 			  struct traffic *traffic)
 {
 	memset(traffic, 0, sizeof(*traffic));
-	return take_reading(balancer, conf->services, conf->count, &traffic->before);
+	return read_counters(balancer, config->services, config->count, &traffic->before);
 }
 
-enum status end_traffic(const struct balancer *balancer, const struct conf *conf,
+enum status end_traffic(const struct balancer *balancer, const struct configuration *config,
 			struct traffic *traffic)
 {
 	int result = read_slow_stats(balancer, &traffic->slow);
@@ -26,7 +26,7 @@ enum status end_traffic(const struct balancer *balancer, const struct conf *conf
 		result = read_service_stats(balancer, STATS_RETIRED, &traffic->retired);
 	if (result)
 		return fail(FAILED, "cannot read the counters: %s", strerror(-result));
-	return take_reading(balancer, conf->services, conf->count, &traffic->now);
+	return read_counters(balancer, config->services, config->count, &traffic->now);
 }
 
 void free_traffic(struct traffic *traffic)
@@ -51,7 +51,7 @@ bool has_traffic(const struct traffic *traffic, unsigned int service)
 }
 
 /* Why the backends of a service get no new flow: how many of them are what. */
-static struct text count_states(const struct conf_service *service)
+static struct text count_states(const struct config_service *service)
 {
 	unsigned int draining = 0, down = 0, unresolved = 0;
 	struct text text;
@@ -68,10 +68,10 @@ static struct text count_states(const struct conf_service *service)
 	return text;
 }
 
-void check_idle_services(struct exam *exam, const struct conf *conf)
+void check_idle_services(struct exam *exam, const struct configuration *config)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 		struct text vip = text_of_vip(&service->vip);
 		struct command_line command = helper(exam->subject.device.name, "service show '%s'",
 						     vip.s);
@@ -119,7 +119,7 @@ static const struct refusal refusals[] = {
 };
 
 /* Whether what refused clients is configured still; else it counts while it goes on. */
-static bool is_in_force(const struct balancer *balancer, const struct conf_service *service,
+static bool is_in_force(const struct balancer *balancer, const struct config_service *service,
 			__u8 verdict)
 {
 	switch (verdict) {
@@ -148,7 +148,7 @@ static bool is_large_share(__u64 part, __u64 whole)
 }
 
 static void check_refusal(struct exam *exam, const struct balancer *balancer,
-			  const struct conf_service *service, const struct service_stats *before,
+			  const struct config_service *service, const struct service_stats *before,
 			  const struct service_stats *now, const struct refusal *refusal)
 {
 	__u64 refused = now->verdict[refusal->verdict].packets, asked = asked_of(now, refusal);
@@ -168,12 +168,12 @@ static void check_refusal(struct exam *exam, const struct balancer *balancer,
 	       reason_name(refusal->verdict), climb);
 }
 
-void check_refused(struct exam *exam, const struct balancer *balancer, const struct conf *conf,
-		   const struct traffic *traffic)
+void check_refused(struct exam *exam, const struct balancer *balancer,
+		   const struct configuration *config, const struct traffic *traffic)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
+	for (unsigned int i = 0; i < config->count; i++) {
 		for (unsigned int j = 0; j < sizeof(refusals) / sizeof(*refusals); j++)
-			check_refusal(exam, balancer, &conf->services[i],
+			check_refusal(exam, balancer, &config->services[i],
 				      &traffic->before.services[i], &traffic->now.services[i],
 				      &refusals[j]);
 	}
@@ -205,14 +205,15 @@ static void take_owed(__u64 *packets, __u64 *owed)
 	*owed -= part;
 }
 
-void check_slow_path(struct exam *exam, const struct conf *conf, const struct traffic *traffic)
+void check_slow_path(struct exam *exam, const struct configuration *config,
+		     const struct traffic *traffic)
 {
 	struct command_line command = helper(exam->subject.device.name, "stats");
 	struct slow_stats slow = traffic->slow;
 	__u64 all = packets_of(&traffic->retired), sum = 0, owed = owed_to(&traffic->retired);
 	unsigned int most = 0;
 
-	for (unsigned int i = 0; i < conf->count; i++) {
+	for (unsigned int i = 0; i < config->count; i++) {
 		all += packets_of(&traffic->now.services[i]);
 		owed += owed_to(&traffic->now.services[i]);
 	}

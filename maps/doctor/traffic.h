@@ -15,9 +15,9 @@ struct traffic {
 };
 
 /* Reads all counters, at the beginning of the watch and at its end. */
-enum status begin_traffic(const struct balancer *balancer, const struct conf *conf,
+enum status begin_traffic(const struct balancer *balancer, const struct configuration *config,
 			  struct traffic *traffic);
-enum status end_traffic(const struct balancer *balancer, const struct conf *conf,
+enum status end_traffic(const struct balancer *balancer, const struct configuration *config,
 			struct traffic *traffic);
 void free_traffic(struct traffic *traffic);
 
@@ -25,9 +25,10 @@ void free_traffic(struct traffic *traffic);
 bool has_traffic(const struct traffic *traffic, unsigned int service);
 
 /* Services without a backend for new flows. */
-void check_idle_services(struct exam *exam, const struct conf *conf);
-void check_refused(struct exam *exam, const struct balancer *balancer, const struct conf *conf,
-		   const struct traffic *traffic);
-void check_slow_path(struct exam *exam, const struct conf *conf, const struct traffic *traffic);
+void check_idle_services(struct exam *exam, const struct configuration *config);
+void check_refused(struct exam *exam, const struct balancer *balancer,
+		   const struct configuration *config, const struct traffic *traffic);
+void check_slow_path(struct exam *exam, const struct configuration *config,
+		     const struct traffic *traffic);
 
 #endif

@@ -24,20 +24,20 @@ __u8 route_type_of_vip(const struct exam *exam, const struct address *address)
 }
 
 /* Services are sorted: those of an address follow one another. */
-static unsigned int end_of_vip(const struct conf *conf, unsigned int first)
+static unsigned int end_of_vip(const struct configuration *config, unsigned int first)
 {
 	unsigned int end = first + 1;
 
-	while (end < conf->count &&
-	       same_address(&conf->services[end].vip.address, &conf->services[first].vip.address))
+	while (end < config->count && same_address(&config->services[end].vip.address,
+						   &config->services[first].vip.address))
 		end++;
 	return end;
 }
 
-static bool has_mode(const struct conf *conf, unsigned int first, bool nat)
+static bool has_mode(const struct configuration *config, unsigned int first, bool nat)
 {
-	for (unsigned int i = first; i < end_of_vip(conf, first); i++) {
-		if ((conf->services[i].mode == MODE_NAT) == nat)
+	for (unsigned int i = first; i < end_of_vip(config, first); i++) {
+		if ((config->services[i].mode == MODE_NAT) == nat)
 			return true;
 	}
 	return false;
@@ -48,15 +48,15 @@ static bool has_mode(const struct conf *conf, unsigned int first, bool nat)
  * nobody answers for it then; elsewhere a router may well send it here. Without any route to it,
  * that is likely with direct return only.
  */
-static bool lacks_owner(const struct exam *exam, const struct conf *conf,
+static bool lacks_owner(const struct exam *exam, const struct configuration *config,
 			const struct traffic *traffic, unsigned int first)
 {
-	__u8 type = route_type_of_vip(exam, &conf->services[first].vip.address);
+	__u8 type = route_type_of_vip(exam, &config->services[first].vip.address);
 
 	if (type == RTN_LOCAL || type == RTN_UNSPEC ||
-	    (type == RTN_UNREACHABLE && !has_mode(conf, first, true)))
+	    (type == RTN_UNREACHABLE && !has_mode(config, first, true)))
 		return false;
-	for (unsigned int i = first; i < end_of_vip(conf, first); i++) {
+	for (unsigned int i = first; i < end_of_vip(config, first); i++) {
 		if (has_traffic(traffic, i))
 			return false;
 	}
@@ -75,16 +75,17 @@ static struct command_line own_command(const struct exam *exam, const struct add
 		      vip.s, quoted(exam->subject.device.name).s);
 }
 
-void check_owned(struct exam *exam, const struct conf *conf, const struct traffic *traffic)
+void check_owned(struct exam *exam, const struct configuration *config,
+		 const struct traffic *traffic)
 {
 	struct command_line command = { .s = "" };
 	unsigned int count = 0;
 	struct text first = { "" };
 
-	for (unsigned int i = 0; i < conf->count; i = end_of_vip(conf, i)) {
-		const struct address *address = &conf->services[i].vip.address;
+	for (unsigned int i = 0; i < config->count; i = end_of_vip(config, i)) {
+		const struct address *address = &config->services[i].vip.address;
 
-		if (!lacks_owner(exam, conf, traffic, i))
+		if (!lacks_owner(exam, config, traffic, i))
 			continue;
 		if (!count)
 			first = text_of_address(address);
@@ -102,11 +103,12 @@ void check_owned(struct exam *exam, const struct conf *conf, const struct traffi
 }
 
 /* The backend that has the MAC, or NULL. */
-static const struct conf_backend *backend_of_mac(const struct conf *conf, const __u8 *mac)
+static const struct config_backend *backend_of_mac(const struct configuration *config,
+						   const __u8 *mac)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		for (unsigned int j = 0; j < conf->services[i].count; j++) {
-			struct conf_backend *backend = &conf->services[i].backends[j];
+	for (unsigned int i = 0; i < config->count; i++) {
+		for (unsigned int j = 0; j < config->services[i].count; j++) {
+			struct config_backend *backend = &config->services[i].backends[j];
 
 			if (!memcmp(backend->hop.mac, mac, sizeof(backend->hop.mac)))
 				return backend;
@@ -116,10 +118,10 @@ static const struct conf_backend *backend_of_mac(const struct conf *conf, const 
 }
 
 /* A backend for direct return has the VIP, and shall not say so; who else has it may be right. */
-static void report_claim(struct exam *exam, const struct conf *conf,
+static void report_claim(struct exam *exam, const struct configuration *config,
 			 const struct address_claim *claim, bool nat)
 {
-	const struct conf_backend *backend = backend_of_mac(conf, claim->mac);
+	const struct config_backend *backend = backend_of_mac(config, claim->mac);
 	struct text vip = text_of_address(&claim->address), who = text_of_mac(claim->mac);
 	struct command_line command = { .s = "" };
 
@@ -141,13 +143,13 @@ static void report_claim(struct exam *exam, const struct conf *conf,
 }
 
 /* Returns how many VIPs are on the link, with the index of their first service. */
-static unsigned int list_vips(const struct exam *exam, const struct conf *conf,
+static unsigned int list_vips(const struct exam *exam, const struct configuration *config,
 			      struct address_claim *claims, unsigned int *index)
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < conf->count; i = end_of_vip(conf, i)) {
-		const struct address *address = &conf->services[i].vip.address;
+	for (unsigned int i = 0; i < config->count; i = end_of_vip(config, i)) {
+		const struct address *address = &config->services[i].vip.address;
 		__u8 type = route_type_of_vip(exam, address);
 
 		if (type != RTN_LOCAL && type != RTN_UNICAST)
@@ -158,22 +160,22 @@ static unsigned int list_vips(const struct exam *exam, const struct conf *conf,
 	return count;
 }
 
-void check_claimed(struct exam *exam, const struct conf *conf)
+void check_claimed(struct exam *exam, const struct configuration *config)
 {
-	struct address_claim *claims = calloc(conf->count + 1, sizeof(*claims));
-	unsigned int *index = calloc(conf->count + 1, sizeof(*index)), count = 0;
+	struct address_claim *claims = calloc(config->count + 1, sizeof(*claims));
+	unsigned int *index = calloc(config->count + 1, sizeof(*index)), count = 0;
 	int home = netns_enter(&exam->subject.netns);
 
 	if (home >= 0) {
 		if (claims && index)
-			count = list_vips(exam, conf, claims, index);
+			count = list_vips(exam, config, claims, index);
 		if (count && find_claims(&exam->subject.device, claims, count))
 			count = 0;
 		netns_leave(home);
 	}
 	for (unsigned int i = 0; i < count; i++) {
 		if (claims[i].is_claimed)
-			report_claim(exam, conf, &claims[i], !has_mode(conf, index[i], false));
+			report_claim(exam, config, &claims[i], !has_mode(config, index[i], false));
 	}
 	free(claims);
 	free(index);

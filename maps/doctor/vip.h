@@ -11,7 +11,8 @@
 __u8 route_type_of_vip(const struct exam *exam, const struct address *address);
 
 /* A VIP for which packets come does not need an owner. */
-void check_owned(struct exam *exam, const struct conf *conf, const struct traffic *traffic);
-void check_claimed(struct exam *exam, const struct conf *conf);
+void check_owned(struct exam *exam, const struct configuration *config,
+		 const struct traffic *traffic);
+void check_claimed(struct exam *exam, const struct configuration *config);
 
 #endif

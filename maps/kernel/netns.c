@@ -126,22 +126,22 @@ void netns_free(struct netns *list, int count)
 
 int netns_enter(const struct netns *netns)
 {
-	int way_back = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
+	int previous = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
 
-	if (way_back < 0)
+	if (previous < 0)
 		return -errno;
 	if (setns(netns->fd, CLONE_NEWNET)) {
-		close(way_back);
+		close(previous);
 		return -errno;
 	}
-	return way_back;
+	return previous;
 }
 
-void netns_leave(int way_back)
+void netns_leave(int previous)
 {
-	if (setns(way_back, CLONE_NEWNET)) {
+	if (setns(previous, CLONE_NEWNET)) {
 		perror("xdp-lb: cannot return to the network namespace");
 		_exit(1);
 	}
-	close(way_back);
+	close(previous);
 }

@@ -23,6 +23,6 @@ void netns_free(struct netns *list, int count);
 
 /* Enters a namespace; returns a descriptor to leave it by, or -errno. */
 int netns_enter(const struct netns *netns);
-void netns_leave(int way_back);
+void netns_leave(int previous);
 
 #endif

@@ -73,13 +73,13 @@ static __u32 balancer_behind(__u32 dispatcher)
 
 static int add_places(const struct netns *netns, struct place **places, int count)
 {
-	int way_back = netns_enter(netns), netlink, devices;
+	int previous = netns_enter(netns), netlink, devices;
 	struct device *device = NULL;
 
-	if (way_back < 0)
+	if (previous < 0)
 		return count;
 	netlink = netlink_open();
-	netns_leave(way_back);
+	netns_leave(previous);
 	devices = netlink < 0 ? 0 : netlink_devices(netlink, &device);
 	if (netlink >= 0)
 		close(netlink);

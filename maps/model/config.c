@@ -7,29 +7,29 @@
 #include "lib/text.h"
 #include "model/config.h"
 
-void conf_init(struct conf *conf)
+void config_init(struct configuration *config)
 {
-	memset(conf, 0, sizeof(*conf));
-	conf->tcp_timeout = DEFAULT_TCP_TIMEOUT;
-	conf->fin_timeout = DEFAULT_FIN_TIMEOUT;
-	conf->udp_timeout = DEFAULT_UDP_TIMEOUT;
+	memset(config, 0, sizeof(*config));
+	config->tcp_timeout = DEFAULT_TCP_TIMEOUT;
+	config->fin_timeout = DEFAULT_FIN_TIMEOUT;
+	config->udp_timeout = DEFAULT_UDP_TIMEOUT;
 }
 
-static void free_service(struct conf_service *service)
+static void free_service(struct config_service *service)
 {
 	free(service->backends);
 	if (service->mapped)
 		unmap_memory(service->table_memory, service->mapped);
 }
 
-void conf_free(struct conf *conf)
+void config_free(struct configuration *config)
 {
-	for (unsigned int i = 0; i < conf->count; i++)
-		free_service(&conf->services[i]);
-	free(conf->services);
-	free(conf->denies);
-	free(conf->has_table);
-	conf_init(conf);
+	for (unsigned int i = 0; i < config->count; i++)
+		free_service(&config->services[i]);
+	free(config->services);
+	free(config->denies);
+	free(config->has_table);
+	config_init(config);
 }
 
 static void *copy_of(const void *from, size_t size)
@@ -42,7 +42,7 @@ static void *copy_of(const void *from, size_t size)
 }
 
 /* The copy has the maps of the running tables no more: they belong to the original. */
-static bool copy_service(struct conf_service *to, const struct conf_service *from)
+static bool copy_service(struct config_service *to, const struct config_service *from)
 {
 	*to = *from;
 	to->table_memory = NULL;
@@ -52,7 +52,7 @@ static bool copy_service(struct conf_service *to, const struct conf_service *fro
 	return to->backends;
 }
 
-bool conf_copy(struct conf *to, const struct conf *from)
+bool config_copy(struct configuration *to, const struct configuration *from)
 {
 	*to = *from;
 	to->has_table = NULL;
@@ -69,7 +69,7 @@ bool conf_copy(struct conf *to, const struct conf *from)
 	}
 	return true;
 cleanup:
-	conf_free(to);
+	config_free(to);
 	return false;
 }
 
@@ -135,44 +135,46 @@ static unsigned int position_of(const void *array, unsigned int count, size_t si
 	return low;
 }
 
-struct conf_service *conf_find(const struct conf *conf, const struct endpoint *vip)
+struct config_service *config_find(const struct configuration *config, const struct endpoint *vip)
 {
 	bool found;
-	unsigned int at = position_of(conf->services, conf->count, sizeof(*conf->services), vip,
-				      &found);
+	unsigned int at = position_of(config->services, config->count, sizeof(*config->services),
+				      vip, &found);
 
-	return found ? &conf->services[at] : NULL;
+	return found ? &config->services[at] : NULL;
 }
 
-struct conf_service *conf_need(const struct conf *conf, const struct endpoint *vip)
+struct config_service *config_need(const struct configuration *config, const struct endpoint *vip)
 {
-	struct conf_service *service = conf_find(conf, vip);
+	struct config_service *service = config_find(config, vip);
 
 	if (!service)
 		fail(FAILED, "%s is not a service", text_of_vip(vip).s);
 	return service;
 }
 
-struct conf_service *conf_add(struct conf *conf, const struct endpoint *vip)
+struct config_service *config_add(struct configuration *config, const struct endpoint *vip)
 {
-	struct conf_service *service;
+	struct config_service *service;
 	bool found;
-	unsigned int at = position_of(conf->services, conf->count, sizeof(*service), vip, &found);
+	unsigned int at = position_of(config->services, config->count, sizeof(*service), vip,
+				      &found);
 
-	service = open_gap((void **)&conf->services, &conf->count, &conf->room, at,
+	service = open_gap((void **)&config->services, &config->count, &config->room, at,
 			   sizeof(*service));
 	if (service)
 		service->vip = *vip;
 	return service;
 }
 
-void conf_remove(struct conf *conf, struct conf_service *service)
+void config_remove(struct configuration *config, struct config_service *service)
 {
 	free_service(service);
-	close_gap(conf->services, &conf->count, service, sizeof(*service));
+	close_gap(config->services, &config->count, service, sizeof(*service));
 }
 
-struct conf_backend *backend_find(const struct conf_service *service, const struct endpoint *real)
+struct config_backend *backend_find(const struct config_service *service,
+				    const struct endpoint *real)
 {
 	bool found;
 	unsigned int at = position_of(service->backends, service->count, sizeof(*service->backends),
@@ -181,9 +183,10 @@ struct conf_backend *backend_find(const struct conf_service *service, const stru
 	return found ? &service->backends[at] : NULL;
 }
 
-struct conf_backend *backend_need(const struct conf_service *service, const struct endpoint *real)
+struct config_backend *backend_need(const struct config_service *service,
+				    const struct endpoint *real)
 {
-	struct conf_backend *backend = backend_find(service, real);
+	struct config_backend *backend = backend_find(service, real);
 
 	if (!backend)
 		fail(FAILED, "%s is not a backend of %s", text_of_real(real).s,
@@ -191,9 +194,9 @@ struct conf_backend *backend_need(const struct conf_service *service, const stru
 	return backend;
 }
 
-struct conf_backend *backend_insert(struct conf_service *service, const struct endpoint *real)
+struct config_backend *backend_insert(struct config_service *service, const struct endpoint *real)
 {
-	struct conf_backend *backend;
+	struct config_backend *backend;
 	bool found;
 	unsigned int at = position_of(service->backends, service->count, sizeof(*backend), real,
 				      &found);
@@ -207,7 +210,7 @@ struct conf_backend *backend_insert(struct conf_service *service, const struct e
 	return backend;
 }
 
-void backend_remove(struct conf_service *service, struct conf_backend *backend)
+void backend_remove(struct config_service *service, struct config_backend *backend)
 {
 	close_gap(service->backends, &service->count, backend, sizeof(*backend));
 }
@@ -219,15 +222,16 @@ bool is_resolved(const struct hop *hop)
 	return memcmp(hop->mac, zero, sizeof(zero));
 }
 
-bool is_healthy(const struct conf_backend *backend)
+bool is_healthy(const struct config_backend *backend)
 {
 	return backend->state == STATE_UP && is_resolved(&backend->hop);
 }
 
-bool conf_deny(struct conf *conf, const struct deny_key *key, unsigned int line)
+bool config_deny(struct configuration *config, const struct deny_key *key, unsigned int line)
 {
-	struct conf_deny *added = open_gap((void **)&conf->denies, &conf->deny_count,
-					   &conf->deny_room, conf->deny_count, sizeof(*added));
+	struct config_deny *added = open_gap((void **)&config->denies, &config->deny_count,
+					     &config->deny_room, config->deny_count,
+					     sizeof(*added));
 
 	if (added) {
 		added->key = *key;
@@ -243,7 +247,8 @@ int compare_denies(const struct deny_key *a, const struct deny_key *b)
 	return order ? order : (int)a->length - (int)b->length;
 }
 
-int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, unsigned int j)
+int compare_listed(const struct configuration *a, unsigned int i, const struct configuration *b,
+		   unsigned int j)
 {
 	if (i == a->deny_count)
 		return 1;
@@ -254,27 +259,28 @@ int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, u
 
 static int compare_lines(const void *a, const void *b)
 {
-	const struct conf_deny *x = a, *y = b;
+	const struct config_deny *x = a, *y = b;
 	int order = compare_denies(&x->key, &y->key);
 
 	return order ? order : (int)x->line - (int)y->line;
 }
 
-void conf_sort_denies(struct conf *conf)
+void config_sort_denies(struct configuration *config)
 {
-	if (conf->deny_count)
-		qsort(conf->denies, conf->deny_count, sizeof(*conf->denies), compare_lines);
+	if (config->deny_count)
+		qsort(config->denies, config->deny_count, sizeof(*config->denies), compare_lines);
 }
 
 /* Whether what the table depends on is not the same. */
-static bool backend_differs(const struct conf_backend *running, const struct conf_backend *wanted)
+static bool backend_differs(const struct config_backend *running,
+			    const struct config_backend *wanted)
 {
 	return compare_endpoints(&running->real, &wanted->real) ||
 	       running->weight != wanted->weight || running->state != wanted->state ||
 	       running->was_healthy != is_healthy(wanted);
 }
 
-bool service_differs(const struct conf_service *running, const struct conf_service *wanted)
+bool service_differs(const struct config_service *running, const struct config_service *wanted)
 {
 	if (running->mode != wanted->mode || running->hash != wanted->hash ||
 	    running->slots != wanted->slots || running->settle != wanted->settle ||
@@ -287,7 +293,7 @@ bool service_differs(const struct conf_service *running, const struct conf_servi
 	return false;
 }
 
-void service_key(const struct conf_service *service, struct service_key *key)
+void service_key(const struct config_service *service, struct service_key *key)
 {
 	memset(key, 0, sizeof(*key));
 	key->vip = service->vip_number;
@@ -295,7 +301,7 @@ void service_key(const struct conf_service *service, struct service_key *key)
 	key->protocol = service->vip.protocol;
 }
 
-__u16 service_flags(const struct conf_service *service)
+__u16 service_flags(const struct config_service *service)
 {
 	return (service->moving ? SERVICE_MOVING : 0) |
 	       (service->limit.pps || service->limit.flows ? SERVICE_LIMITED : 0);

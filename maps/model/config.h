@@ -12,12 +12,12 @@
 #include "lib/address.h"
 #include "xdp_lb.h"
 
-struct conf_backend {
+struct config_backend {
 	struct endpoint real; /* unique in its service, which is sorted by it */
 	__u16 weight;
 	__u8 state; /* enum state */
 	bool mac_given;
-	bool is_pending; /* its way is to be looked up before the commit */
+	bool is_pending; /* its next hop is to be looked up before it is written */
 	bool was_healthy; /* when the running table was made */
 	bool is_new; /* to the balancer: a record is to be written */
 	struct hop hop; /* MAC zero: not resolved */
@@ -29,13 +29,13 @@ struct conf_backend {
 	__u32 drained;
 };
 
-struct conf_service {
+struct config_service {
 	struct endpoint vip;
 	__u8 mode, hash;
 	__u32 slots;
 	__u32 settle;
 	struct limit limit; /* next_flow is not used */
-	struct conf_backend *backends;
+	struct config_backend *backends;
 	unsigned int count, room;
 	/* As it runs: */
 	__u32 number; /* 0: not yet */
@@ -48,52 +48,55 @@ struct conf_service {
 	size_t mapped; /* bytes */
 	/* What the commit did: */
 	bool is_rebuilt;
-	__u32 moved; /* slots that changed their owner */
+	__u32 moved; /* slots that changed their backend */
 };
 
-struct conf_deny {
+struct config_deny {
 	struct deny_key key;
 	unsigned int line; /* of the file that says so, or 0 */
 };
 
-struct conf {
-	struct conf_service *services; /* sorted */
+struct configuration {
+	struct config_service *services; /* sorted */
 	unsigned int count, room;
 	__u32 tcp_timeout, fin_timeout, udp_timeout; /* seconds, never 0 */
 	bool has_denies; /* `denies` was loaded, or comes from a file */
-	struct conf_deny *denies; /* sorted */
+	struct config_deny *denies; /* sorted */
 	unsigned int deny_count, deny_room;
 	bool *has_table; /* as loaded, by number: a table is there, be it used or not */
 };
 
-void conf_init(struct conf *conf);
-void conf_free(struct conf *conf);
-bool conf_copy(struct conf *to, const struct conf *from); /* false: no memory */
+void config_init(struct configuration *config);
+void config_free(struct configuration *config);
+bool config_copy(struct configuration *to, const struct configuration *from); /* false: no memory */
 
-struct conf_service *conf_find(const struct conf *conf, const struct endpoint *vip);
+struct config_service *config_find(const struct configuration *config, const struct endpoint *vip);
 /* The same, saying so if there is none. */
-struct conf_service *conf_need(const struct conf *conf, const struct endpoint *vip);
-struct conf_service *conf_add(struct conf *conf, const struct endpoint *vip);
-void conf_remove(struct conf *conf, struct conf_service *service);
+struct config_service *config_need(const struct configuration *config, const struct endpoint *vip);
+struct config_service *config_add(struct configuration *config, const struct endpoint *vip);
+void config_remove(struct configuration *config, struct config_service *service);
 
-struct conf_backend *backend_find(const struct conf_service *service, const struct endpoint *real);
-struct conf_backend *backend_need(const struct conf_service *service, const struct endpoint *real);
-struct conf_backend *backend_insert(struct conf_service *service, const struct endpoint *real);
-void backend_remove(struct conf_service *service, struct conf_backend *backend);
-bool is_healthy(const struct conf_backend *backend); /* it gets slots */
+struct config_backend *backend_find(const struct config_service *service,
+				    const struct endpoint *real);
+struct config_backend *backend_need(const struct config_service *service,
+				    const struct endpoint *real);
+struct config_backend *backend_insert(struct config_service *service, const struct endpoint *real);
+void backend_remove(struct config_service *service, struct config_backend *backend);
+bool is_healthy(const struct config_backend *backend); /* it gets slots */
 bool is_resolved(const struct hop *hop);
 
 /* Denies are appended, and sorted when all are there. */
-bool conf_deny(struct conf *conf, const struct deny_key *key, unsigned int line);
-void conf_sort_denies(struct conf *conf);
+bool config_deny(struct configuration *config, const struct deny_key *key, unsigned int line);
+void config_sort_denies(struct configuration *config);
 int compare_denies(const struct deny_key *a, const struct deny_key *b);
 /* The same for two lists that are walked together, where each may be at its end. */
-int compare_listed(const struct conf *a, unsigned int i, const struct conf *b, unsigned int j);
+int compare_listed(const struct configuration *a, unsigned int i, const struct configuration *b,
+		   unsigned int j);
 
-bool service_differs(const struct conf_service *running, const struct conf_service *wanted);
+bool service_differs(const struct config_service *running, const struct config_service *wanted);
 
 /* The key of a service in xlb_services, and SERVICE_* of its entry there. */
-void service_key(const struct conf_service *service, struct service_key *key);
-__u16 service_flags(const struct conf_service *service);
+void service_key(const struct config_service *service, struct service_key *key);
+__u16 service_flags(const struct config_service *service);
 
 #endif

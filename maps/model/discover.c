@@ -17,7 +17,7 @@ static const char *const default_pins[] = {
 };
 
 /* Opens the map, if it is one of the balancer's. */
-static int take_map(int map, const struct bpf_map_info *info, void *argument)
+static int keep_map(int map, const struct bpf_map_info *info, void *argument)
 {
 	struct balancer *balancer = argument;
 
@@ -30,7 +30,7 @@ static int take_map(int map, const struct bpf_map_info *info, void *argument)
 
 static enum status open_by_program(__u32 program, struct balancer *balancer)
 {
-	int result = visit_maps(program, take_map, balancer);
+	int result = visit_maps(program, keep_map, balancer);
 
 	if (result < 0)
 		return fail(FAILED, "cannot read program %u: %s", program, strerror(-result));
@@ -207,15 +207,15 @@ static const struct device *device_named(const struct device *devices, int count
 /* Says why there is no balancer on the device that was named. */
 static enum status say_missing(const struct netns *netns, const char *name)
 {
-	int way_back = netns_enter(netns), netlink, count;
+	int previous = netns_enter(netns), netlink, count;
 	struct device *devices = NULL;
 	const struct device *device;
 	enum status status;
 
-	if (way_back < 0)
+	if (previous < 0)
 		return fail(FAILED, "not permitted: xdp-lb must be run as root");
 	netlink = netlink_open();
-	netns_leave(way_back);
+	netns_leave(previous);
 	count = netlink < 0 ? 0 : netlink_devices(netlink, &devices);
 	if (netlink >= 0)
 		close(netlink);

@@ -51,7 +51,7 @@ __u32 count_living_flows(const struct balancer *balancer)
 	return count;
 }
 
-__u32 count_former_slots(const struct balancer *balancer, const struct conf_service *service,
+__u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend)
 {
 	__u32 seconds = transition_timeout(balancer->config, service->settle);

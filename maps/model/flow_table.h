@@ -13,8 +13,8 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
 __u32 *count_flows_by_backend(const struct balancer *balancer);
 __u32 count_living_flows(const struct balancer *balancer);
 
-/* Slots in transition whose former owner the backend is. */
-__u32 count_former_slots(const struct balancer *balancer, const struct conf_service *service,
+/* Slots in transition whose former backend the backend is. */
+__u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend);
 
 #endif

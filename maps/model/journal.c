@@ -17,7 +17,7 @@
 /* Structures as this helper has them: another one cannot read them if a size differs. */
 struct header {
 	__u32 layout, service_size, backend_size, deny_size;
-	struct conf conf;
+	struct configuration config;
 };
 
 static void path_of(char path[PATH_MAX], const struct balancer *balancer, const char *end)
@@ -25,34 +25,34 @@ static void path_of(char path[PATH_MAX], const struct balancer *balancer, const 
 	snprintf(path, PATH_MAX, JOURNAL_PATH, balancer->id, end);
 }
 
-static struct header header_of(const struct conf *conf)
+static struct header header_of(const struct configuration *config)
 {
 	return (struct header){
 		.layout = LAYOUT_VERSION,
-		.service_size = sizeof(*conf->services),
-		.backend_size = sizeof(*conf->services->backends),
-		.deny_size = sizeof(*conf->denies),
-		.conf = *conf,
+		.service_size = sizeof(*config->services),
+		.backend_size = sizeof(*config->services->backends),
+		.deny_size = sizeof(*config->denies),
+		.config = *config,
 	};
 }
 
-static void write_all(FILE *file, const struct conf *conf)
+static void write_all(FILE *file, const struct configuration *config)
 {
-	struct header header = header_of(conf);
+	struct header header = header_of(config);
 
 	fwrite(&header, sizeof(header), 1, file);
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		fwrite(service, sizeof(*service), 1, file);
 		if (service->count)
 			fwrite(service->backends, sizeof(*service->backends), service->count, file);
 	}
-	if (conf->deny_count)
-		fwrite(conf->denies, sizeof(*conf->denies), conf->deny_count, file);
+	if (config->deny_count)
+		fwrite(config->denies, sizeof(*config->denies), config->deny_count, file);
 }
 
-int write_journal(const struct balancer *balancer, const struct conf *wanted)
+int write_journal(const struct balancer *balancer, const struct configuration *wanted)
 {
 	char path[PATH_MAX], unfinished[PATH_MAX];
 	bool failed;
@@ -83,7 +83,7 @@ static bool read_elements(FILE *file, void **array, unsigned int count, size_t s
 	return *array && fread(*array, size, count, file) == count;
 }
 
-static bool read_service(FILE *file, struct conf_service *service)
+static bool read_service(FILE *file, struct config_service *service)
 {
 	if (fread(service, sizeof(*service), 1, file) != 1)
 		return false;
@@ -97,38 +97,38 @@ static bool read_service(FILE *file, struct conf_service *service)
 }
 
 /* The pointers in the file are those of another process. */
-static bool read_all(FILE *file, struct conf *conf)
+static bool read_all(FILE *file, struct configuration *config)
 {
-	struct header header, own = header_of(conf);
+	struct header header, own = header_of(config);
 	unsigned int count;
 
 	if (fread(&header, sizeof(header), 1, file) != 1 ||
-	    memcmp(&header, &own, offsetof(struct header, conf)) ||
-	    header.conf.count > MAX_SERVICES || header.conf.deny_count > MAX_DENIED)
+	    memcmp(&header, &own, offsetof(struct header, config)) ||
+	    header.config.count > MAX_SERVICES || header.config.deny_count > MAX_DENIED)
 		return false;
-	count = header.conf.count;
-	*conf = header.conf;
-	conf->count = 0;
-	conf->room = count;
-	conf->deny_room = conf->deny_count;
-	conf->denies = NULL;
-	conf->has_table = NULL;
-	conf->services = calloc(count + 1, sizeof(*conf->services));
-	for (; conf->services && conf->count < count; conf->count++) {
-		if (!read_service(file, &conf->services[conf->count]))
+	count = header.config.count;
+	*config = header.config;
+	config->count = 0;
+	config->room = count;
+	config->deny_room = config->deny_count;
+	config->denies = NULL;
+	config->has_table = NULL;
+	config->services = calloc(count + 1, sizeof(*config->services));
+	for (; config->services && config->count < count; config->count++) {
+		if (!read_service(file, &config->services[config->count]))
 			return false;
 	}
-	return conf->services &&
-	       read_elements(file, (void **)&conf->denies, conf->deny_count, sizeof(*conf->denies));
+	return config->services && read_elements(file, (void **)&config->denies, config->deny_count,
+						 sizeof(*config->denies));
 }
 
-bool read_journal(const struct balancer *balancer, struct conf *wanted)
+bool read_journal(const struct balancer *balancer, struct configuration *wanted)
 {
 	char path[PATH_MAX];
 	bool done;
 	FILE *file;
 
-	conf_init(wanted);
+	config_init(wanted);
 	path_of(path, balancer, "");
 	file = fopen(path, "re");
 	if (!file)
@@ -136,7 +136,7 @@ bool read_journal(const struct balancer *balancer, struct conf *wanted)
 	done = read_all(file, wanted);
 	fclose(file);
 	if (!done)
-		conf_free(wanted);
+		config_free(wanted);
 	return done;
 }
 

@@ -10,9 +10,9 @@
 #include "model/config.h"
 
 /* When this returns, the change is certain. Returns 0 or -errno. */
-int write_journal(const struct balancer *balancer, const struct conf *wanted);
+int write_journal(const struct balancer *balancer, const struct configuration *wanted);
 /* Returns whether there is one that this helper can read. */
-bool read_journal(const struct balancer *balancer, struct conf *wanted);
+bool read_journal(const struct balancer *balancer, struct configuration *wanted);
 void remove_journal(const struct balancer *balancer);
 
 #endif

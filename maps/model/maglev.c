@@ -23,7 +23,7 @@ struct walk {
 };
 
 struct filling {
-	__u16 *owner;
+	__u16 *backend;
 	__u32 slots;
 	const struct claim *claims;
 	unsigned int count;
@@ -108,7 +108,7 @@ static void claim_slot(struct filling *filling, __u32 index)
 			slot -= slots;
 	}
 	walk->slot = slot;
-	filling->owner[slot] = index + 1;
+	filling->backend[slot] = index + 1;
 }
 
 static void take_turns(struct filling *filling)
@@ -128,11 +128,11 @@ static void take_turns(struct filling *filling)
 }
 
 /* Maglev's table over all claims, eligible or not. */
-static int fill_configured(__u16 *owner, __u32 slots, const struct claim *claims,
+static int fill_configured(__u16 *backend, __u32 slots, const struct claim *claims,
 			   unsigned int count)
 {
 	struct filling filling = {
-		.owner = owner,
+		.backend = backend,
 		.slots = slots,
 		.claims = claims,
 		.count = count,
@@ -170,7 +170,7 @@ static __u32 negative_log(__u32 value)
 }
 
 struct lending {
-	__u16 *configured; /* owner of each slot, eligible or not */
+	__u16 *configured; /* backend of each slot, eligible or not */
 	__u32 slots;
 	const struct claim *claims;
 	__u16 *eligible; /* indices of claims */
@@ -199,7 +199,7 @@ static __u16 draw_lots(const struct lending *lending, __u32 slot)
 }
 
 /*
- * Who gets the slot of an unhealthy owner: the configured owner of another slot, the first of a
+ * Who gets the slot of an unhealthy backend: the configured backend of another slot, the first of a
  * series of its own that is eligible. So the slot moves again only if that one falls ill, or one
  * before it in the series recovers.
  */
@@ -225,10 +225,10 @@ static void list_healthy(struct lending *lending, unsigned int count)
 	}
 }
 
-static int lend_slots(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count)
+static int lend_slots(__u16 *backend, __u32 slots, const struct claim *claims, unsigned int count)
 {
 	struct lending lending = {
-		.configured = malloc(slots * sizeof(*owner)),
+		.configured = malloc(slots * sizeof(*backend)),
 		.slots = slots,
 		.claims = claims,
 		.eligible = malloc(count * sizeof(*lending.eligible)),
@@ -238,11 +238,11 @@ static int lend_slots(__u16 *owner, __u32 slots, const struct claim *claims, uns
 
 	if (!lending.configured || !lending.eligible || !lending.lot)
 		goto cleanup;
-	memcpy(lending.configured, owner, slots * sizeof(*owner));
+	memcpy(lending.configured, backend, slots * sizeof(*backend));
 	list_healthy(&lending, count);
 	for (__u32 slot = 0; slot < slots; slot++) {
-		if (!claims[owner[slot] - 1].eligible)
-			owner[slot] = lend_slot(&lending, slot);
+		if (!claims[backend[slot] - 1].eligible)
+			backend[slot] = lend_slot(&lending, slot);
 	}
 	result = 0;
 cleanup:
@@ -252,7 +252,7 @@ cleanup:
 	return result;
 }
 
-int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count)
+int fill_table(__u16 *backend, __u32 slots, const struct claim *claims, unsigned int count)
 {
 	unsigned int eligible = 0;
 	int result;
@@ -260,12 +260,12 @@ int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned i
 	for (unsigned int i = 0; i < count; i++)
 		eligible += claims[i].eligible;
 	if (!eligible) {
-		memset(owner, 0, slots * sizeof(*owner));
+		memset(backend, 0, slots * sizeof(*backend));
 		return 0;
 	}
-	result = fill_configured(owner, slots, claims, count);
+	result = fill_configured(backend, slots, claims, count);
 	if (!result && eligible < count)
-		result = lend_slots(owner, slots, claims, count);
+		result = lend_slots(backend, slots, claims, count);
 	return result;
 }
 

@@ -19,11 +19,11 @@ struct claim {
 };
 
 /*
- * Fills in the owner of each of `slots` slots, a prime: the index of its claim plus 1, or 0 where
+ * Fills in the backend of each of `slots` slots, a prime: the index of its claim plus 1, or 0 where
  * none is eligible. The claims are in the order of (address, port), compared as bytes. An unhealthy
  * claim's slots, and no others, are spread over the eligible ones. Returns 0 or -ENOMEM.
  */
-int fill_table(__u16 *owner, __u32 slots, const struct claim *claims, unsigned int count);
+int fill_table(__u16 *backend, __u32 slots, const struct claim *claims, unsigned int count);
 
 bool is_prime(__u32 number);
 

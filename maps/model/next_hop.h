@@ -6,7 +6,8 @@
 #include "model/balancer.h"
 #include "model/config.h"
 
-struct way {
+/* A backend's address, and the next hop to it. */
+struct hop_lookup {
 	struct address to;
 	bool needs_mac; /* else only the route matters */
 	/* What was found: */
@@ -21,31 +22,32 @@ struct way {
 	bool is_said; /* that it is dead */
 };
 
-/* The ways that a command has looked up, sorted. */
-struct ways {
-	struct way *way;
+/* The lookups that a command has made, sorted. */
+struct hop_lookups {
+	struct hop_lookup *lookup;
 	unsigned int count, room;
 	bool anew; /* do not believe what the kernel remembers */
 };
 
-/* Adds the ways that pending backends need and `ways` has not. Returns how many, or -ENOMEM. */
-int collect_ways(struct ways *ways, const struct conf *conf);
+/* Adds what pending backends need and `lookups` has not. Returns how many, or -ENOMEM. */
+int collect_lookups(struct hop_lookups *lookups, const struct configuration *config);
 
 /* Looks them up in the balancer's namespace; takes up to 3 s, together. */
-enum status resolve_ways(struct ways *ways, struct balancer *balancer);
+enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *balancer);
 
-struct way *find_way(const struct ways *ways, const struct conf_backend *backend);
+struct hop_lookup *find_lookup(const struct hop_lookups *lookups,
+			       const struct config_backend *backend);
 
 /* Whether no host can be a backend there, wherever it is; *why says it. */
-bool is_bad_way(const struct way *way, const char **why);
+bool is_no_host(const struct hop_lookup *lookup, const char **why);
 /* Whether the backend cannot be reached now. */
-bool is_dead_way(const struct way *way, const char **why);
+bool is_unreachable(const struct hop_lookup *lookup, const char **why);
 
 /* Whether it leads over a gateway. */
-bool has_gateway(const struct way *way);
+bool has_gateway(const struct hop_lookup *lookup);
 
 /* Gives the backend its hop. */
-void take_way(struct conf_backend *backend, const struct way *way);
+void set_next_hop(struct config_backend *backend, const struct hop_lookup *lookup);
 
 /* Whether the address is one of the balancer's own. */
 bool is_local(struct balancer *balancer, const struct address *address);

@@ -3,13 +3,14 @@
 
 #include "model/numbers.h"
 
-void mark_used(struct used *used, const struct conf *conf, const struct conf *only)
+void mark_used(struct used *used, const struct configuration *config,
+	       const struct configuration *only)
 {
 	memset(used, 0, sizeof(*used));
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
-		if (only && !conf_find(only, &service->vip))
+		if (only && !config_find(only, &service->vip))
 			continue;
 		used->service[service->number] = true;
 		used->vip[service->vip_number] = true;
@@ -20,7 +21,7 @@ void mark_used(struct used *used, const struct conf *conf, const struct conf *on
 	}
 }
 
-static void adopt_backend(struct conf_backend *wanted, const struct conf_backend *running)
+static void adopt_backend(struct config_backend *wanted, const struct config_backend *running)
 {
 	wanted->number = running ? running->number : 0;
 	wanted->generation = running ? running->generation : 0;
@@ -28,11 +29,11 @@ static void adopt_backend(struct conf_backend *wanted, const struct conf_backend
 	wanted->was_healthy = running && running->was_healthy;
 }
 
-void adopt_numbers(struct conf *wanted, const struct conf *running)
+void adopt_numbers(struct configuration *wanted, const struct configuration *running)
 {
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct conf_service *service = &wanted->services[i];
-		const struct conf_service *before = conf_find(running, &service->vip);
+		struct config_service *service = &wanted->services[i];
+		const struct config_service *before = config_find(running, &service->vip);
 
 		service->number = before ? before->number : 0;
 		service->vip_number = before ? before->vip_number : 0;
@@ -40,7 +41,7 @@ void adopt_numbers(struct conf *wanted, const struct conf *running)
 		service->changed = before ? before->changed : 0;
 		service->moving = before && before->moving;
 		for (unsigned int j = 0; j < service->count; j++) {
-			struct conf_backend *backend = &service->backends[j];
+			struct config_backend *backend = &service->backends[j];
 
 			adopt_backend(backend,
 				      before ? backend_find(before, &backend->real) : NULL);
@@ -49,7 +50,7 @@ void adopt_numbers(struct conf *wanted, const struct conf *running)
 }
 
 /* The lowest number from 1 to `last` that is free; 0: none. */
-static unsigned int take_number(bool *is_used, unsigned int last)
+static unsigned int lowest_free(bool *is_used, unsigned int last)
 {
 	for (unsigned int i = 1; i <= last; i++) {
 		if (is_used[i])
@@ -61,7 +62,8 @@ static unsigned int take_number(bool *is_used, unsigned int last)
 }
 
 /* Services of one address have one VIP number; they are neighbours, as they are sorted. */
-static void assign_vip(struct conf *wanted, unsigned int first, unsigned int end, struct used *used)
+static void assign_vip(struct configuration *wanted, unsigned int first, unsigned int end,
+		       struct used *used)
 {
 	__u16 number = 0;
 
@@ -70,12 +72,12 @@ static void assign_vip(struct conf *wanted, unsigned int first, unsigned int end
 			number = wanted->services[i].vip_number;
 	}
 	if (!number)
-		number = take_number(used->vip, MAX_SERVICES);
+		number = lowest_free(used->vip, MAX_SERVICES);
 	for (unsigned int i = first; i < end; i++)
 		wanted->services[i].vip_number = number;
 }
 
-static void assign_vips(struct conf *wanted, struct used *used)
+static void assign_vips(struct configuration *wanted, struct used *used)
 {
 	unsigned int first = 0;
 
@@ -88,23 +90,23 @@ static void assign_vips(struct conf *wanted, struct used *used)
 	}
 }
 
-enum status assign_numbers(struct conf *wanted, struct used *used)
+enum status assign_numbers(struct configuration *wanted, struct used *used)
 {
 	if (wanted->count > MAX_SERVICES)
 		return fail(FAILED, "no room for more than %u services", MAX_SERVICES);
 	if (wanted->count)
 		assign_vips(wanted, used);
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct conf_service *service = &wanted->services[i];
+		struct config_service *service = &wanted->services[i];
 
 		if (!service->number)
-			service->number = take_number(used->service, MAX_SERVICES);
+			service->number = lowest_free(used->service, MAX_SERVICES);
 		for (unsigned int j = 0; j < service->count; j++) {
-			struct conf_backend *backend = &service->backends[j];
+			struct config_backend *backend = &service->backends[j];
 
 			backend->is_new = !backend->number;
 			if (backend->is_new)
-				backend->number = take_number(used->backend, MAX_BACKENDS);
+				backend->number = lowest_free(used->backend, MAX_BACKENDS);
 			if (!backend->number)
 				return fail(FAILED, "no room for more than %u backends",
 					    MAX_BACKENDS);

@@ -14,13 +14,14 @@ struct used {
 	bool table[MAX_TABLES];
 };
 
-/* Marks what `conf` uses, but for services that `only` (if not NULL) does not have. */
-void mark_used(struct used *used, const struct conf *conf, const struct conf *only);
+/* Marks what `config` uses, but for services that `only` (if not NULL) does not have. */
+void mark_used(struct used *used, const struct configuration *config,
+	       const struct configuration *only);
 
 /* Gives what runs its numbers in `wanted`, which has none that count. */
-void adopt_numbers(struct conf *wanted, const struct conf *running);
+void adopt_numbers(struct configuration *wanted, const struct configuration *running);
 
 /* Gives numbers to what is new in `wanted`. */
-enum status assign_numbers(struct conf *wanted, struct used *used);
+enum status assign_numbers(struct configuration *wanted, struct used *used);
 
 #endif

@@ -12,33 +12,32 @@
 #define VALUE_SIZE sizeof(struct slots) /* of every word of a table */
 
 /* Where the members begin, in words. */
-static __u32 words_of_slots(const struct conf_service *service)
+static __u32 words_of_slots(const struct config_service *service)
 {
-	return owner_values(service->running_slots) +
-	       (service->moving ? service->running_slots : 0);
+	return words_of(service->running_slots) + (service->moving ? service->running_slots : 0);
 }
 
-static const struct member *members_of(const struct conf_service *service)
+static const struct member *members_of(const struct config_service *service)
 {
 	return (const struct member *)service->table_memory + words_of_slots(service);
 }
 
-static unsigned int member_room(const struct conf_service *service)
+static unsigned int member_room(const struct config_service *service)
 {
 	return service->mapped / VALUE_SIZE - words_of_slots(service);
 }
 
 /* A service set up by hand may name more slots than its table has. */
-static void limit_slots(struct conf_service *service, __u32 words)
+static void limit_slots(struct config_service *service, __u32 words)
 {
 	if (words_of_slots(service) <= words)
 		return;
 	service->moving = false;
-	if (owner_values(service->running_slots) > words)
+	if (words_of(service->running_slots) > words)
 		service->running_slots = words * SLOTS_PER_WORD;
 }
 
-struct slot running_slot(const struct conf_service *service, __u32 slot)
+struct slot running_slot(const struct config_service *service, __u32 slot)
 {
 	return read_slot(service->table_memory, service->running_slots, service->moving, slot);
 }
@@ -54,7 +53,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
  */
 static void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
 {
-	unsigned int owner, number;
+	unsigned int id_of_balancer, number;
 	struct bpf_map_info info;
 	__u32 id = 0;
 	char end;
@@ -65,8 +64,8 @@ static void list_tables(const struct balancer *balancer, __u32 *tables, bool *ha
 		if (map < 0)
 			continue;
 		if (!map_info(map, &info) &&
-		    sscanf(info.name, "xt%x_%x%c", &owner, &number, &end) == 2 &&
-		    owner == balancer->id && number < MAX_TABLES) {
+		    sscanf(info.name, "xt%x_%x%c", &id_of_balancer, &number, &end) == 2 &&
+		    id_of_balancer == balancer->id && number < MAX_TABLES) {
 			tables[number] = id;
 			has_table[number] = true;
 		}
@@ -75,7 +74,7 @@ static void list_tables(const struct balancer *balancer, __u32 *tables, bool *ha
 }
 
 /* Maps the service's table, if it has one. */
-static void map_table(const struct balancer *balancer, struct conf_service *service,
+static void map_table(const struct balancer *balancer, struct config_service *service,
 		      const __u32 *tables)
 {
 	struct bpf_map_info info;
@@ -105,13 +104,13 @@ static void map_table(const struct balancer *balancer, struct conf_service *serv
 /*
  * Adds a backend by its record. Returns NULL if the record is no backend's or there is no memory.
  */
-static struct conf_backend *load_backend(const struct balancer *balancer,
-					 struct conf_service *service, __u16 number)
+static struct config_backend *load_backend(const struct balancer *balancer,
+					   struct config_service *service, __u16 number)
 {
 	const struct backend *record = &balancer->backends[number];
 	struct endpoint real = { .address = record->address, .port = record->port };
 	int hop = record->flags & BACKEND_HOP ? 1 : 0;
-	struct conf_backend *backend;
+	struct config_backend *backend;
 
 	if (is_zero_address(&real.address) || backend_find(service, &real))
 		return NULL;
@@ -133,13 +132,13 @@ static bool is_member(const struct member *member)
 	       member->weight <= MAX_WEIGHT && member->state <= STATE_DOWN;
 }
 
-static void load_members(const struct balancer *balancer, struct conf_service *service)
+static void load_members(const struct balancer *balancer, struct config_service *service)
 {
 	const struct member *members = members_of(service);
 	unsigned int room = member_room(service);
 
 	for (unsigned int i = 0; i < room; i++) {
-		struct conf_backend *backend;
+		struct config_backend *backend;
 
 		if (!is_member(&members[i]))
 			continue;
@@ -153,35 +152,35 @@ static void load_members(const struct balancer *balancer, struct conf_service *s
 	}
 }
 
-/* A table that was set up by hand: its owners are its backends. */
-static void load_owners(const struct balancer *balancer, struct conf_service *service)
+/* A table that was set up by hand: those of its slots are its backends. */
+static void load_hand_made(const struct balancer *balancer, struct config_service *service)
 {
 	bool *seen = calloc(MAX_BACKENDS + 1, sizeof(*seen));
 
 	for (__u32 i = 0; i < service->running_slots && seen; i++) {
-		__u16 owner = running_slot(service, i).owner;
-		struct conf_backend *backend;
+		__u16 number = running_slot(service, i).backend;
+		struct config_backend *backend;
 
-		if (!owner || owner > MAX_BACKENDS || seen[owner])
+		if (!number || number > MAX_BACKENDS || seen[number])
 			continue;
-		seen[owner] = true;
-		backend = load_backend(balancer, service, owner);
+		seen[number] = true;
+		backend = load_backend(balancer, service, number);
 		if (backend)
 			backend->was_healthy = is_healthy(backend);
 	}
 	free(seen);
 }
 
-static bool load_service(const struct balancer *balancer, struct conf *conf,
+static bool load_service(const struct balancer *balancer, struct configuration *config,
 			 const struct service_key *key, const struct service *entry,
 			 const struct address *address, const __u32 *tables)
 {
 	struct endpoint vip = { .address = *address, .port = key->port, .protocol = key->protocol };
-	struct conf_service *service;
+	struct config_service *service;
 
 	if (is_zero_address(address) || entry->number > MAX_SERVICES)
 		return true; /* half set up by hand */
-	service = conf_add(conf, &vip);
+	service = config_add(config, &vip);
 	if (!service)
 		return false;
 	service->mode = entry->mode;
@@ -200,7 +199,7 @@ static bool load_service(const struct balancer *balancer, struct conf *conf,
 		service->slots++;
 	load_members(balancer, service);
 	if (!service->count)
-		load_owners(balancer, service);
+		load_hand_made(balancer, service);
 	return true;
 }
 
@@ -219,7 +218,7 @@ static void load_vips(const struct balancer *balancer, struct address *vips)
 	}
 }
 
-static int load_services(const struct balancer *balancer, struct conf *conf,
+static int load_services(const struct balancer *balancer, struct configuration *config,
 			 const struct address *vips, const __u32 *tables)
 {
 	struct service_key key, *previous = NULL;
@@ -232,50 +231,50 @@ static int load_services(const struct balancer *balancer, struct conf *conf,
 			return result == -ENOENT ? 0 : result;
 		if (!map_lookup(balancer->map[MAP_SERVICES], &key, &entry) &&
 		    key.vip <= MAX_SERVICES &&
-		    !load_service(balancer, conf, &key, &entry, &vips[key.vip], tables))
+		    !load_service(balancer, config, &key, &entry, &vips[key.vip], tables))
 			return -ENOMEM;
 		previous = &key;
 	}
 	return 0;
 }
 
-static int load_denies(const struct balancer *balancer, struct conf *conf)
+static int load_denies(const struct balancer *balancer, struct configuration *config)
 {
 	struct deny_key key, *previous = NULL;
 
-	conf->has_denies = true;
+	config->has_denies = true;
 	while (!map_next_key(balancer->map[MAP_DENY], previous, &key)) {
-		if (conf->deny_count > MAX_DENIED || !conf_deny(conf, &key, 0))
+		if (config->deny_count > MAX_DENIED || !config_deny(config, &key, 0))
 			return -ENOMEM;
 		previous = &key;
 	}
-	conf_sort_denies(conf);
+	config_sort_denies(config);
 	return 0;
 }
 
-enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies)
+enum status read_config(struct balancer *balancer, struct configuration *config, bool with_denies)
 {
 	struct address *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
 	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
-	const struct config *config = balancer->config;
+	const struct config *settings = balancer->config;
 	int result = -ENOMEM;
 
-	conf_init(conf);
-	conf->tcp_timeout = tcp_timeout(config);
-	conf->fin_timeout = fin_timeout(config);
-	conf->udp_timeout = udp_timeout(config);
-	conf->has_table = calloc(MAX_TABLES, sizeof(*conf->has_table));
-	if (vips && tables && conf->has_table) {
+	config_init(config);
+	config->tcp_timeout = tcp_timeout(settings);
+	config->fin_timeout = fin_timeout(settings);
+	config->udp_timeout = udp_timeout(settings);
+	config->has_table = calloc(MAX_TABLES, sizeof(*config->has_table));
+	if (vips && tables && config->has_table) {
 		load_vips(balancer, vips);
-		list_tables(balancer, tables, conf->has_table);
-		result = load_services(balancer, conf, vips, tables);
+		list_tables(balancer, tables, config->has_table);
+		result = load_services(balancer, config, vips, tables);
 	}
 	if (!result && with_denies)
-		result = load_denies(balancer, conf);
+		result = load_denies(balancer, config);
 	free(vips);
 	free(tables);
 	if (!result)
 		return DONE;
-	conf_free(conf);
+	config_free(config);
 	return fail(FAILED, "cannot read the configuration: %s", strerror(-result));
 }

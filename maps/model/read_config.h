@@ -9,12 +9,12 @@
 #include "model/config.h"
 #include "model/slots.h"
 
-enum status conf_load(struct balancer *balancer, struct conf *conf, bool with_denies);
+enum status read_config(struct balancer *balancer, struct configuration *config, bool with_denies);
 
 /* The name of a table as a map: it tells whose it is, and its number. */
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
 /* A slot of the table that runs, below running_slots. */
-struct slot running_slot(const struct conf_service *service, __u32 slot);
+struct slot running_slot(const struct config_service *service, __u32 slot);
 
 #endif

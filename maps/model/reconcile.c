@@ -26,14 +26,14 @@ struct wanted_vip {
 };
 
 /* What each VIP has to say of its services, by number: see struct vip. */
-static void describe_vips(const struct conf *conf, struct wanted_vip *vips)
+static void describe_vips(const struct configuration *config, struct wanted_vip *vips)
 {
 	bool has_any_port[MAX_SERVICES + 1] = { false };
 
 	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
 		vips[i].vip.flags = VIP_STATELESS;
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 		struct vip *vip = &vips[service->vip_number].vip;
 
 		vips[service->vip_number].address = &service->vip.address;
@@ -50,8 +50,8 @@ static void describe_vips(const struct conf *conf, struct wanted_vip *vips)
 }
 
 /* Removes the VIP if it has no services, else brings it in line with those that it has. */
-static void repair_vip(struct balancer *balancer, const struct address *address,
-		       const struct wanted_vip *vips)
+static void reconcile_vip(struct balancer *balancer, const struct address *address,
+			  const struct wanted_vip *vips)
 {
 	int map = balancer->map[MAP_VIPS];
 	const struct wanted_vip *wanted;
@@ -69,35 +69,35 @@ static void repair_vip(struct balancer *balancer, const struct address *address,
 	}
 }
 
-static void repair_vips(struct balancer *balancer, const struct conf *conf)
+static void reconcile_vips(struct balancer *balancer, const struct configuration *config)
 {
 	struct address *keys = malloc(MAX_SERVICES * sizeof(*keys)), *previous = NULL;
 	struct wanted_vip *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
 	unsigned int count = 0;
 
 	if (keys && vips)
-		describe_vips(conf, vips);
+		describe_vips(config, vips);
 	while (keys && vips && count < MAX_SERVICES &&
 	       !map_next_key(balancer->map[MAP_VIPS], previous, &keys[count]))
 		previous = &keys[count++];
 	for (unsigned int i = 0; i < count; i++)
-		repair_vip(balancer, &keys[i], vips);
+		reconcile_vip(balancer, &keys[i], vips);
 	free(keys);
 	free(vips);
 }
 
 /* A limit that was set or deleted is in force, or not, with the flag of its service. */
-static void repair_service_flags(struct balancer *balancer, const struct conf *conf)
+static void reconcile_service_flags(struct balancer *balancer, const struct configuration *config)
 {
 	int map = balancer->map[MAP_SERVICES];
 
-	for (unsigned int i = 0; i < conf->count; i++) {
+	for (unsigned int i = 0; i < config->count; i++) {
 		struct service_key key;
 		struct service entry;
-		__u16 limited = service_flags(&conf->services[i]) & SERVICE_LIMITED;
+		__u16 limited = service_flags(&config->services[i]) & SERVICE_LIMITED;
 
-		service_key(&conf->services[i], &key);
-		if (map_lookup(map, &key, &entry) || entry.number != conf->services[i].number ||
+		service_key(&config->services[i], &key);
+		if (map_lookup(map, &key, &entry) || entry.number != config->services[i].number ||
 		    (entry.flags & SERVICE_LIMITED) == limited)
 			continue;
 		entry.flags ^= SERVICE_LIMITED;
@@ -106,7 +106,7 @@ static void repair_service_flags(struct balancer *balancer, const struct conf *c
 	}
 }
 
-static void repair_deny_flag(struct balancer *balancer)
+static void reconcile_deny_flag(struct balancer *balancer)
 {
 	bool is_set = balancer->config->flags & CONFIG_DENY;
 	struct deny_key key;
@@ -119,33 +119,34 @@ static void repair_deny_flag(struct balancer *balancer)
 }
 
 /* A trace that was killed could not switch it off. */
-static void repair_trace_flag(struct balancer *balancer)
+static void reconcile_trace_flag(struct balancer *balancer)
 {
 	if (balancer->config->flags & CONFIG_TRACE && !is_traced(balancer))
 		clear_bits(&balancer->config->flags, CONFIG_TRACE);
 }
 
-void repair(struct balancer *balancer, const struct conf *conf, const struct used *used)
+void bring_in_line(struct balancer *balancer, const struct configuration *config,
+		   const struct used *used)
 {
-	sync_records(balancer, conf);
+	sync_records(balancer, config);
 	free_records(balancer, used);
 	clear_limits(balancer, used);
-	repair_service_flags(balancer, conf);
-	repair_vips(balancer, conf);
-	repair_deny_flag(balancer);
+	reconcile_service_flags(balancer, config);
+	reconcile_vips(balancer, config);
+	reconcile_deny_flag(balancer);
 }
 
-void conf_repair(struct balancer *balancer, const struct conf *running, bool is_reader)
+void reconcile(struct balancer *balancer, const struct configuration *running, bool is_reader)
 {
 	struct used used;
 
-	repair_trace_flag(balancer);
+	reconcile_trace_flag(balancer);
 	if (is_reader) {
 		sync_records(balancer, running);
 		return;
 	}
 	mark_used(&used, running, NULL);
-	repair(balancer, running, &used);
+	bring_in_line(balancer, running, &used);
 	resume_caching(balancer);
 	sweep_flows(balancer, running);
 }

@@ -10,10 +10,11 @@
 #include "model/config.h"
 #include "model/numbers.h"
 
-/* Brings everything in line with what `used` has and `conf` says of it. */
-void repair(struct balancer *balancer, const struct conf *conf, const struct used *used);
+/* Brings everything in line with what `used` has and `config` says of it. */
+void bring_in_line(struct balancer *balancer, const struct configuration *config,
+		   const struct used *used);
 
 /* Completes what a killed helper has left half-done. A reader completes only what was committed. */
-void conf_repair(struct balancer *balancer, const struct conf *running, bool is_reader);
+void reconcile(struct balancer *balancer, const struct configuration *running, bool is_reader);
 
 #endif

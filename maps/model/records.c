@@ -6,8 +6,8 @@
 #include "model/counters.h"
 #include "model/records.h"
 
-void write_new_record(struct balancer *balancer, const struct conf_service *service,
-		      struct conf_backend *backend)
+void write_new_record(struct balancer *balancer, const struct config_service *service,
+		      struct config_backend *backend)
 {
 	const struct backend *record = &balancer->backends[backend->number];
 	struct backend content = {
@@ -26,8 +26,8 @@ void write_new_record(struct balancer *balancer, const struct conf_service *serv
 }
 
 /* The hop that is not in force is written, then it comes in force, in one store. */
-void update_record(struct balancer *balancer, const struct conf_service *service,
-		   const struct conf_backend *backend)
+void update_record(struct balancer *balancer, const struct config_service *service,
+		   const struct config_backend *backend)
 {
 	const struct backend *record = &balancer->backends[backend->number];
 	int hop = record->flags & BACKEND_HOP ? 1 : 0;
@@ -47,13 +47,13 @@ void update_record(struct balancer *balancer, const struct conf_service *service
 		store(record->service, service->number);
 }
 
-void sync_records(struct balancer *balancer, const struct conf *conf)
+void sync_records(struct balancer *balancer, const struct configuration *config)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *service = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
 
 		for (unsigned int j = 0; j < service->count; j++) {
-			const struct conf_backend *backend = &service->backends[j];
+			const struct config_backend *backend = &service->backends[j];
 			const struct backend *record = &balancer->backends[backend->number];
 			bool is_draining = backend->state == STATE_DRAINING;
 

@@ -12,31 +12,31 @@
  * not touched. */
 static enum status redo(struct balancer *balancer)
 {
-	struct conf running, wanted;
+	struct configuration running, wanted;
 	enum status status;
 
 	if (!read_journal(balancer, &wanted))
 		return DONE;
-	status = conf_load(balancer, &running, wanted.has_denies);
+	status = read_config(balancer, &running, wanted.has_denies);
 	if (!status) {
-		conf_repair(balancer, &running, false);
+		reconcile(balancer, &running, false);
 		adopt_numbers(&wanted, &running);
-		status = conf_commit(balancer, &running, &wanted, false);
-		conf_free(&running);
+		status = write_config(balancer, &running, &wanted, false);
+		config_free(&running);
 	}
 	remove_journal(balancer); /* if it failed, too: the next command is not to fail by it */
-	conf_free(&wanted);
+	config_free(&wanted);
 	return status;
 }
 
-enum status recover_config(struct balancer *balancer, struct conf *conf, bool with_denies,
-			   bool is_reader)
+enum status recover_config(struct balancer *balancer, struct configuration *config,
+			   bool with_denies, bool is_reader)
 {
 	enum status status = redo(balancer);
 
 	if (!status)
-		status = conf_load(balancer, conf, with_denies);
+		status = read_config(balancer, config, with_denies);
 	if (!status)
-		conf_repair(balancer, conf, is_reader);
+		reconcile(balancer, config, is_reader);
 	return status;
 }

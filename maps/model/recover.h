@@ -8,7 +8,7 @@
 
 /* Completes a change that was under way, reads the configuration, and brings the maps in line with
  * it. The lock is held. A reader brings in line only what a change leaves to do. */
-enum status recover_config(struct balancer *balancer, struct conf *conf, bool with_denies,
-			   bool is_reader);
+enum status recover_config(struct balancer *balancer, struct configuration *config,
+			   bool with_denies, bool is_reader);
 
 #endif

@@ -27,7 +27,7 @@ static void add_words(void *to, const void *from, size_t size)
 		sum[i] += term[i];
 }
 
-static int read_all(const struct balancer *balancer, const struct conf_service *services,
+static int read_all(const struct balancer *balancer, const struct config_service *services,
 		    unsigned int count, struct reading *reading)
 {
 	struct service_stats stats;
@@ -48,8 +48,8 @@ static int read_all(const struct balancer *balancer, const struct conf_service *
 	return result;
 }
 
-enum status take_reading(const struct balancer *balancer, const struct conf_service *services,
-			 unsigned int count, struct reading *reading)
+enum status read_counters(const struct balancer *balancer, const struct config_service *services,
+			  unsigned int count, struct reading *reading)
 {
 	unsigned int backends = 0;
 	int result;

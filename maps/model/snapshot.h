@@ -14,8 +14,8 @@ struct reading {
 	double seconds; /* when, on CLOCK_MONOTONIC */
 };
 
-enum status take_reading(const struct balancer *balancer, const struct conf_service *services,
-			 unsigned int count, struct reading *reading);
+enum status read_counters(const struct balancer *balancer, const struct config_service *services,
+			  unsigned int count, struct reading *reading);
 void free_reading(struct reading *reading);
 
 /* What the service has forwarded. */

@@ -25,10 +25,11 @@ void request_sweep(struct balancer *balancer)
 	set_bits(&balancer->config->flags, CONFIG_SWEEP);
 }
 
-static bool has_nat_flows_beside(const struct conf *conf, const struct conf_service *service)
+static bool has_nat_flows_beside(const struct configuration *config,
+				 const struct config_service *service)
 {
-	for (unsigned int i = 0; i < conf->count; i++) {
-		const struct conf_service *other = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *other = &config->services[i];
 
 		if (other != service && other->mode == MODE_NAT &&
 		    other->vip.protocol == service->vip.protocol &&
@@ -38,12 +39,12 @@ static bool has_nat_flows_beside(const struct conf *conf, const struct conf_serv
 	return false;
 }
 
-bool takes_ports(const struct conf *running, const struct conf *wanted)
+bool takes_ports(const struct configuration *running, const struct configuration *wanted)
 {
 	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct conf_service *service = &wanted->services[i];
+		const struct config_service *service = &wanted->services[i];
 
-		if (service->vip.port != ANY_PORT && !conf_find(running, &service->vip) &&
+		if (service->vip.port != ANY_PORT && !config_find(running, &service->vip) &&
 		    has_nat_flows_beside(wanted, service))
 			return true;
 	}
@@ -65,30 +66,31 @@ static __u8 protocol_bit(__u8 protocol)
 	return protocol == IPPROTO_TCP ? 1 : 2;
 }
 
-static void list_ports(const struct conf *conf, __u8 *ports)
+static void list_ports(const struct configuration *config, __u8 *ports)
 {
-	for (unsigned int i = 0; i < conf->count; i++)
-		ports[conf->services[i].vip.port] |= protocol_bit(conf->services[i].vip.protocol);
+	for (unsigned int i = 0; i < config->count; i++)
+		ports[config->services[i].vip.port] |= protocol_bit(
+			config->services[i].vip.protocol);
 	ports[ANY_PORT] = 0;
 }
 
-/* The number in `conf` of the service that has the flow's port, or conf->count. */
-static unsigned int owner_of_port(const struct conf *conf, const __u8 *ports,
-				  const struct flow *flow)
+/* The number in `config` of the service that has the flow's port, or config->count. */
+static unsigned int service_of_port(const struct configuration *config, const __u8 *ports,
+				    const struct flow *flow)
 {
 	unsigned int i = 0;
 
 	if (!(flow->state & FLOW_NAT) || !(ports[flow->port] & protocol_bit(flow->client.protocol)))
-		return conf->count;
-	while (i < conf->count && (conf->services[i].vip_number != flow->client.vip ||
-				   conf->services[i].vip.port != flow->port ||
-				   conf->services[i].vip.protocol != flow->client.protocol))
+		return config->count;
+	while (i < config->count && (config->services[i].vip_number != flow->client.vip ||
+				     config->services[i].vip.port != flow->port ||
+				     config->services[i].vip.protocol != flow->client.protocol))
 		i++;
 	return i;
 }
 
 /* `ended` counts the living flows that give their port to a service, for each. */
-static void sweep(struct balancer *balancer, const struct conf *conf, const __u8 *ports,
+static void sweep(struct balancer *balancer, const struct configuration *config, const __u8 *ports,
 		  unsigned int *ended)
 {
 	bool has_denies = balancer->config->flags & CONFIG_DENY;
@@ -97,37 +99,37 @@ static void sweep(struct balancer *balancer, const struct conf *conf, const __u8
 	for (__u32 i = 0; i < FLOWS; i++) {
 		const struct flow *flow = &balancer->flows[i];
 		struct flow copy;
-		unsigned int owner;
+		unsigned int service;
 
 		if (!flow->cookie)
 			continue;
-		owner = owner_of_port(conf, ports, flow);
-		if (owner == conf->count &&
+		service = service_of_port(config, ports, flow);
+		if (service == config->count &&
 		    !(has_denies && is_denied(balancer, &flow->client.peer)))
 			continue;
-		ended[owner] += read_flow(balancer, i, now, &copy);
+		ended[service] += read_flow(balancer, i, now, &copy);
 		end_flow(flow);
 	}
 }
 
 /* Flows that a packet has begun by what it found before the change are there when no run of the
  * program is left that began before it. */
-void sweep_flows(struct balancer *balancer, const struct conf *conf)
+void sweep_flows(struct balancer *balancer, const struct configuration *config)
 {
-	unsigned int *ended = calloc(conf->count + 1, sizeof(*ended));
+	unsigned int *ended = calloc(config->count + 1, sizeof(*ended));
 	__u8 *ports = calloc(PORTS, sizeof(*ports));
 
 	if (!(balancer->config->flags & CONFIG_SWEEP) || !ended || !ports || map_flows(balancer))
 		goto cleanup;
-	list_ports(conf, ports);
-	sweep(balancer, conf, ports, ended);
+	list_ports(config, ports);
+	sweep(balancer, config, ports, ended);
 	wait_for_programs();
-	sweep(balancer, conf, ports, ended);
+	sweep(balancer, config, ports, ended);
 	clear_bits(&balancer->config->flags, CONFIG_SWEEP);
-	for (unsigned int i = 0; i < conf->count; i++) {
+	for (unsigned int i = 0; i < config->count; i++) {
 		if (ended[i])
 			warn("'%s': %u flow%s ended, whose port towards the backend it is",
-			     text_of_vip(&conf->services[i].vip).s, ended[i],
+			     text_of_vip(&config->services[i].vip).s, ended[i],
 			     ended[i] == 1 ? "" : "s");
 	}
 cleanup:

@@ -18,9 +18,9 @@ void end_flow(const struct flow *flow);
 void request_sweep(struct balancer *balancer);
 
 /* Whether a new service can have the port of a NAT flow of its VIP. */
-bool takes_ports(const struct conf *running, const struct conf *wanted);
+bool takes_ports(const struct configuration *running, const struct configuration *wanted);
 
-/* After the change, if a sweep is due. `conf` is what is in force. */
-void sweep_flows(struct balancer *balancer, const struct conf *conf);
+/* After the change, if a sweep is due. `config` is what is in force. */
+void sweep_flows(struct balancer *balancer, const struct configuration *config);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Making a configuration run. What the data path sees of a service changes in one store, the update
  * of its entry in xlb_services; all that this names has been made before, under numbers that
- * nothing used, and is brought in line by repair(). What readers see of all services changes when
+ * nothing used, and bring_in_line() does the rest. What readers see of all services changes when
  * the journal is there: if we are killed after that, who comes next begins by doing all anew.
  */
 #include <errno.h>
@@ -24,16 +24,16 @@
 
 struct commit {
 	struct balancer *balancer;
-	const struct conf *running;
-	struct conf *wanted;
+	const struct configuration *running;
+	struct configuration *wanted;
 	struct used used;
 	struct new_table *tables;
 	unsigned int count; /* of these */
 };
 
-static bool is_changed(const struct commit *commit, const struct conf_service *service)
+static bool is_changed(const struct commit *commit, const struct config_service *service)
 {
-	const struct conf_service *running = conf_find(commit->running, &service->vip);
+	const struct config_service *running = config_find(commit->running, &service->vip);
 
 	return !running || service_differs(running, service);
 }
@@ -42,12 +42,12 @@ static bool is_changed(const struct commit *commit, const struct conf_service *s
 static void set_generations(struct commit *commit)
 {
 	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct conf_service *service = &commit->wanted->services[i];
-		const struct conf_service *running = conf_find(commit->running, &service->vip);
+		struct config_service *service = &commit->wanted->services[i];
+		const struct config_service *running = config_find(commit->running, &service->vip);
 
 		for (unsigned int j = 0; j < service->count && running; j++) {
-			struct conf_backend *backend = &service->backends[j];
-			const struct conf_backend *before = backend_find(running, &backend->real);
+			struct config_backend *backend = &service->backends[j];
+			const struct config_backend *before = backend_find(running, &backend->real);
 
 			if (before &&
 			    (running->mode != service->mode ||
@@ -58,23 +58,23 @@ static void set_generations(struct commit *commit)
 }
 
 /* Deletes services that are wanted no more, in `remaining` too. Returns how many, or -errno. */
-static int delete_unwanted(struct commit *commit, struct conf *remaining)
+static int delete_unwanted(struct commit *commit, struct configuration *remaining)
 {
 	struct service_key key;
 	int count = 0;
 
 	for (unsigned int i = 0; i < commit->running->count; i++) {
-		const struct conf_service *service = &commit->running->services[i];
+		const struct config_service *service = &commit->running->services[i];
 		int result;
 
-		if (conf_find(commit->wanted, &service->vip))
+		if (config_find(commit->wanted, &service->vip))
 			continue;
 		service_key(service, &key);
 		stop_caching(commit->balancer);
 		result = map_delete(commit->balancer->map[MAP_SERVICES], &key);
 		if (result && result != -ENOENT)
 			return result;
-		conf_remove(remaining, conf_find(remaining, &service->vip));
+		config_remove(remaining, config_find(remaining, &service->vip));
 		count++;
 	}
 	return count;
@@ -83,25 +83,25 @@ static int delete_unwanted(struct commit *commit, struct conf *remaining)
 /* Deletes services with all that they have, so that their numbers can be used again. */
 static int delete_services(struct commit *commit)
 {
-	struct conf remaining;
+	struct configuration remaining;
 	struct used used;
 	int result;
 
-	if (!conf_copy(&remaining, commit->running))
+	if (!config_copy(&remaining, commit->running))
 		return -ENOMEM;
 	result = delete_unwanted(commit, &remaining);
 	if (result > 0) {
 		mark_used(&used, &remaining, NULL);
-		repair(commit->balancer, &remaining, &used);
+		bring_in_line(commit->balancer, &remaining, &used);
 		/* No packet is left that knows the numbers by their former owners. */
 		wait_for_programs();
 	}
-	conf_free(&remaining);
+	config_free(&remaining);
 	return result < 0 ? result : 0;
 }
 
 /* The two values of one limit change together. */
-static void write_limit(struct balancer *balancer, const struct conf_service *service)
+static void write_limit(struct balancer *balancer, const struct config_service *service)
 {
 	const struct limit *limit = &balancer->limits[service->number];
 	union {
@@ -121,16 +121,16 @@ static void write_limit(struct balancer *balancer, const struct conf_service *se
 static int write_records(struct commit *commit)
 {
 	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct conf_service *service = &commit->wanted->services[i];
+		struct config_service *service = &commit->wanted->services[i];
 		int result = 0;
 
-		if (!conf_find(commit->running, &service->vip))
+		if (!config_find(commit->running, &service->vip))
 			result = retire_service_stats(commit->balancer, service->number);
 		if (result)
 			return result;
 		write_limit(commit->balancer, service);
 		for (unsigned int j = 0; j < service->count; j++) {
-			struct conf_backend *backend = &service->backends[j];
+			struct config_backend *backend = &service->backends[j];
 
 			if (backend->is_new)
 				write_new_record(commit->balancer, service, backend);
@@ -142,7 +142,7 @@ static int write_records(struct commit *commit)
 }
 
 /* There is a number for each service that runs and for each that is to replace one. */
-static __u32 take_table(struct used *used)
+static __u32 free_table_number(struct used *used)
 {
 	__u32 number = 1;
 
@@ -159,13 +159,13 @@ static int make_tables(struct commit *commit)
 	if (!commit->tables)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct conf_service *service = &commit->wanted->services[i];
+		struct config_service *service = &commit->wanted->services[i];
 		int map;
 
 		if (!is_changed(commit, service))
 			continue;
-		service->table = take_table(&commit->used);
-		map = make_table(commit->balancer, conf_find(commit->running, &service->vip),
+		service->table = free_table_number(&commit->used);
+		map = make_table(commit->balancer, config_find(commit->running, &service->vip),
 				 service);
 		if (map < 0)
 			return map;
@@ -177,9 +177,10 @@ static int make_tables(struct commit *commit)
 
 /*
  * The VIP is there before its first service, is said to have state before it has, and to have the
- * port of a service before that appears. What it need not say any more is taken back by repair().
+ * port of a service before that appears. What it need not say any more bring_in_line() takes
+ * back.
  */
-static int write_vip(struct balancer *balancer, const struct conf_service *service)
+static int write_vip(struct balancer *balancer, const struct config_service *service)
 {
 	struct vip vip = { .number = service->vip_number, .flags = VIP_STATELESS };
 	struct vip before = {};
@@ -201,7 +202,7 @@ static int write_vip(struct balancer *balancer, const struct conf_service *servi
 }
 
 /* The point where a change takes effect. */
-static int write_service(struct balancer *balancer, const struct conf_service *service)
+static int write_service(struct balancer *balancer, const struct config_service *service)
 {
 	struct service_key key;
 	struct service entry = {
@@ -237,7 +238,7 @@ static int commit_services(struct commit *commit)
 /* Replaces the denies that differ. Both lists are sorted. */
 static int write_denies(struct commit *commit)
 {
-	const struct conf *running = commit->running, *wanted = commit->wanted;
+	const struct configuration *running = commit->running, *wanted = commit->wanted;
 	struct deny_key *gone = malloc((running->deny_count + 1) * sizeof(*gone));
 	struct deny_key *added = malloc((wanted->deny_count + 1) * sizeof(*added));
 	__u32 *values = malloc((wanted->deny_count + 1) * sizeof(*values));
@@ -270,17 +271,17 @@ static int write_denies(struct commit *commit)
 	return result;
 }
 
-static void write_timeouts(struct balancer *balancer, const struct conf *running,
-			   const struct conf *wanted)
+static void write_timeouts(struct balancer *balancer, const struct configuration *running,
+			   const struct configuration *wanted)
 {
-	const struct config *config = balancer->config;
+	const struct config *settings = balancer->config;
 
 	if (running->tcp_timeout != wanted->tcp_timeout)
-		store(config->tcp_timeout, wanted->tcp_timeout);
+		store(settings->tcp_timeout, wanted->tcp_timeout);
 	if (running->fin_timeout != wanted->fin_timeout)
-		store(config->fin_timeout, wanted->fin_timeout);
+		store(settings->fin_timeout, wanted->fin_timeout);
 	if (running->udp_timeout != wanted->udp_timeout)
-		store(config->udp_timeout, wanted->udp_timeout);
+		store(settings->udp_timeout, wanted->udp_timeout);
 }
 
 static int execute(struct commit *commit)
@@ -308,16 +309,16 @@ static void clean_up(struct commit *commit, bool failed)
 		close(commit->tables[i].map);
 	free(commit->tables);
 	if (failed) {
-		struct conf conf;
+		struct configuration config;
 
-		if (!conf_load(commit->balancer, &conf, false)) {
-			conf_repair(commit->balancer, &conf, false);
-			conf_free(&conf);
+		if (!read_config(commit->balancer, &config, false)) {
+			reconcile(commit->balancer, &config, false);
+			config_free(&config);
 		}
 		return;
 	}
 	mark_used(&commit->used, commit->wanted, NULL);
-	repair(commit->balancer, commit->wanted, &commit->used);
+	bring_in_line(commit->balancer, commit->wanted, &commit->used);
 	resume_caching(commit->balancer);
 	sweep_flows(commit->balancer, commit->wanted);
 	drop_tables(commit->balancer, commit->running->has_table, &commit->used);
@@ -328,16 +329,16 @@ static int plan(struct commit *commit)
 	int result = 0;
 
 	for (unsigned int i = 0; i < commit->wanted->count && !result; i++) {
-		struct conf_service *service = &commit->wanted->services[i];
+		struct config_service *service = &commit->wanted->services[i];
 
 		if (is_changed(commit, service))
-			result = plan_table(conf_find(commit->running, &service->vip), service);
+			result = plan_table(config_find(commit->running, &service->vip), service);
 	}
 	return result;
 }
 
-enum status conf_commit(struct balancer *balancer, const struct conf *running, struct conf *wanted,
-			bool dry)
+enum status write_config(struct balancer *balancer, const struct configuration *running,
+			 struct configuration *wanted, bool dry)
 {
 	struct commit commit = { .balancer = balancer, .running = running, .wanted = wanted };
 	enum status status;

@@ -7,7 +7,7 @@
 #include "model/config.h"
 
 /* Makes `wanted` run. With `dry` it only finds out what would move. */
-enum status conf_commit(struct balancer *balancer, const struct conf *running, struct conf *wanted,
-			bool dry);
+enum status write_config(struct balancer *balancer, const struct configuration *running,
+			 struct configuration *wanted, bool dry);
 
 #endif

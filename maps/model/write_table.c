@@ -16,10 +16,10 @@
 #define MUCH_GARBAGE 8 /* old tables that are thrown out; fewer wait for their numbers to be used */
 
 /* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */
-static void list_claims(const struct conf_service *service, struct claim *claims, __u16 *numbers)
+static void list_claims(const struct config_service *service, struct claim *claims, __u16 *numbers)
 {
 	for (unsigned int i = 0; i < service->count; i++) {
-		const struct conf_backend *backend = &service->backends[i];
+		const struct config_backend *backend = &service->backends[i];
 
 		claims[i].address = backend->real.address;
 		claims[i].port = backend->real.port;
@@ -29,31 +29,31 @@ static void list_claims(const struct conf_service *service, struct claim *claims
 	}
 }
 
-/* Fills in the owners. */
-static int fill_owners(const struct conf_service *service, struct slot *slots)
+/* Fills in the backends. */
+static int fill_backends(const struct config_service *service, struct slot *slots)
 {
 	struct claim *claims = calloc(service->count + 1, sizeof(*claims));
 	__u16 *numbers = calloc(service->count + 1, sizeof(*numbers));
-	__u16 *owner = malloc(service->slots * sizeof(*owner));
+	__u16 *backend = malloc(service->slots * sizeof(*backend));
 	int result = -ENOMEM;
 
-	if (!claims || !numbers || !owner)
+	if (!claims || !numbers || !backend)
 		goto cleanup;
 	list_claims(service, claims, numbers);
-	result = fill_table(owner, service->slots, claims, service->count);
+	result = fill_table(backend, service->slots, claims, service->count);
 	for (__u32 i = 0; i < service->slots && !result; i++)
-		slots[i].owner = numbers[owner[i]];
+		slots[i].backend = numbers[backend[i]];
 cleanup:
 	free(claims);
 	free(numbers);
-	free(owner);
+	free(backend);
 	return result;
 }
 
-static void fill_members(const struct conf_service *service, struct member *members)
+static void fill_members(const struct config_service *service, struct member *members)
 {
 	for (unsigned int i = 0; i < service->count; i++) {
-		const struct conf_backend *backend = &service->backends[i];
+		const struct config_backend *backend = &service->backends[i];
 
 		members[i].backend = backend->number;
 		members[i].weight = backend->weight;
@@ -65,8 +65,8 @@ static void fill_members(const struct conf_service *service, struct member *memb
 
 /* Whether there may be flows that a moved slot must not break. In mode nat each is in the flow
  * table anyway. */
-static bool needs_transitions(const struct balancer *balancer, const struct conf_service *running,
-			      const struct conf_service *wanted)
+static bool needs_transitions(const struct balancer *balancer, const struct config_service *running,
+			      const struct config_service *wanted)
 {
 	struct service_stats stats;
 
@@ -77,8 +77,8 @@ static bool needs_transitions(const struct balancer *balancer, const struct conf
 }
 
 /* Returns whether there are any. */
-static bool fill_transitions(const struct balancer *balancer, const struct conf_service *running,
-			     struct conf_service *wanted, struct slot *slots)
+static bool fill_transitions(const struct balancer *balancer, const struct config_service *running,
+			     struct config_service *wanted, struct slot *slots)
 {
 	bool *is_live = calloc(65536, sizeof(*is_live));
 	struct slot *before = calloc(wanted->slots, sizeof(*before));
@@ -95,7 +95,7 @@ static bool fill_transitions(const struct balancer *balancer, const struct conf_
 		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
 	for (__u32 i = 0; i < wanted->slots; i++)
 		before[i] = running_slot(running, i);
-	if (begin_transitions(slots, before, wanted->slots, &aftermath))
+	if (start_transitions(slots, before, wanted->slots, &aftermath))
 		wanted->changed = aftermath.now;
 	for (__u32 i = 0; i < wanted->slots && !moving; i++)
 		moving = slots[i].former;
@@ -105,18 +105,18 @@ cleanup:
 	return moving;
 }
 
-static void note_moved(const struct conf_service *running, struct conf_service *wanted,
+static void note_moved(const struct config_service *running, struct config_service *wanted,
 		       const struct slot *slots)
 {
 	wanted->is_rebuilt = true;
 	wanted->moved = 0;
 	for (__u32 i = 0; i < wanted->slots; i++)
 		wanted->moved += !running || running->running_slots != wanted->slots ||
-				 running_slot(running, i).owner != slots[i].owner;
+				 running_slot(running, i).backend != slots[i].backend;
 }
 
 /* Fills the words of the table into its map, which nothing names yet. */
-static int fill_map(int map, const struct conf_service *wanted, const struct slot *slots,
+static int fill_map(int map, const struct config_service *wanted, const struct slot *slots,
 		    __u32 words, size_t size)
 {
 	const void *memory = map_memory(map, size);
@@ -134,10 +134,10 @@ static int fill_map(int map, const struct conf_service *wanted, const struct slo
 }
 
 /* A map of the table, without its name in xlb_tables yet; or a negative error. */
-static int write_table(struct balancer *balancer, const struct conf_service *wanted,
+static int write_table(struct balancer *balancer, const struct config_service *wanted,
 		       const struct slot *slots)
 {
-	__u32 words = owner_values(wanted->slots) + (wanted->moving ? wanted->slots : 0);
+	__u32 words = words_of(wanted->slots) + (wanted->moving ? wanted->slots : 0);
 	__u32 entries = words + wanted->count;
 	char name[BPF_OBJ_NAME_LEN];
 	int map;
@@ -153,11 +153,11 @@ static int write_table(struct balancer *balancer, const struct conf_service *wan
 	return map;
 }
 
-int make_table(struct balancer *balancer, const struct conf_service *running,
-	       struct conf_service *wanted)
+int make_table(struct balancer *balancer, const struct config_service *running,
+	       struct config_service *wanted)
 {
 	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
-	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
+	int result = slots ? fill_backends(wanted, slots) : -ENOMEM;
 
 	if (!result) {
 		wanted->moving = needs_transitions(balancer, running, wanted) &&
@@ -169,10 +169,10 @@ int make_table(struct balancer *balancer, const struct conf_service *running,
 	return result;
 }
 
-int plan_table(const struct conf_service *running, struct conf_service *wanted)
+int plan_table(const struct config_service *running, struct config_service *wanted)
 {
 	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
-	int result = slots ? fill_owners(wanted, slots) : -ENOMEM;
+	int result = slots ? fill_backends(wanted, slots) : -ENOMEM;
 
 	if (!result)
 		note_moved(running, wanted, slots);

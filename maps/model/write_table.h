@@ -9,15 +9,15 @@
 
 /* A table on its way into xlb_tables. */
 struct new_table {
-	struct conf_service *service;
+	struct config_service *service;
 	int map;
 };
 
 /* Makes the table of a service, which ran as `running` (or NULL). A descriptor, or -errno. */
-int make_table(struct balancer *balancer, const struct conf_service *running,
-	       struct conf_service *wanted);
+int make_table(struct balancer *balancer, const struct config_service *running,
+	       struct config_service *wanted);
 /* Only counts what would move. */
-int plan_table(const struct conf_service *running, struct conf_service *wanted);
+int plan_table(const struct config_service *running, struct config_service *wanted);
 /* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
 int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
 /* Throws out the tables that are there, by number, and not used, if there are many. */

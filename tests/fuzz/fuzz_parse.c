@@ -168,19 +168,19 @@ static void try_command(char *line)
 
 static void try_file(char *text, size_t length)
 {
-	FILE *file = fmemopen(text, length, "r");
-	struct conf conf;
+	struct file file = { .stream = fmemopen(text, length, "r"), .name = "file" };
+	struct configuration config;
 	enum status status;
 
-	if (!file)
+	if (!file.stream)
 		return;
 	begin_listening();
-	conf_init(&conf);
-	conf.has_denies = true;
-	status = read_lines(file, "file", &conf);
+	config_init(&config);
+	config.has_denies = true;
+	status = read_lines(&file, &config);
 	end_listening(!status);
-	conf_free(&conf);
-	fclose(file);
+	config_free(&config);
+	fclose(file.stream);
 }
 
 /* The first byte says what the rest is. */

@@ -39,43 +39,43 @@ static struct endpoint endpoint(const char *address, unsigned int port, __u8 pro
 	return result;
 }
 
-static struct conf_service *service_at(struct conf *conf, const char *address, unsigned int port,
-				       __u8 protocol)
+static struct config_service *service_at(struct configuration *config, const char *address,
+					 unsigned int port, __u8 protocol)
 {
 	struct endpoint vip = endpoint(address, port, protocol);
 
-	return conf_find(conf, &vip);
+	return config_find(config, &vip);
 }
 
-static struct conf_service *new_service(struct conf *conf, const char *address, unsigned int port,
-					__u8 protocol, __u8 mode, __u32 slots)
+static struct config_service *new_service(struct configuration *config, const char *address,
+					  unsigned int port, __u8 protocol, __u8 mode, __u32 slots)
 {
 	struct endpoint vip = endpoint(address, port, protocol);
-	struct conf_service *service = conf_add(conf, &vip);
+	struct config_service *service = config_add(config, &vip);
 
 	service->mode = mode;
 	service->slots = slots;
 	return service;
 }
 
-static struct conf_backend *backend_at(struct conf_service *service, const char *address)
+static struct config_backend *backend_at(struct config_service *service, const char *address)
 {
 	struct endpoint real = endpoint(address, 0, 0);
 
 	return backend_find(service, &real);
 }
 
-static void give_mac(struct conf_backend *backend, __u8 last)
+static void give_mac(struct config_backend *backend, __u8 last)
 {
 	backend->mac_given = true;
 	backend->hop.mac[0] = 2;
 	backend->hop.mac[5] = last;
 }
 
-static void new_backend(struct conf_service *service, const char *address)
+static void new_backend(struct config_service *service, const char *address)
 {
 	struct endpoint real = endpoint(address, 0, 0);
-	struct conf_backend *backend = backend_insert(service, &real);
+	struct config_backend *backend = backend_insert(service, &real);
 
 	backend->mtu = 1500;
 	give_mac(backend, ntohl(real.address.word[3]));
@@ -89,216 +89,216 @@ static struct deny_key prefix(const char *address, __u32 length)
 	return key;
 }
 
-static void deny(struct conf *conf, const char *address, __u32 length)
+static void deny(struct configuration *config, const char *address, __u32 length)
 {
 	struct deny_key key = prefix(address, length);
 
-	conf_deny(conf, &key, 0);
-	conf_sort_denies(conf);
+	config_deny(config, &key, 0);
+	config_sort_denies(config);
 }
 
 #define NAT_VIP "10.0.0.10"
 #define DSR_VIP "10.0.0.20"
 
 /* What every change begins with. The flow is one of the first service and its first backend. */
-static void make_old(struct conf *conf)
+static void make_old(struct configuration *config)
 {
-	struct conf_service *service;
+	struct config_service *service;
 
-	conf_init(conf);
-	conf->has_denies = true;
-	conf->tcp_timeout = 600;
-	service = new_service(conf, NAT_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
+	config_init(config);
+	config->has_denies = true;
+	config->tcp_timeout = 600;
+	service = new_service(config, NAT_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
 	new_backend(service, "10.0.1.1");
 	new_backend(service, "10.0.1.2");
-	service = new_service(conf, NAT_VIP, 53, IPPROTO_UDP, MODE_NAT, 7);
+	service = new_service(config, NAT_VIP, 53, IPPROTO_UDP, MODE_NAT, 7);
 	new_backend(service, "10.0.1.1");
-	service = new_service(conf, DSR_VIP, 443, IPPROTO_TCP, MODE_DSR, 11);
+	service = new_service(config, DSR_VIP, 443, IPPROTO_TCP, MODE_DSR, 11);
 	new_backend(service, "10.0.1.1");
 	new_backend(service, "10.0.1.2");
 	service->limit = (struct limit){ .pps = 100, .burst = 20 };
-	service = new_service(conf, DSR_VIP, 53, IPPROTO_UDP, MODE_DSR, 7);
+	service = new_service(config, DSR_VIP, 53, IPPROTO_UDP, MODE_DSR, 7);
 	new_backend(service, "10.0.1.3");
-	deny(conf, "198.51.100.0", 24);
+	deny(config, "198.51.100.0", 24);
 }
 
-static struct conf_service *nat(struct conf *conf)
+static struct config_service *nat(struct configuration *config)
 {
-	return service_at(conf, NAT_VIP, 80, IPPROTO_TCP);
+	return service_at(config, NAT_VIP, 80, IPPROTO_TCP);
 }
 
-static struct conf_service *dsr(struct conf *conf)
+static struct config_service *dsr(struct configuration *config)
 {
-	return service_at(conf, DSR_VIP, 443, IPPROTO_TCP);
+	return service_at(config, DSR_VIP, 443, IPPROTO_TCP);
 }
 
 /* The changes */
 
-static void service_add(struct conf *conf)
+static void service_add(struct configuration *config)
 {
-	new_backend(new_service(conf, NAT_VIP, 8081, IPPROTO_TCP, MODE_NAT, 7), "10.0.1.1");
+	new_backend(new_service(config, NAT_VIP, 8081, IPPROTO_TCP, MODE_NAT, 7), "10.0.1.1");
 }
 
-static void service_add_on_port(struct conf *conf)
+static void service_add_on_port(struct configuration *config)
 {
-	new_service(conf, NAT_VIP, FLOW_PORT, IPPROTO_TCP, MODE_NAT, 7);
+	new_service(config, NAT_VIP, FLOW_PORT, IPPROTO_TCP, MODE_NAT, 7);
 }
 
-static void service_add_any_port(struct conf *conf)
+static void service_add_any_port(struct configuration *config)
 {
-	new_service(conf, NAT_VIP, ANY_PORT, IPPROTO_TCP, MODE_NAT, 7);
+	new_service(config, NAT_VIP, ANY_PORT, IPPROTO_TCP, MODE_NAT, 7);
 }
 
-static void service_add_vip(struct conf *conf)
+static void service_add_vip(struct configuration *config)
 {
-	new_backend(new_service(conf, "10.0.0.30", 80, IPPROTO_TCP, MODE_IPIP, 7), "10.0.1.9");
+	new_backend(new_service(config, "10.0.0.30", 80, IPPROTO_TCP, MODE_IPIP, 7), "10.0.1.9");
 }
 
-static void service_add_nat_to_dsr(struct conf *conf)
+static void service_add_nat_to_dsr(struct configuration *config)
 {
-	new_service(conf, DSR_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
+	new_service(config, DSR_VIP, 80, IPPROTO_TCP, MODE_NAT, 7);
 }
 
-static void service_del(struct conf *conf)
+static void service_del(struct configuration *config)
 {
-	conf_remove(conf, nat(conf));
+	config_remove(config, nat(config));
 }
 
-static void service_del_limited(struct conf *conf)
+static void service_del_limited(struct configuration *config)
 {
-	conf_remove(conf, dsr(conf));
+	config_remove(config, dsr(config));
 }
 
-static void service_del_vip(struct conf *conf)
+static void service_del_vip(struct configuration *config)
 {
-	conf_remove(conf, dsr(conf));
-	conf_remove(conf, service_at(conf, DSR_VIP, 53, IPPROTO_UDP));
+	config_remove(config, dsr(config));
+	config_remove(config, service_at(config, DSR_VIP, 53, IPPROTO_UDP));
 }
 
-static void service_mode(struct conf *conf)
+static void service_mode(struct configuration *config)
 {
-	nat(conf)->mode = MODE_DSR;
+	nat(config)->mode = MODE_DSR;
 }
 
-static void service_mode_nat(struct conf *conf)
+static void service_mode_nat(struct configuration *config)
 {
-	dsr(conf)->mode = MODE_NAT;
+	dsr(config)->mode = MODE_NAT;
 }
 
-static void service_table(struct conf *conf)
+static void service_table(struct configuration *config)
 {
-	dsr(conf)->slots = 13;
+	dsr(config)->slots = 13;
 }
 
-static void service_hash(struct conf *conf)
+static void service_hash(struct configuration *config)
 {
-	dsr(conf)->hash = HASH_SOURCE;
-	dsr(conf)->settle = 60;
+	dsr(config)->hash = HASH_SOURCE;
+	dsr(config)->settle = 60;
 }
 
-static void backend_add(struct conf *conf)
+static void backend_add(struct configuration *config)
 {
-	new_backend(nat(conf), "10.0.1.4");
-	new_backend(dsr(conf), "10.0.1.4");
+	new_backend(nat(config), "10.0.1.4");
+	new_backend(dsr(config), "10.0.1.4");
 }
 
-static void backend_del(struct conf *conf)
+static void backend_del(struct configuration *config)
 {
-	backend_remove(nat(conf), backend_at(nat(conf), "10.0.1.1"));
+	backend_remove(nat(config), backend_at(nat(config), "10.0.1.1"));
 }
 
-static void backend_del_dsr(struct conf *conf)
+static void backend_del_dsr(struct configuration *config)
 {
-	backend_remove(dsr(conf), backend_at(dsr(conf), "10.0.1.1"));
+	backend_remove(dsr(config), backend_at(dsr(config), "10.0.1.1"));
 }
 
-static void backend_swap(struct conf *conf)
+static void backend_swap(struct configuration *config)
 {
-	backend_del(conf);
-	new_backend(nat(conf), "10.0.1.5");
+	backend_del(config);
+	new_backend(nat(config), "10.0.1.5");
 }
 
-static void backend_weight(struct conf *conf)
+static void backend_weight(struct configuration *config)
 {
-	backend_at(nat(conf), "10.0.1.2")->weight = 7;
+	backend_at(nat(config), "10.0.1.2")->weight = 7;
 }
 
-static void backend_mac(struct conf *conf)
+static void backend_mac(struct configuration *config)
 {
-	give_mac(backend_at(nat(conf), "10.0.1.1"), 99);
-	backend_at(nat(conf), "10.0.1.1")->mtu = 9000;
+	give_mac(backend_at(nat(config), "10.0.1.1"), 99);
+	backend_at(nat(config), "10.0.1.1")->mtu = 9000;
 }
 
-static void backend_drain(struct conf *conf)
+static void backend_drain(struct configuration *config)
 {
-	backend_at(nat(conf), "10.0.1.1")->state = STATE_DRAINING;
-	backend_at(dsr(conf), "10.0.1.1")->state = STATE_DRAINING;
+	backend_at(nat(config), "10.0.1.1")->state = STATE_DRAINING;
+	backend_at(dsr(config), "10.0.1.1")->state = STATE_DRAINING;
 }
 
-static void backend_down(struct conf *conf)
+static void backend_down(struct configuration *config)
 {
-	backend_at(nat(conf), "10.0.1.1")->state = STATE_DOWN;
+	backend_at(nat(config), "10.0.1.1")->state = STATE_DOWN;
 }
 
-static void backend_up(struct conf *conf)
+static void backend_up(struct configuration *config)
 {
-	backend_at(nat(conf), "10.0.1.1")->state = STATE_UP;
-	backend_at(dsr(conf), "10.0.1.1")->state = STATE_UP;
+	backend_at(nat(config), "10.0.1.1")->state = STATE_UP;
+	backend_at(dsr(config), "10.0.1.1")->state = STATE_UP;
 }
 
-static void limit_set(struct conf *conf)
+static void limit_set(struct configuration *config)
 {
-	nat(conf)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5 };
+	nat(config)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5 };
 }
 
-static void limit_change(struct conf *conf)
+static void limit_change(struct configuration *config)
 {
-	dsr(conf)->limit = (struct limit){ .pps = 200, .burst = 40, .flows = 7 };
+	dsr(config)->limit = (struct limit){ .pps = 200, .burst = 40, .flows = 7 };
 }
 
-static void limit_del(struct conf *conf)
+static void limit_del(struct configuration *config)
 {
-	dsr(conf)->limit = (struct limit){ 0 };
+	dsr(config)->limit = (struct limit){ 0 };
 }
 
-static void deny_other(struct conf *conf)
+static void deny_other(struct configuration *config)
 {
-	deny(conf, "203.0.113.0", 24);
+	deny(config, "203.0.113.0", 24);
 }
 
-static void deny_flow(struct conf *conf)
+static void deny_flow(struct configuration *config)
 {
-	deny(conf, "192.0.2.0", 24);
+	deny(config, "192.0.2.0", 24);
 }
 
-static void deny_none(struct conf *conf)
+static void deny_none(struct configuration *config)
 {
-	conf->deny_count = 0;
+	config->deny_count = 0;
 }
 
-static void timeouts(struct conf *conf)
+static void timeouts(struct configuration *config)
 {
-	conf->tcp_timeout = 700;
-	conf->fin_timeout = 30;
-	conf->udp_timeout = 40;
+	config->tcp_timeout = 700;
+	config->fin_timeout = 30;
+	config->udp_timeout = 40;
 }
 
-static void several(struct conf *conf)
+static void several(struct configuration *config)
 {
-	service_del_vip(conf);
-	service_add_vip(conf);
-	service_add_any_port(conf);
-	backend_swap(conf);
-	limit_set(conf);
-	deny_none(conf);
-	deny(conf, "203.0.113.9", 32);
-	timeouts(conf);
+	service_del_vip(config);
+	service_add_vip(config);
+	service_add_any_port(config);
+	backend_swap(config);
+	limit_set(config);
+	deny_none(config);
+	deny(config, "203.0.113.9", 32);
+	timeouts(config);
 }
 
-static void everything_goes(struct conf *conf)
+static void everything_goes(struct configuration *config)
 {
-	conf_free(conf);
-	conf->has_denies = true;
+	config_free(config);
+	config->has_denies = true;
 }
 
 /* As main.c runs those that write to a map without a change of the configuration in memory. */
@@ -307,13 +307,13 @@ static _Noreturn void run_store(enum status (*run)(struct balancer *, const stru
 {
 	struct request request = { .prefix = key };
 	struct balancer balancer;
-	struct conf conf;
+	struct configuration config;
 
 	open_maps(&balancer);
-	if (lock_balancer(&balancer) || recover_config(&balancer, &conf, false, false) ||
+	if (lock_balancer(&balancer) || recover_config(&balancer, &config, false, false) ||
 	    run(&balancer, &request))
 		_exit(1);
-	conf_repair(&balancer, &conf, false);
+	reconcile(&balancer, &config, false);
 	_exit(0);
 }
 
@@ -329,9 +329,9 @@ static void deny_delete(void)
 
 struct change_case {
 	const char *name;
-	void (*change)(struct conf *conf);
+	void (*change)(struct configuration *config);
 	bool ends_flow;
-	void (*before)(struct conf *conf); /* what `old` has besides */
+	void (*before)(struct configuration *config); /* what `old` has besides */
 	void (*command)(void); /* that makes the change in a way of its own */
 };
 
@@ -374,39 +374,40 @@ static const struct change_case cases[] = {
 };
 
 /* Makes `wanted` run, as apply does. */
-static enum status write_whole(struct balancer *balancer, const struct conf *wanted)
+static enum status write_whole(struct balancer *balancer, const struct configuration *wanted)
 {
-	struct conf running, copy;
+	struct configuration running, copy;
 	enum status status = lock_balancer(balancer);
 
 	if (!status)
 		status = recover_config(balancer, &running, true, false);
-	if (status || !conf_copy(&copy, wanted))
+	if (status || !config_copy(&copy, wanted))
 		return FAILED;
 	adopt_numbers(&copy, &running);
-	status = conf_commit(balancer, &running, &copy, false);
-	conf_free(&copy);
-	conf_free(&running);
+	status = write_config(balancer, &running, &copy, false);
+	config_free(&copy);
+	config_free(&running);
 	unlock_balancer(balancer);
 	return status;
 }
 
-static enum status read_whole(struct balancer *balancer, struct conf *conf, bool is_reader)
+static enum status read_whole(struct balancer *balancer, struct configuration *config,
+			      bool is_reader)
 {
 	enum status status = lock_balancer(balancer);
 
 	if (!status)
-		status = recover_config(balancer, conf, true, is_reader);
+		status = recover_config(balancer, config, true, is_reader);
 	unlock_balancer(balancer);
 	return status;
 }
 
 /* A flow of the first service: it lives as long as nothing ends it. */
-static void plant_flow(struct balancer *balancer, const struct conf *running)
+static void plant_flow(struct balancer *balancer, const struct configuration *running)
 {
 	struct endpoint vip = endpoint(NAT_VIP, 80, IPPROTO_TCP), real = endpoint("10.0.1.1", 0, 0);
-	const struct conf_service *service = conf_find(running, &vip);
-	const struct conf_backend *backend = backend_find(service, &real);
+	const struct config_service *service = config_find(running, &vip);
+	const struct config_backend *backend = backend_find(service, &real);
 	struct flow flow = {
 		.cookie = 1,
 		.seen = tick_now(),
@@ -454,7 +455,7 @@ static void die_after_store(void)
 }
 
 /* Makes the change in a process that is killed after `stores` of its stores. Returns its status. */
-static int change_and_die(const struct change_case *test, const struct conf *new,
+static int change_and_die(const struct change_case *test, const struct configuration *new,
 			  unsigned int stores)
 {
 	struct balancer balancer;
@@ -485,19 +486,19 @@ static const char *read_again(struct balancer *balancer, const struct texts *tex
 			      bool *is_new)
 {
 	const char *fault = NULL;
-	struct conf conf;
+	struct configuration config;
 	char *text;
 
-	if (read_whole(balancer, &conf, is_reader))
+	if (read_whole(balancer, &config, is_reader))
 		return "cannot be read";
-	text = describe(&conf);
+	text = describe(&config);
 	*is_new = !strcmp(text, texts->new);
 	if (!*is_new && strcmp(text, texts->old) != 0)
 		fault = "is between old and new";
 	else if (!is_reader)
-		fault = find_leftover(balancer, &conf);
+		fault = find_leftover(balancer, &config);
 	free(text);
-	conf_free(&conf);
+	config_free(&config);
 	return fault;
 }
 
@@ -511,7 +512,7 @@ static bool has_journal(const struct balancer *balancer)
 
 /* All that is to hold after the kill. `is_new`: what was then read is the new configuration. */
 static const char *look_after(struct balancer *balancer, const struct change_case *test,
-			      const struct conf *old, const struct conf *new,
+			      const struct configuration *old, const struct configuration *new,
 			      const struct texts *texts, bool *is_new)
 {
 	const char *fault = find_fault(balancer, old, new);
@@ -534,11 +535,11 @@ static const char *look_after(struct balancer *balancer, const struct change_cas
 
 /* Kills after one store. Returns the fault, and in *done whether the change had fewer. */
 static const char *try_kill(struct balancer *balancer, const struct change_case *test,
-			    const struct conf *old, const struct conf *new,
+			    const struct configuration *old, const struct configuration *new,
 			    const struct texts *texts, unsigned int stores, bool *done)
 {
 	__u32 generation;
-	struct conf running;
+	struct configuration running;
 	const char *fault;
 	bool is_new = false;
 	__u64 sum;
@@ -548,7 +549,7 @@ static const char *try_kill(struct balancer *balancer, const struct change_case 
 		return "cannot begin";
 	plant_stats(balancer);
 	plant_flow(balancer, &running);
-	conf_free(&running);
+	config_free(&running);
 	sum = sum_of_cached(balancer);
 	generation = balancer->config->generation;
 	status = change_and_die(test, new, stores);
@@ -565,14 +566,14 @@ static void test_change(struct balancer *balancer, const struct change_case *tes
 {
 	const char *fault = NULL;
 	unsigned int stores = 0;
-	struct conf old, new;
+	struct configuration old, new;
 	struct texts texts;
 	bool done = false;
 
 	make_old(&old);
 	if (test->before)
 		test->before(&old);
-	conf_copy(&new, &old);
+	config_copy(&new, &old);
 	test->change(&new);
 	texts = (struct texts){ describe(&old), describe(&new) };
 	while (!fault && !done && stores < MOST_STORES)
@@ -581,8 +582,8 @@ static void test_change(struct balancer *balancer, const struct change_case *tes
 	kills += stores - 1;
 	free(texts.old);
 	free(texts.new);
-	conf_free(&old);
-	conf_free(&new);
+	config_free(&old);
+	config_free(&new);
 }
 
 int main(int argc, char **argv)

@@ -13,7 +13,7 @@
 #define SLOTS DEFAULT_SLOTS
 #define MAX_CLAIMS 1000
 
-static __u16 owner[SLOTS], other[SLOTS];
+static __u16 backend[SLOTS], other[SLOTS];
 static struct claim claims[MAX_CLAIMS];
 static unsigned int share[MAX_CLAIMS + 1];
 
@@ -66,8 +66,8 @@ static void test_balance(void)
 		double off;
 
 		make_claims(count);
-		fill_table(owner, SLOTS, claims, count);
-		off = worst_share(owner, count);
+		fill_table(backend, SLOTS, claims, count);
+		off = worst_share(backend, count);
 		worst = off > worst ? off : worst;
 	}
 	printf("     imbalance of 1 to 100 equal backends: at most %.2f %%\n", worst);
@@ -81,8 +81,8 @@ static void test_weights(void)
 	make_claims(50);
 	for (unsigned int i = 0; i < 50; i++)
 		claims[i].weight = 20 + i * 20;
-	fill_table(owner, SLOTS, claims, 50);
-	worst = worst_share(owner, 50);
+	fill_table(backend, SLOTS, claims, 50);
+	worst = worst_share(backend, 50);
 	printf("     50 backends of weights 20 to 1000: at most %.2f %% off\n", worst);
 	check("weights", worst < 2, "%.2f %% off", worst);
 }
@@ -94,11 +94,11 @@ static void test_down(unsigned int count, unsigned int down)
 	double worst;
 
 	make_claims(count);
-	fill_table(owner, SLOTS, claims, count);
+	fill_table(backend, SLOTS, claims, count);
 	claims[down].eligible = false;
 	fill_table(other, SLOTS, claims, count);
 	for (unsigned int i = 0; i < SLOTS; i++)
-		needless += owner[i] != down + 1 && owner[i] != other[i];
+		needless += backend[i] != down + 1 && backend[i] != other[i];
 	worst = worst_share(other, count);
 	printf("     one of %u down: %u of %u slots moved without need, shares %.2f %% off\n",
 	       count, needless, SLOTS, worst);
@@ -107,7 +107,7 @@ static void test_down(unsigned int count, unsigned int down)
 
 	claims[down].eligible = true;
 	fill_table(other, SLOTS, claims, count);
-	check("up again", !memcmp(owner, other, sizeof(owner)), "the table differs");
+	check("up again", !memcmp(backend, other, sizeof(backend)), "the table differs");
 }
 
 /* Backends go down one after another, in the end all: no slot moves that did not have to. */
@@ -116,15 +116,15 @@ static void test_many_down(void)
 	unsigned int needless = 0;
 
 	make_claims(100);
-	fill_table(owner, SLOTS, claims, 100);
+	fill_table(backend, SLOTS, claims, 100);
 	for (unsigned int down = 0; down < 100; down++) {
 		claims[down].eligible = false;
 		fill_table(other, SLOTS, claims, 100);
 		for (unsigned int i = 0; i < SLOTS; i++)
-			needless += owner[i] != down + 1 && owner[i] != other[i];
-		memcpy(owner, other, sizeof(owner));
+			needless += backend[i] != down + 1 && backend[i] != other[i];
+		memcpy(backend, other, sizeof(backend));
 	}
-	check("all down, one by one", !needless && !owner[0], "%u moved without need", needless);
+	check("all down, one by one", !needless && !backend[0], "%u moved without need", needless);
 }
 
 static void test_delete(void)
@@ -132,11 +132,11 @@ static void test_delete(void)
 	unsigned int needless = 0;
 
 	make_claims(100);
-	fill_table(owner, SLOTS, claims, 100);
+	fill_table(backend, SLOTS, claims, 100);
 	memmove(&claims[50], &claims[51], 49 * sizeof(*claims));
 	fill_table(other, SLOTS, claims, 99);
 	for (unsigned int i = 0; i < SLOTS; i++) {
-		if (owner[i] != 51 && (owner[i] > 51 ? owner[i] - 1 : owner[i]) != other[i])
+		if (backend[i] != 51 && (backend[i] > 51 ? backend[i] - 1 : backend[i]) != other[i])
 			needless++;
 	}
 	printf("     one of 100 deleted: %.2f %% of slots moved without need\n",
@@ -160,7 +160,7 @@ static double build_time(unsigned int count)
 	for (int i = 0; i < 7; i++) {
 		double start = milliseconds(), took;
 
-		fill_table(owner, SLOTS, claims, count);
+		fill_table(backend, SLOTS, claims, count);
 		took = milliseconds() - start;
 		best = took < best ? took : best;
 	}
@@ -194,13 +194,13 @@ static void test_small(void)
 
 	make_claims(10);
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		fill_table(owner, sizes[i], claims, 10);
+		fill_table(backend, sizes[i], claims, 10);
 		for (__u32 slot = 0; slot < sizes[i]; slot++)
-			all_owned &= owner[slot] >= 1 && owner[slot] <= 10;
+			all_owned &= backend[slot] >= 1 && backend[slot] <= 10;
 	}
-	check("small tables", all_owned, "a slot without an owner");
-	fill_table(owner, 251, claims, 0);
-	check("no backend", !owner[0] && !owner[250], "a slot with an owner");
+	check("small tables", all_owned, "a slot without an backend");
+	fill_table(backend, 251, claims, 0);
+	check("no backend", !backend[0] && !backend[250], "a slot with an backend");
 }
 
 /* The table must never change from one version to the next: other balancers run the other one. */
@@ -210,35 +210,35 @@ static void test_same_forever(void)
 
 	make_claims(3);
 	claims[1].weight = 200;
-	fill_table(owner, 7, claims, 3);
-	check("same in every version", !memcmp(owner, expected, sizeof(expected)),
-	      "%u %u %u %u %u %u %u", owner[0], owner[1], owner[2], owner[3], owner[4], owner[5],
-	      owner[6]);
+	fill_table(backend, 7, claims, 3);
+	check("same in every version", !memcmp(backend, expected, sizeof(expected)),
+	      "%u %u %u %u %u %u %u", backend[0], backend[1], backend[2], backend[3], backend[4],
+	      backend[5], backend[6]);
 }
 
 #define NOW 100000
 #define SECONDS 60
 #define LIMIT ((__s32)TICKS_OF(SECONDS))
 
-/* One slot's change: its former owner and when it was last needed, afterwards. */
+/* One slot's change: its former backend and when it was last needed, afterwards. */
 static const struct {
 	const char *name;
 	struct slot before;
-	__u16 owner;
+	__u16 backend;
 	__u16 former; /* expected */
 	__u32 seen;
 } changes[] = {
 	{ "stays", { 1, 0, 0 }, 1, 0, 0 },
 	{ "moves", { 1, 0, 0 }, 2, 1, NOW },
-	{ "moves from a dead owner", { 9, 0, 0 }, 2, 0, 0 },
-	{ "gets its first owner", { 0, 0, 0 }, 2, 0, 0 },
+	{ "moves from a dead backend", { 9, 0, 0 }, 2, 0, 0 },
+	{ "gets its first backend", { 0, 0, 0 }, 2, 0, 0 },
 	{ "stays in transition", { 2, 1, NOW - 10 }, 2, 1, NOW - 10 },
 	{ "moves in transition", { 2, 1, NOW - 10 }, 3, 1, NOW },
 	{ "moves back in transition", { 2, 1, NOW - 10 }, 1, 1, NOW },
 	{ "stays, transition over", { 2, 1, NOW - LIMIT - 1 }, 2, 0, 0 },
 	{ "moves, transition over", { 2, 1, NOW - LIMIT - 1 }, 3, 2, NOW },
-	{ "stays, former owner dead", { 2, 9, NOW - 10 }, 2, 2, NOW - 10 },
-	{ "moves, former owner dead", { 2, 9, NOW - 10 }, 3, 2, NOW },
+	{ "stays, former backend dead", { 2, 9, NOW - 10 }, 2, 2, NOW - 10 },
+	{ "moves, former backend dead", { 2, 9, NOW - 10 }, 3, 2, NOW },
 	{ "moves, both dead", { 9, 9, NOW - 10 }, 3, 3, NOW },
 	{ "seen in the future", { 2, 1, NOW + 5 }, 2, 1, NOW + 5 },
 };
@@ -249,9 +249,9 @@ static void test_transitions(void)
 	struct aftermath aftermath = { is_live, NOW, SECONDS };
 
 	for (unsigned int i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
-		struct slot after = { .owner = changes[i].owner };
+		struct slot after = { .backend = changes[i].backend };
 
-		begin_transitions(&after, &changes[i].before, 1, &aftermath);
+		start_transitions(&after, &changes[i].before, 1, &aftermath);
 		check(changes[i].name,
 		      after.former == changes[i].former && after.seen == changes[i].seen,
 		      "former %u, seen %u", after.former, after.seen);

@@ -8,14 +8,14 @@
 #include "lib/text.h"
 #include "view.h"
 
-static void describe_service(FILE *out, const struct conf_service *service)
+static void describe_service(FILE *out, const struct config_service *service)
 {
 	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u\n",
 		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
 		service->settle, hash_name(service->hash), service->limit.pps, service->limit.burst,
 		service->limit.flows);
 	for (unsigned int i = 0; i < service->count; i++) {
-		const struct conf_backend *backend = &service->backends[i];
+		const struct config_backend *backend = &service->backends[i];
 
 		fprintf(out, "  %s weight %u %s mac %s%s mtu %u\n", text_of_real(&backend->real).s,
 			backend->weight, state_name(backend->state),
@@ -24,18 +24,18 @@ static void describe_service(FILE *out, const struct conf_service *service)
 	}
 }
 
-char *describe(const struct conf *conf)
+char *describe(const struct configuration *config)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	for (unsigned int i = 0; i < conf->count; i++)
-		describe_service(out, &conf->services[i]);
-	for (unsigned int i = 0; i < conf->deny_count; i++)
-		fprintf(out, "deny %s\n", text_of_prefix(&conf->denies[i].key).s);
-	fprintf(out, "timeouts %u %u %u\n", conf->tcp_timeout, conf->fin_timeout,
-		conf->udp_timeout);
+	for (unsigned int i = 0; i < config->count; i++)
+		describe_service(out, &config->services[i]);
+	for (unsigned int i = 0; i < config->deny_count; i++)
+		fprintf(out, "deny %s\n", text_of_prefix(&config->denies[i].key).s);
+	fprintf(out, "timeouts %u %u %u\n", config->tcp_timeout, config->fin_timeout,
+		config->udp_timeout);
 	fclose(out);
 	return text;
 }
@@ -169,22 +169,23 @@ static const char *check_table(const struct balancer *balancer, const struct ser
 	return fault;
 }
 
-static bool is_limit_of(const struct limit *limit, const struct conf_service *service)
+static bool is_limit_of(const struct limit *limit, const struct config_service *service)
 {
 	return service && limit->pps == service->limit.pps && limit->burst == service->limit.burst;
 }
 
 /* The service is the one of `old` or of `new`, its hops and limits too. */
 static const char *check_service(const struct balancer *balancer, const struct service_entry *entry,
-				 const struct address *address, const struct conf *old,
-				 const struct conf *new)
+				 const struct address *address, const struct configuration *old,
+				 const struct configuration *new)
 {
 	struct endpoint vip = {
 		.address = *address,
 		.port = entry->key.port,
 		.protocol = entry->key.protocol,
 	};
-	const struct conf_service *before = conf_find(old, &vip), *after = conf_find(new, &vip);
+	const struct config_service *before = config_find(old, &vip),
+				    *after = config_find(new, &vip);
 	const struct limit *limit = &balancer->limits[entry->service.number];
 
 	if (!before && !after)
@@ -216,8 +217,8 @@ static const char *check_numbers(const struct entries *entries)
 	return NULL;
 }
 
-const char *find_fault(const struct balancer *balancer, const struct conf *old,
-		       const struct conf *new)
+const char *find_fault(const struct balancer *balancer, const struct configuration *old,
+		       const struct configuration *new)
 {
 	struct entries entries;
 	const char *fault;
@@ -240,13 +241,14 @@ const char *find_fault(const struct balancer *balancer, const struct conf *old,
 }
 
 /* Records are those of the configuration and no others, and say what it says. */
-static const char *check_records(const struct balancer *balancer, const struct conf *conf)
+static const char *check_records(const struct balancer *balancer,
+				 const struct configuration *config)
 {
 	bool used[MAX_BACKENDS + 1] = { false };
 
-	for (unsigned int i = 0; i < conf->count; i++) {
-		for (unsigned int j = 0; j < conf->services[i].count; j++) {
-			const struct conf_backend *backend = &conf->services[i].backends[j];
+	for (unsigned int i = 0; i < config->count; i++) {
+		for (unsigned int j = 0; j < config->services[i].count; j++) {
+			const struct config_backend *backend = &config->services[i].backends[j];
 			const struct backend *record = &balancer->backends[backend->number];
 
 			if (used[backend->number])
@@ -267,12 +269,12 @@ static const char *check_records(const struct balancer *balancer, const struct c
 	return NULL;
 }
 
-static const char *check_limits(const struct balancer *balancer, const struct conf *conf)
+static const char *check_limits(const struct balancer *balancer, const struct configuration *config)
 {
-	const struct conf_service *owner[MAX_SERVICES + 1] = { NULL };
+	const struct config_service *owner[MAX_SERVICES + 1] = { NULL };
 
-	for (unsigned int i = 0; i < conf->count; i++)
-		owner[conf->services[i].number] = &conf->services[i];
+	for (unsigned int i = 0; i < config->count; i++)
+		owner[config->services[i].number] = &config->services[i];
 	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
 		const struct limit *limit = &balancer->limits[i];
 
@@ -282,14 +284,14 @@ static const char *check_limits(const struct balancer *balancer, const struct co
 	return NULL;
 }
 
-static const char *check_vips(const struct conf *conf, const struct entries *entries)
+static const char *check_vips(const struct configuration *config, const struct entries *entries)
 {
 	for (unsigned int i = 0; i < entries->vips; i++) {
 		__u64 ports = 0;
 		bool any = false, nat = false, is_used = false;
 
-		for (unsigned int j = 0; j < conf->count; j++) {
-			const struct conf_service *service = &conf->services[j];
+		for (unsigned int j = 0; j < config->count; j++) {
+			const struct config_service *service = &config->services[j];
 
 			if (!same_address(&service->vip.address, &entries->vip[i].address))
 				continue;
@@ -308,7 +310,7 @@ static const char *check_vips(const struct conf *conf, const struct entries *ent
 	return NULL;
 }
 
-static const char *check_flags(const struct balancer *balancer, const struct conf *conf,
+static const char *check_flags(const struct balancer *balancer, const struct configuration *config,
 			       const struct entries *entries)
 {
 	for (unsigned int i = 0; i < entries->services; i++) {
@@ -318,7 +320,7 @@ static const char *check_flags(const struct balancer *balancer, const struct con
 		if (!(service->flags & SERVICE_LIMITED) != !(limit->pps || limit->flows))
 			return "a limit that is not in force, or in force without";
 	}
-	if (!(balancer->config->flags & CONFIG_DENY) != !conf->deny_count)
+	if (!(balancer->config->flags & CONFIG_DENY) != !config->deny_count)
 		return "a deny list that is not in force, or in force without";
 	if (balancer->config->flags & CONFIG_SWEEP)
 		return "flows that are still to be ended";
@@ -327,16 +329,16 @@ static const char *check_flags(const struct balancer *balancer, const struct con
 	return NULL;
 }
 
-const char *find_leftover(const struct balancer *balancer, const struct conf *conf)
+const char *find_leftover(const struct balancer *balancer, const struct configuration *config)
 {
 	struct entries entries;
 	const char *fault;
 
 	read_entries(balancer, &entries);
-	fault = check_records(balancer, conf);
+	fault = check_records(balancer, config);
 	if (!fault)
-		fault = check_limits(balancer, conf);
+		fault = check_limits(balancer, config);
 	if (!fault)
-		fault = check_vips(conf, &entries);
-	return fault ? fault : check_flags(balancer, conf, &entries);
+		fault = check_vips(config, &entries);
+	return fault ? fault : check_flags(balancer, config, &entries);
 }
