@@ -76,7 +76,7 @@ service_takes_port()
 	equal "$(ports "$served" | grep -cx "$port" || true)" 0 "new flows of a service's port"
 	kill -USR1 "$holder"
 	wait "$holder" || fail "the connections of other ports"
-	: | lb apply -
+	: | lb apply - empty
 }
 
 service_takes_port_4or6()
