@@ -91,21 +91,7 @@ static __always_inline void report_decision(const struct xdp_md *ctx, const stru
 	decision->service = pkt->service;
 }
 
-/* Whether the trace's filter lets the flow through; what it does not name matches. `word` is the
- * client's tuple. */
-static __always_inline bool is_traced(const struct tuple *filter, const __u64 word[3])
-{
-	const __u64 *wanted = (const __u64 *)filter;
-	__u64 tail = word[2];
-
-	return (!filter->vip || filter->vip == (__u16)(tail >> 32)) &&
-	       (!filter->protocol || filter->protocol == (__u8)(tail >> 48)) &&
-	       (!filter->vip_port || filter->vip_port == (__u16)(tail >> 16)) &&
-	       (!filter->peer_port || filter->peer_port == (__u16)tail) &&
-	       (!(wanted[0] | wanted[1]) || (wanted[0] == word[0] && wanted[1] == word[1]));
-}
-
-/* The same of a packet of the flow `found`, or of none: then a client has sent it. */
+/* Whether the trace is to tell of a packet of this flow, or of none: then a client has sent it. */
 static __always_inline bool is_packet_traced(const struct config *config, const struct packet *pkt,
 					     const struct flow *flow)
 {

@@ -23,11 +23,6 @@ static __always_inline bool same_tuple(const struct tuple *a, const struct tuple
 	return x[2] == y[2] && x[1] == y[1] && x[0] == y[0];
 }
 
-static __always_inline struct backend *backend_at(__u32 number)
-{
-	return bpf_map_lookup_elem(&xlb_backends, &number);
-}
-
 static __always_inline __u32 bucket_of(__u32 hash)
 {
 	return hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);

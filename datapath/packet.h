@@ -23,7 +23,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "maps/maps.bpf.h"
+#include "maps/packet_maps.bpf.h"
+#include "table.h"
 
 #define MAX_VLAN_TAGS 2
 #define VLAN_SIZE 4 /* of a tag, in bytes */
@@ -32,7 +33,6 @@
 #define IPV4_DONT_FRAGMENT 0x4000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 #define IPV4_PLAIN 0x45 /* version and header length without options */
-#define IPV4_MAPPED bpf_htonl(0x0000ffff) /* third word of ::ffff:0:0/96 */
 
 #define TCP_FIN 0x01 /* byte 13 of the header */
 #define TCP_SYN 0x02
@@ -236,13 +236,6 @@ static __always_inline __u32 read_tick(struct cached_vip *vip)
 static __always_inline bool is_vlan(__be16 type)
 {
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
-}
-
-static __always_inline bool is_ipv4(const void *address)
-{
-	const __u64 *half = address;
-
-	return !half[0] && (__u32)half[1] == IPV4_MAPPED;
 }
 
 /* The second half of an IPv4 address as struct address; the first is 0. */

@@ -5,29 +5,13 @@
 
 #include "flow_insert.h"
 
-static __always_inline void *table_of(const struct service *service)
-{
-	__u32 number = service->table;
-
-	return bpf_map_lookup_elem(&xlb_tables, &number);
-}
-
 static __always_inline __u32 slot_of(const struct service *service, const struct packet *pkt)
 {
 	__u32 hash = pkt->hash;
 
 	if (service->hash == HASH_SOURCE)
-		hash = xxh32(pkt->peer, sizeof(pkt->peer), 0);
-	return (__u64)hash * service->slots >> 32;
-}
-
-/* The backend of a slot and SLOT_MOVING, or 0. */
-static __always_inline __u32 backend_of_slot(void *table, __u32 slot)
-{
-	__u32 index = slot / SLOTS_PER_WORD;
-	struct slots *slots = table ? bpf_map_lookup_elem(table, &index) : NULL;
-
-	return slots ? slots->backend[slot % SLOTS_PER_WORD] : 0;
+		hash = source_hash(pkt->peer);
+	return slot_at(service, hash);
 }
 
 static __always_inline struct transition *transition_of(const struct service *service, void *table,

@@ -59,24 +59,16 @@ static __always_inline struct cached_vip *find_vip(struct packet *pkt, const str
 GLOBAL int look_up_service(__u64 word, __u32 index, __u32 generation)
 {
 	struct cached_service *cached = bpf_map_lookup_elem(&xlb_svc_cache, &index);
-	union {
-		__u64 word;
-		struct service_key fields;
-	} key = { .word = word };
-	struct service *service = bpf_map_lookup_elem(&xlb_services, &key);
+	union service_word found = { .word = word };
+	struct service *service = service_at(&found);
 
 	if (!cached)
 		return 0;
 	cached->key = word;
 	cached->generation = generation_to_cache(generation);
-	if (service) {
-		cached->service = *service;
-		return 0;
-	}
-	key.fields.port = ANY_PORT;
-	service = bpf_map_lookup_elem(&xlb_services, &key);
 	cached->service = service ? *service : (struct service){};
-	cached->service.flags |= SERVICE_ANY_PORT;
+	if (found.word != word)
+		cached->service.flags |= SERVICE_ANY_PORT;
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The maps of a balancer: those of maps/maps.bpf.h that are pinned. */
+/* The maps of a balancer: those of maps/maps.bpf.h and packet_maps.bpf.h that are pinned. */
 #ifndef MODEL_MAP_LIST_H
 #define MODEL_MAP_LIST_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The helper's list of maps says the same as the built object, which has it from maps/maps.bpf.h. */
+/* The helper's list of maps says the same as the built object, which has it from maps.bpf.h. */
 #include <string.h>
 
 #include <bpf/libbpf.h>

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Maps that only the data path has: what it remembers of packets. Those of the first part are pinned
+ * as those of maps.bpf.h are. The second part is not: a program starts with it empty.
+ */
+#ifndef PACKET_MAPS_BPF_H
+#define PACKET_MAPS_BPF_H
+
+#include "maps.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLOW_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct flow_bucket);
+	__uint(pinning, PINNING);
+} xlb_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FLOWS);
+	__type(key, __u32);
+	__type(value, struct flow);
+	__uint(pinning, PINNING);
+} xlb_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FRAGMENTED);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+	__uint(pinning, PINNING);
+} xlb_fragments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_SOURCES);
+	__type(key, struct source_key);
+	__type(value, __u64);
+	__uint(pinning, PINNING);
+} xlb_sources SEC(".maps");
+
+/*
+ * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes
+ * a third of the time of one there. An entry holds while `generation` is that of struct config.
+ */
+#define VIP_CACHE_BITS 11
+#define SERVICE_CACHE_BITS 11
+
+struct cached_vip {
+	struct address address;
+	struct vip vip; /* number 0: the address is no VIP */
+	__u32 generation;
+	__u32 jiffy; /* in which this CPU has last read the clock for a packet to it */
+	__u32 tick; /* that it read */
+	__u32 unused;
+	__u64 key; /* struct service_key of the VIP's service that was asked for last; 0: none */
+	struct service service; /* of that key */
+};
+
+struct cached_service {
+	__u64 key; /* struct service_key */
+	struct service service; /* number 0: there is none */
+	__u32 generation;
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << VIP_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_vip);
+} xlb_vip_cache SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << SERVICE_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_service);
+} xlb_svc_cache SEC(".maps");
+
+/*
+ * Pointers (see struct flow_bucket) of flows whose clients were heard lately, two to a word, the
+ * newer one in the low half; the hash of the client's tuple leads to it. The buckets are more than
+ * a processor's cache holds, and a record has to wait for the pointer that leads to it: here most
+ * have it at once. Only established flows are let in, so that a flood of SYNs does not push them
+ * out.
+ */
+#ifndef CACHED_POINTERS
+#define CACHED_POINTERS (1 << 16) /* words: 512 KB, half of a second-level cache */
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CACHED_POINTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} xlb_flow_cache SEC(".maps");
+
+/* What the slow path has that is too large for the stack: struct scratch of the data path. Each CPU
+ * has one, as nothing interrupts the program. */
+#define SCRATCH_SIZE 512
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, SCRATCH_SIZE);
+} xlb_scratch SEC(".maps");
+
+#endif
