@@ -15,12 +15,11 @@ network()
 {
 	balancer_up
 	load_bench
-	ip netns add far
+	new_netns far
 	on lb ip link set dev veth7 netns far
 	on far ip link set dev veth7 address 02:00:00:01:00:01 up
 	on far bpftool net attach xdpdrv pinned "$PINS/sink" dev veth7
-	ip netns add source
-	on source ip link set dev lo up
+	new_netns source
 	attach_bench source generator
 	on lb ip link add veth8 address de:ad:be:ef:00:10 type veth peer name veth9 netns source
 	on lb ip link set dev veth8 up

@@ -3,6 +3,7 @@
 # For the parts of the benchmark: to be sourced first. Each runs in namespaces of its own
 # (scripts/isolated.sh), so that nothing stays behind, and prints its results as lines of JSON.
 set -euo pipefail
+export LC_ALL=C.UTF-8
 
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
@@ -34,6 +35,14 @@ quietly() # COMMAND...
 on() # NETNS COMMAND...
 {
 	nsenter --net="/run/netns/$1" -- "${@:2}"
+}
+
+# A namespace that does not depend on this machine's settings.
+new_netns() # NAME
+{
+	ip netns add "$1"
+	"$top/scripts/settings.sh" "$1"
+	on "$1" ip link set dev lo up
 }
 
 ifindex() # NETNS DEV
@@ -70,9 +79,7 @@ balancer_up()
 
 balancer_network()
 {
-	ip netns add lb
-	on lb sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.accept_dad=0
-	on lb ip link set dev lo up
+	new_netns lb
 	on lb ip link add veth6 address de:ad:be:ef:00:10 type veth peer name veth7
 	on lb ip link set dev veth6 up
 	on lb ip link set dev veth7 up

@@ -17,8 +17,8 @@ rounds=5
 network()
 {
 	load_bench
-	ip netns add lb
-	ip netns add source
+	new_netns lb
+	new_netns source
 	attach_bench source generator
 	on lb ip link add veth8 address de:ad:be:ef:00:10 type veth peer name veth9 netns source
 	on lb sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.send_redirects=0 \

@@ -50,8 +50,7 @@ port_of() # RIVAL
 
 new_host() # NAME NUMBER
 {
-	ip netns add "$1"
-	on "$1" ip link set dev lo up
+	new_netns "$1"
 	on sw ip link add "to-$1" type veth peer name veth0 netns "$1"
 	on sw ip link set dev "to-$1" master br0 up
 	on "$1" ip link set dev veth0 address "de:ad:be:ef:00:$2" up
