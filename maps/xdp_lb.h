@@ -481,13 +481,22 @@ struct backend_stats {
 	__u64 unused;
 };
 
-/* How a packet came to its backend, or that it has none. */
+/*
+ * How a packet came to its backend, or that it has none: name, as printed. Append only.
+ */
+#define CHOICE_LIST(X)                                                                             \
+	X(NONE, "none")                                                                            \
+	X(FLOW, "known-flow")                                                                      \
+	X(TABLE, "table") /* the slot's backend */                                                 \
+	X(FORMER, "former-backend") /* the slot's, before it moved: it is in transition */
+/* clang-format off */
 enum choice {
-	CHOICE_NONE,
-	CHOICE_FLOW, /* a known flow */
-	CHOICE_TABLE, /* the slot's backend */
-	CHOICE_FORMER, /* the slot's former backend: the slot is in transition */
+#define CHOICE_NAME(name, text) CHOICE_##name,
+	CHOICE_LIST(CHOICE_NAME)
+#undef CHOICE_NAME
+	CHOICES,
 };
+/* clang-format on */
 
 /* xlb_trace (ring buffer): a decision. */
 struct event {

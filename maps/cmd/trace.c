@@ -77,7 +77,7 @@ static const char *describe(const struct event *event)
 		return "answer of";
 	if (event->choice == CHOICE_FLOW)
 		return "known flow of";
-	return event->choice == CHOICE_FORMER ? "former owner" : "table gives";
+	return event->choice == CHOICE_FORMER ? "former backend" : "table gives";
 }
 
 static struct text time_of_day(__u64 time)
@@ -106,7 +106,6 @@ static struct text backend_of(const struct trace *trace, const struct event *eve
 
 static void show_event(const struct trace *trace, const struct event *event)
 {
-	static const char *const choices[] = { "none", "known-flow", "table", "former-owner" };
 	const struct tuple *tuple = &event->tuple;
 	struct endpoint client = { .address = tuple->peer, .port = tuple->peer_port };
 	struct endpoint vip = { event->vip, tuple->vip_port, tuple->protocol };
@@ -122,7 +121,7 @@ static void show_event(const struct trace *trace, const struct event *event)
 		print_null("backend", "");
 	}
 	print_string("direction", NULL, event->from_backend ? "answer" : "request");
-	print_string("choice", NULL, choices[event->choice % 4]);
+	print_string("choice", NULL, choice_name(event->choice));
 	print_string("action", "  %s", action_name(event->verdict));
 	print_string("reason", " %s", reason_name(event->verdict));
 	print_number("bytes", ", %llu bytes\n", event->length);

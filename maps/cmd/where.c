@@ -225,17 +225,9 @@ static enum status ask_program(struct balancer *balancer, const struct request *
 
 static const char *explain(const struct decision *decision)
 {
-	static const char *const reasons[] = {
-		[CHOICE_FLOW] = "known-flow",
-		[CHOICE_TABLE] = "table",
-		[CHOICE_FORMER] = "former-owner",
-	};
-
 	if (decision->verdict != VERDICT_FORWARDED && decision->verdict != VERDICT_REDIRECTED)
 		return reason_name(decision->verdict);
-	return decision->choice <= CHOICE_FORMER && reasons[decision->choice] ?
-		       reasons[decision->choice] :
-		       "forwarded";
+	return choice_name(decision->choice);
 }
 
 static void show_decision(const struct balancer *balancer, const struct request *request,

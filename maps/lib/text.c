@@ -107,6 +107,15 @@ const char *reason_name(__u32 verdict)
 	return verdict < VERDICTS ? reasons[verdict] : "unknown";
 }
 
+const char *choice_name(__u32 choice)
+{
+#define CHOICE_TEXT(name, text) text,
+	static const char *const names[] = { CHOICE_LIST(CHOICE_TEXT) };
+#undef CHOICE_TEXT
+
+	return choice < CHOICES ? names[choice] : "unknown";
+}
+
 const char *slow_name(__u32 cause)
 {
 #define SLOW_TEXT(name, text) text,

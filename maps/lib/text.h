@@ -23,6 +23,7 @@ const char *state_name(__u8 state);
 const char *protocol_name(__u8 protocol);
 const char *action_name(__u32 verdict); /* tx, pass, ... */
 const char *reason_name(__u32 verdict);
+const char *choice_name(__u32 choice); /* enum choice */
 const char *slow_name(__u32 cause); /* index of struct slow_stats */
 
 #endif

@@ -93,7 +93,7 @@ static int delete_services(struct commit *commit)
 	if (result > 0) {
 		mark_used(&used, &remaining, NULL);
 		bring_in_line(commit->balancer, &remaining, &used);
-		/* No packet is left that knows the numbers by their former owners. */
+		/* No packet is left that knows the numbers by what had them before. */
 		wait_for_programs();
 	}
 	config_free(&remaining);

@@ -38,7 +38,7 @@ void reset_balancer(void);
 int add_service(enum host vip, int port, int protocol, enum mode mode, const enum host *owners);
 struct backend *backend_of(int service, enum host host); /* made if need be */
 int backend_number(int service, enum host host);
-/* The owner of a slot; its former owner, or 0 for none, and when a packet last needed that. */
+/* The backend of a slot; its former backend, or 0 for none, and when a packet last needed that. */
 void set_owner(int service, uint32_t slot, int backend);
 void set_former(int service, uint32_t slot, int backend, uint32_t seen);
 struct transition *transition_at(int service, uint32_t slot);
