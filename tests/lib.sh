@@ -88,6 +88,19 @@ within() # GOT LEAST MOST WHAT
 	note "$4: $1"
 }
 
+# Runs a command line of the helper; its status, one line of error, and nothing changed.
+lb_refuses() # STATUS TEXT WORD...
+{
+	local status=0 saved
+
+	saved=$(lb save)
+	lb "${@:3}" >"$TMP/out" 2>"$TMP/error" || status=$?
+	equal "$status" "$1" "status of ${*:3} ($(cat "$TMP/error"))"
+	equal "$(wc -l <"$TMP/error")" 1 "lines of error of ${*:3}"
+	grep -qF -- "$2" "$TMP/error" || fail "no '$2' in: $(cat "$TMP/error")"
+	equal "$(lb save)" "$saved" "configuration after ${*:3}"
+}
+
 # Waits until a command succeeds.
 await() # SECONDS COMMAND...
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * apply: a file of commands, read and checked as a whole into a configuration of its own, which
- * then takes the place of the running one.
+ * apply: files of commands, read and checked as a whole into a configuration of its own, which then
+ * takes the place of the running one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +22,11 @@
 #define MAX_BYTES (256ULL * (MAX_SERVICES + MAX_BACKENDS + MAX_DENIED))
 #define BLANKS " \t\r\n"
 
+static bool is_flag(const char *word)
+{
+	return !strcmp(word, "empty") || !strcmp(word, "dry-run");
+}
+
 static bool take_flag(struct words *words, const char *name, bool *flag)
 {
 	if (*flag || !words->left || strcmp(*words->word, name))
@@ -30,16 +35,42 @@ static bool take_flag(struct words *words, const char *name, bool *flag)
 	return next_word(words, name);
 }
 
-bool parse_apply(struct words *words, struct request *request)
+/* Standard input can be read once. */
+static bool has_stdin(const struct request *request)
 {
-	request->file = next_word(words, "a file or -");
-	if (!request->file)
+	for (unsigned int i = 0; i < request->file_count; i++) {
+		if (!strcmp(request->files[i], "-"))
+			return true;
+	}
+	return false;
+}
+
+static bool take_files(struct words *words, struct request *request)
+{
+	const char *word = next_word(words, "a file or -");
+
+	if (!word)
 		return false;
-	if (!strcmp(request->file, "empty") || !strcmp(request->file, "dry-run")) {
-		fail(WRONG, "'%s': expected a file or - (a file of that name is ./%s)",
-		     request->file, request->file);
+	if (is_flag(word)) {
+		fail(WRONG, "'%s': expected a file or - (a file of that name is ./%s)", word, word);
 		return false;
 	}
+	request->files = words->word - 1;
+	request->file_count = 1;
+	for (; words->left && !is_flag(*words->word); request->file_count++) {
+		word = next_word(words, "a file");
+		if (!strcmp(word, "-") && has_stdin(request)) {
+			fail(WRONG, "'-': expected standard input once");
+			return false;
+		}
+	}
+	return true;
+}
+
+bool parse_apply(struct words *words, struct request *request)
+{
+	if (!take_files(words, request))
+		return false;
 	while (take_flag(words, "dry-run", &request->dry) ||
 	       take_flag(words, "empty", &request->may_be_empty))
 		;
@@ -50,7 +81,7 @@ bool parse_apply(struct words *words, struct request *request)
 struct file {
 	FILE *stream;
 	const char *name;
-	unsigned int number; /* of the line */
+	struct file_line said_at; /* of the line that was read */
 	unsigned long long bytes; /* that were read */
 	bool ends_early; /* its last line was announced, and has not come */
 	char line[MAX_LINE];
@@ -110,7 +141,7 @@ static int split_line(char *line, char **word)
 /* Carries a line out on the file's configuration. */
 static enum status do_line(struct file *file, size_t length, struct configuration *config)
 {
-	struct request request = { .line = file->number };
+	struct request request = { .said_at = file->said_at };
 	const struct command *command;
 	char *word[MAX_WORDS];
 	struct words words = { .word = word };
@@ -134,14 +165,16 @@ static enum status do_line(struct file *file, size_t length, struct configuratio
 	return command->change(config, &request) ? WRONG : DONE;
 }
 
-static enum status check_denies(struct configuration *config, const char *name)
+static enum status check_denies(struct configuration *config, char **files)
 {
 	config_sort_denies(config);
 	for (unsigned int i = 1; i < config->deny_count; i++) {
-		if (compare_denies(&config->denies[i - 1].key, &config->denies[i].key))
+		const struct config_deny *deny = &config->denies[i];
+
+		if (compare_denies(&config->denies[i - 1].key, &deny->key))
 			continue;
-		set_error_place(name, config->denies[i].line);
-		return fail(WRONG, "%s is denied twice", text_of_prefix(&config->denies[i].key).s);
+		set_error_place(name_of_file(files[deny->said_at.file]), deny->said_at.line);
+		return fail(WRONG, "%s is denied twice", text_of_prefix(&deny->key).s);
 	}
 	return DONE;
 }
@@ -164,39 +197,44 @@ static enum status read_lines(struct file *file, struct configuration *config)
 	ssize_t length;
 
 	do {
-		set_error_place(file->name, ++file->number);
+		set_error_place(file->name, ++file->said_at.line);
 		status = next_line(file, &length);
 		if (!status && length >= 0)
 			status = do_line(file, length, config);
 	} while (!status && length >= 0);
-	if (!status)
-		status = check_end(file);
-	if (!status)
-		status = check_denies(config, file->name);
-	set_error_place(NULL, 0);
-	return status;
+	return status ? status : check_end(file);
 }
 
-static const char *name_of(const char *file)
-{
-	return strcmp(file, "-") ? file : "standard input";
-}
-
-static enum status read_file(const char *name, struct configuration *config)
+static enum status read_file(const char *name, unsigned int number, struct configuration *config)
 {
 	struct file file = {
 		.stream = strcmp(name, "-") ? fopen(name, "re") : stdin,
-		.name = name_of(name),
+		.name = name_of_file(name),
 	};
 	enum status status;
 
-	config_init(config);
-	config->has_denies = true;
+	file.said_at.file = number;
 	if (!file.stream)
 		return fail(FAILED, "'%.200s': %s", name, strerror(errno));
 	status = read_lines(&file, config);
+	set_error_place(NULL, 0);
 	if (file.stream != stdin)
 		fclose(file.stream);
+	return status;
+}
+
+/* All files are one configuration: a line may use what an earlier one of any file has made. */
+static enum status read_files(const struct request *request, struct configuration *config)
+{
+	enum status status = DONE;
+
+	config_init(config);
+	config->has_denies = true;
+	for (unsigned int i = 0; !status && i < request->file_count; i++)
+		status = read_file(request->files[i], i, config);
+	if (!status)
+		status = check_denies(config, request->files);
+	set_error_place(NULL, 0);
 	if (status)
 		config_free(config);
 	return status;
@@ -225,21 +263,26 @@ static void adopt_hops(struct config_service *wanted, const struct config_servic
 	}
 }
 
-/* A file without services is more likely no configuration at all. */
+/* Files without services are more likely no configuration at all. */
 static enum status check_empty(const struct configuration *running, const struct request *request)
 {
-	bool is_stdin = !strcmp(request->file, "-");
+	const char *name = request->files[0];
+	const char *quote = strcmp(name, "-") ? "'" : "";
 
 	if (request->config->count || !running->count || request->may_be_empty)
 		return DONE;
+	if (request->file_count > 1)
+		return fail(FAILED,
+			    "none of %u files has a service, and %u run: nothing was changed "
+			    "(to delete them: apply FILE... empty)",
+			    request->file_count, running->count);
 	return fail(FAILED,
 		    "%s%.200s%s has no service, and %u run: nothing was changed "
 		    "(to delete them: apply %.200s empty)",
-		    is_stdin ? "" : "'", name_of(request->file), is_stdin ? "" : "'",
-		    running->count, request->file);
+		    quote, name_of_file(name), quote, running->count, name);
 }
 
-/* Replaces the copy of what runs by the file's configuration. */
+/* Replaces the copy of what runs by the files' configuration. */
 static enum status replace(struct configuration *config, const struct request *request)
 {
 	struct configuration running = *config;
@@ -264,7 +307,7 @@ static enum status replace(struct configuration *config, const struct request *r
 	return DONE;
 }
 
-enum status apply_file(const struct request *request)
+enum status apply_files(const struct request *request)
 {
 	struct request with_file = *request;
 	struct change change = {
@@ -273,11 +316,11 @@ enum status apply_file(const struct request *request)
 		.with_denies = true,
 		.is_lenient = true,
 		.dry = request->dry,
-		.file = name_of(request->file),
+		.files = request->files,
 		.report = report_difference,
 	};
 	struct configuration config;
-	enum status status = read_file(request->file, &config);
+	enum status status = read_files(request, &config);
 
 	if (status)
 		return status;

@@ -6,6 +6,6 @@
 #include "lib/error.h"
 
 bool parse_apply(struct words *words, struct request *request);
-enum status apply_file(const struct request *request);
+enum status apply_files(const struct request *request);
 
 #endif

@@ -93,7 +93,7 @@ enum status add_backend(struct configuration *config, const struct request *requ
 		return fail(FAILED, "out of memory");
 	if (request->weight)
 		backend->weight = request->weight;
-	backend->line = request->line;
+	backend->said_at = request->said_at;
 	backend->is_pending = true;
 	if (request->has_mac)
 		give_mac(backend, request);

@@ -45,8 +45,9 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 
 	backend->is_pending = false;
 	if (is_no_host(lookup, &why) && !change->anew) {
-		if (change->file)
-			set_error_place(change->file, backend->line);
+		if (change->files)
+			set_error_place(name_of_file(change->files[backend->said_at.file]),
+					backend->said_at.line);
 		return fail(WRONG, "%s is %s", text_of_real(&backend->real).s, why);
 	}
 	if (!is_out_of_reach(service, lookup, &why)) {

@@ -14,7 +14,7 @@ struct change {
 	bool anew; /* ask for next hops anew */
 	bool is_lenient; /* what does not answer is kept out, or kept as it was, and is no error */
 	bool dry;
-	const char *file; /* where backends' lines are */
+	char **files; /* where places of backends are */
 	/* Called at the end, after success. */
 	void (*report)(struct balancer *balancer, const struct request *request,
 		       const struct configuration *running, const struct configuration *wanted);

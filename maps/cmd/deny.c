@@ -20,8 +20,9 @@ bool parse_deny(struct words *words, struct request *request)
 /* From a file. */
 enum status add_deny(struct configuration *config, const struct request *request)
 {
-	return config_deny(config, &request->prefix, request->line) ? DONE :
-								      fail(FAILED, "out of memory");
+	return config_deny(config, &request->prefix, &request->said_at) ? DONE :
+									  fail(FAILED, "out of "
+										       "memory");
 }
 
 /* The value is the prefix's length: so a lookup, which finds the longest match, tells whether it is

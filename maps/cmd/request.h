@@ -27,11 +27,13 @@ struct request {
 	struct deny_key prefix;
 	const char *object;
 	const char *file;
+	char **files; /* of a configuration, in the words */
+	unsigned int file_count;
 	const char *device;
 	const struct configuration *config; /* what the file says */
 	bool dry;
 	bool may_be_empty; /* the file, though services run */
-	unsigned int line; /* of a configuration file, or 0 */
+	struct file_line said_at; /* in a configuration file */
 };
 
 /* Parsers that several commands share. take_...() reads one word, parse_...() all that are left. */

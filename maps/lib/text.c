@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/text.h"
 
@@ -123,4 +124,9 @@ const char *slow_name(__u32 cause)
 #undef SLOW_TEXT
 
 	return cause < SLOW_CAUSES ? names[cause] : "unknown";
+}
+
+const char *name_of_file(const char *word)
+{
+	return strcmp(word, "-") ? word : "standard input";
 }

@@ -16,6 +16,7 @@ struct text text_of_real(const struct endpoint *real); /* no port if it is 0 */
 struct text text_of_socket(const struct endpoint *endpoint); /* always with its port */
 struct text text_of_prefix(const struct deny_key *key);
 struct text text_of_mac(const __u8 *mac);
+const char *name_of_file(const char *word); /* as messages have it: - is standard input */
 
 const char *mode_name(__u8 mode);
 const char *hash_name(__u8 hash);

@@ -55,7 +55,7 @@ _xdp_lb_offer_lines() # COMMAND...
 # What may stand for a word of the command.
 _xdp_lb_offer_value() # WORD
 {
-	case $command-$1 in
+	case $command-${1%...} in
 	*-FILE) compopt -o default 2>/dev/null ;;
 	*-OBJECT) _xdp_lb_offer_lines cut -d ' ' -f 1 < <(_xdp_lb_commands) ;;
 	*-DEV) _xdp_lb_offer_lines _xdp_lb_devices ;;
@@ -66,12 +66,13 @@ _xdp_lb_offer_value() # WORD
 	esac
 }
 
-# What may come behind `args` in a command: its words in their places, then keywords with values.
+# What may come behind `args` in a command: its words in their places, one with dots again and again,
+# then keywords with values.
 _xdp_lb_offer_next() # WORD...
 {
 	local -a places=() optional=()
 	local -A keywords=()
-	local word arg place=0 wanted=''
+	local word arg place=0 wanted='' repeated=''
 
 	while [ $# -gt 0 ]; do
 		word=${1//[][]/}
@@ -82,6 +83,7 @@ _xdp_lb_offer_next() # WORD...
 			shift
 		else
 			places+=("$word")
+			[[ $word != *... ]] || repeated=$word
 			[[ $1 == \[* ]] && optional+=(yes) || optional+=('')
 		fi
 		shift
@@ -92,7 +94,7 @@ _xdp_lb_offer_next() # WORD...
 		elif [ -n "${keywords[$arg]-}" ]; then
 			[ "${keywords[$arg]}" = none ] || wanted=${keywords[$arg]}
 			unset "keywords[$arg]"
-			place=${#places[@]}
+			place=${#places[@]} repeated=''
 		else
 			place=$((place + 1))
 		fi
@@ -101,7 +103,11 @@ _xdp_lb_offer_next() # WORD...
 		_xdp_lb_offer_value "$wanted"
 		return
 	fi
-	[ "$place" -ge ${#places[@]} ] || _xdp_lb_offer_value "${places[place]}"
+	if [ "$place" -lt ${#places[@]} ]; then
+		_xdp_lb_offer_value "${places[place]}"
+	elif [ -n "$repeated" ]; then
+		_xdp_lb_offer_value "$repeated"
+	fi
 	[ "$place" -lt ${#places[@]} ] && [ -z "${optional[place]}" ] ||
 		_xdp_lb_offer "${!keywords[@]}"
 }

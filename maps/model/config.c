@@ -227,7 +227,8 @@ bool is_healthy(const struct config_backend *backend)
 	return backend->state == STATE_UP && is_resolved(&backend->hop);
 }
 
-bool config_deny(struct configuration *config, const struct deny_key *key, unsigned int line)
+bool config_deny(struct configuration *config, const struct deny_key *key,
+		 const struct file_line *said_at)
 {
 	struct config_deny *added = open_gap((void **)&config->denies, &config->deny_count,
 					     &config->deny_room, config->deny_count,
@@ -235,7 +236,8 @@ bool config_deny(struct configuration *config, const struct deny_key *key, unsig
 
 	if (added) {
 		added->key = *key;
-		added->line = line;
+		if (said_at)
+			added->said_at = *said_at;
 	}
 	return added;
 }
@@ -257,18 +259,20 @@ int compare_listed(const struct configuration *a, unsigned int i, const struct c
 	return compare_denies(&a->denies[i].key, &b->denies[j].key);
 }
 
-static int compare_lines(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
 	const struct config_deny *x = a, *y = b;
 	int order = compare_denies(&x->key, &y->key);
 
-	return order ? order : (int)x->line - (int)y->line;
+	if (!order)
+		order = (int)x->said_at.file - (int)y->said_at.file;
+	return order ? order : (int)x->said_at.line - (int)y->said_at.line;
 }
 
 void config_sort_denies(struct configuration *config)
 {
 	if (config->deny_count)
-		qsort(config->denies, config->deny_count, sizeof(*config->denies), compare_lines);
+		qsort(config->denies, config->deny_count, sizeof(*config->denies), compare_places);
 }
 
 /* Whether what the table depends on is not the same. */

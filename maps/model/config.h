@@ -12,6 +12,12 @@
 #include "lib/address.h"
 #include "xdp_lb.h"
 
+/* Where a file says so. */
+struct file_line {
+	unsigned int file; /* of several: the first is 0 */
+	unsigned int line; /* 0: no file does */
+};
+
 struct config_backend {
 	struct endpoint real; /* unique in its service, which is sorted by it */
 	__u16 weight;
@@ -22,7 +28,7 @@ struct config_backend {
 	bool is_new; /* to the balancer: a record is to be written */
 	struct hop hop; /* MAC zero: not resolved */
 	__u16 mtu;
-	unsigned int line; /* of the file that says so, or 0 */
+	struct file_line said_at;
 	/* As it runs: */
 	__u16 number; /* 0: not yet */
 	__u16 generation;
@@ -53,7 +59,7 @@ struct config_service {
 
 struct config_deny {
 	struct deny_key key;
-	unsigned int line; /* of the file that says so, or 0 */
+	struct file_line said_at;
 };
 
 struct configuration {
@@ -86,7 +92,8 @@ bool is_healthy(const struct config_backend *backend); /* it gets slots */
 bool is_resolved(const struct hop *hop);
 
 /* Denies are appended, and sorted when all are there. */
-bool config_deny(struct configuration *config, const struct deny_key *key, unsigned int line);
+bool config_deny(struct configuration *config, const struct deny_key *key,
+		 const struct file_line *said_at); /* or NULL */
 void config_sort_denies(struct configuration *config);
 int compare_denies(const struct deny_key *a, const struct deny_key *b);
 /* The same for two lists that are walked together, where each may be at its end. */

@@ -244,7 +244,7 @@ static int load_denies(const struct balancer *balancer, struct configuration *co
 
 	config->has_denies = true;
 	while (!map_next_key(balancer->map[MAP_DENY], previous, &key)) {
-		if (config->deny_count > MAX_DENIED || !config_deny(config, &key, 0))
+		if (config->deny_count > MAX_DENIED || !config_deny(config, &key, NULL))
 			return -ENOMEM;
 		previous = &key;
 	}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # In mode dsr a frame for the VIP reaches whoever has the MAC address: behind a gateway that is the
-# gateway, which sends it back here. So such a backend is refused, or kept out of a file until its
+# gateway, which sends it back here. So such a backend is lb_refuses, or kept out of a file until its
 # way is another one. And a backend is not taken twice.
 #
 #    h1 --- sw --- lb VIP --- sw ---+--- h2, h3
@@ -9,18 +9,6 @@
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 readonly PORT=9
-
-refused() # STATUS TEXT WORD...
-{
-	local status=0 saved
-
-	saved=$(lb save)
-	lb "${@:3}" >"$TMP/out" 2>"$TMP/error" || status=$?
-	equal "$status" "$1" "status of ${*:3} ($(cat "$TMP/error"))"
-	equal "$(wc -l <"$TMP/error")" 1 "lines of error of ${*:3}"
-	grep -qF -- "$2" "$TMP/error" || fail "no '$2' in: $(cat "$TMP/error")"
-	equal "$(lb save)" "$saved" "configuration after ${*:3}"
-}
 
 mac_of() # BACKEND
 {
@@ -40,8 +28,8 @@ behind_gateway()
 	service=$vip:$PORT/tcp far=$(at 1 2)
 	lb service add "$service" mode dsr
 	lb backend add "$service" "$near"
-	refused 1 'gateway' backend add "$service" "$far"
-	refused 1 'mac' backend add "$service" "$far"
+	lb_refuses 1 'gateway' backend add "$service" "$far"
+	lb_refuses 1 'mac' backend add "$service" "$far"
 
 	# Its word counts.
 	lb backend add "$service" "$far" mac de:ad:be:ef:00:03
@@ -94,10 +82,10 @@ twice()
 	lb backend add "$service" "$near"
 	lb backend add "$service" "$(with_port "$other" $PORT)"
 	lb backend add "$service" "$(with_port "$near" 10)"
-	refused 1 "$near" backend add "$service" "$(with_port "$near" $PORT)"
-	refused 1 "$other" backend add "$service" "$other"
+	lb_refuses 1 "$near" backend add "$service" "$(with_port "$near" $PORT)"
+	lb_refuses 1 "$other" backend add "$service" "$other"
 	{ lb save && echo "backend add $service $other"; } >"$TMP/file"
-	refused 2 "$TMP/file:$(wc -l <"$TMP/file")" apply "$TMP/file"
+	lb_refuses 2 "$TMP/file:$(wc -l <"$TMP/file")" apply "$TMP/file"
 	lb service del "$service"
 
 	# Of a service of any port these are two.

@@ -159,6 +159,7 @@ words()
 	offered 'xdp-lb limit set 10.0.0.10:80/tcp pps 5 ' 'burst flows'
 	offered 'xdp-lb help ser' 'service'
 	offered 'xdp-lb apply file ' 'dry-run empty'
+	offered 'xdp-lb apply file other empty ' 'dry-run'
 	offered 'xdp-lb no-such ' ''
 }
 

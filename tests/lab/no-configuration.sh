@@ -6,18 +6,6 @@
 #    lb VIP, h2, h3 (no traffic)
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-# Runs a command line of the helper; its status, one line of error, and nothing changed.
-refused() # STATUS TEXT WORD...
-{
-	local status=0
-
-	lb "${@:3}" >"$TMP/out" 2>"$TMP/error" || status=$?
-	equal "$status" "$1" "status of ${*:3} ($(cat "$TMP/error"))"
-	equal "$(wc -l <"$TMP/error")" 1 "lines of error of ${*:3}"
-	grep -qF -- "$2" "$TMP/error" || fail "no '$2' in: $(cat "$TMP/error")"
-	equal "$(lb save)" "$saved" "configuration after ${*:3}"
-}
-
 configure()
 {
 	use_family 4
@@ -30,16 +18,16 @@ without_service()
 {
 	: >"$TMP/nothing"
 	printf '# a comment\ntimeout set tcp 5\ndeny add 198.51.100.1\n' >"$TMP/no-service"
-	refused 1 "'$TMP/nothing' has no service" apply "$TMP/nothing"
-	refused 1 "apply $TMP/nothing empty" apply "$TMP/nothing"
-	refused 1 'has no service' apply "$TMP/nothing" dry-run
-	refused 1 'has no service' apply "$TMP/no-service"
-	refused 1 'has no service' apply - </dev/null
-	refused 1 'has no service' apply - <&-
-	refused 1 'standard input has no service' apply - < <(false)
-	refused 2 './empty' apply empty
-	refused 2 './dry-run' apply dry-run empty
-	refused 2 'empty' apply "$TMP/nothing" empty empty
+	lb_refuses 1 "'$TMP/nothing' has no service" apply "$TMP/nothing"
+	lb_refuses 1 "apply $TMP/nothing empty" apply "$TMP/nothing"
+	lb_refuses 1 'has no service' apply "$TMP/nothing" dry-run
+	lb_refuses 1 'has no service' apply "$TMP/no-service"
+	lb_refuses 1 'has no service' apply - </dev/null
+	lb_refuses 1 'has no service' apply - <&-
+	lb_refuses 1 'standard input has no service' apply - < <(false)
+	lb_refuses 2 './empty' apply empty
+	lb_refuses 2 './dry-run' apply dry-run empty
+	lb_refuses 2 'empty' apply "$TMP/nothing" empty empty
 }
 
 # A file may have the name of the word.
@@ -74,10 +62,10 @@ cut_short()
 	done
 	equal "$(lb save)" "$saved" "configuration after files cut short"
 	head -c $((size - 2)) "$TMP/file" >"$TMP/short"
-	refused 2 'cut short' apply "$TMP/short"
-	refused 2 'cut short' apply - <"$TMP/short"
+	lb_refuses 2 'cut short' apply "$TMP/short"
+	lb_refuses 2 'cut short' apply - <"$TMP/short"
 	{ echo && echo '# mine' && cat "$TMP/short"; } >"$TMP/short2"
-	refused 2 'cut short' apply "$TMP/short2"
+	lb_refuses 2 'cut short' apply "$TMP/short2"
 
 	# Lines between may be edited, added behind, and end as those of other systems.
 	{ sed 's/weight 100/weight 7/' "$TMP/file" && echo 'deny add 203.0.113.1'; } >"$TMP/edited"
@@ -94,9 +82,9 @@ without_end()
 {
 	(
 		ulimit -v 400000
-		refused 2 'longer than' apply /dev/zero
-		refused 2 'longer than' apply - < <(yes 'deny add 192.0.2.77')
-		refused 2 'longer than' apply - < <(yes '# comment')
+		lb_refuses 2 'longer than' apply /dev/zero
+		lb_refuses 2 'longer than' apply - < <(yes 'deny add 192.0.2.77')
+		lb_refuses 2 'longer than' apply - < <(yes '# comment')
 	)
 }
 
@@ -118,13 +106,13 @@ save_to_file()
 	mkdir "$TMP/full"
 	mount -t tmpfs -o size=4k tmpfs "$TMP/full"
 	echo before >"$TMP/full/kept"
-	refused 1 'No space' save "$TMP/full/kept"
+	lb_refuses 1 'No space' save "$TMP/full/kept"
 	equal "$(cat "$TMP/full/kept")" before "file on a full disk"
 	equal "$(ls "$TMP/full")" kept "files on a full disk"
-	refused 1 "'$TMP/none/file'" save "$TMP/none/file"
-	refused 1 'not a regular file' save "$TMP/full"
-	refused 1 'not a regular file' save /dev/null
-	refused 2 'expected no more words' save "$TMP/new" now
+	lb_refuses 1 "'$TMP/none/file'" save "$TMP/none/file"
+	lb_refuses 1 'not a regular file' save "$TMP/full"
+	lb_refuses 1 'not a regular file' save /dev/null
+	lb_refuses 2 'expected no more words' save "$TMP/new" now
 	"$top/scripts/detach.sh" -n "${prefix}lb" veth6 >"$TMP/out" 2>&1
 	! lb save "$TMP/kept" 2>"$TMP/error" || fail "save without a balancer"
 	equal "$(cat "$TMP/kept")" "$saved" "file after save without a balancer"

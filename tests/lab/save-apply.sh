@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # save and apply: what was saved comes back exactly, into a running balancer and into an empty one;
-# applying what runs changes nothing; a file is all or nothing.
+# applying what runs changes nothing; a file is all or nothing; several files are one configuration.
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 configure()
@@ -63,11 +63,35 @@ unresolved()
 	lb apply - empty </dev/null
 }
 
+# One file has the service, the other one a backend of it: all or nothing, too.
+several_files()
+{
+	printf 'service add %s:8000/tcp\nbackend add %s:8000/tcp %s\n' \
+		"$vip" "$vip" "$backend2" >"$TMP/shared"
+	printf 'deny add 192.0.2.0/24\n' >>"$TMP/shared"
+	printf '\nbackend add %s:8000/tcp %s\n' "$vip" "$backend3" >"$TMP/own"
+	lb apply "$TMP/shared" "$TMP/own" >"$TMP/out"
+	equal "$(lb -j service show | jq '.[].backends | length')" 2 "backends of two files"
+	lb save >"$TMP/saved"
+
+	lb_refuses 2 "$TMP/own:2: $vip:8000/tcp is not" apply "$TMP/own" "$TMP/shared"
+	echo 'deny add 192.0.2.0/24' >>"$TMP/own"
+	lb_refuses 2 "$TMP/own:3: 192.0.2.0/24 is denied twice" apply "$TMP/shared" "$TMP/own"
+	lb_refuses 2 "standard input:2: $vip:8000/tcp is already" \
+		apply "$TMP/shared" - < <(echo && head -1 "$TMP/shared")
+	lb_refuses 2 'standard input once' apply - "$TMP/own" - </dev/null
+	lb_refuses 2 'no more words' apply "$TMP/shared" dry-run "$TMP/own"
+	lb_refuses 1 'none of 2 files has a service' apply /dev/null /dev/null
+	lb save | cmp "$TMP/saved" - || fail "what was refused changed something"
+	lb apply - empty </dev/null
+}
+
 both()
 {
 	configure
 	reapply
 	unresolved
+	several_files
 }
 
 lab_up

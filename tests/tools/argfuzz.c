@@ -73,6 +73,7 @@ static const char *const forms[] = {
 	"save TARGET",
 	"apply FILE",
 	"apply FILE dry-run empty",
+	"apply FILE FILE",
 	"!doctor DEV",
 	"help",
 	"version",

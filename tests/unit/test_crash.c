@@ -93,7 +93,7 @@ static void deny(struct configuration *config, const char *address, __u32 length
 {
 	struct deny_key key = prefix(address, length);
 
-	config_deny(config, &key, 0);
+	config_deny(config, &key, NULL);
 	config_sort_denies(config);
 }
 
