@@ -68,6 +68,9 @@ units_of() # PACKAGE
 {
 	case $1 in
 	haproxy | nftables) echo "$1" ;;
+	bird2) echo bird ;;
+	etcd-server) echo etcd ;;
+	keepalived) echo keepalived ;;
 	nginx-light) echo nginx ;;
 	podman) echo podman.service podman.socket podman-auto-update.service \
 		podman-auto-update.timer podman-restart.service ;;

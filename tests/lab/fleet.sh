@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Three balancers share their VIPs by BGP. In modes without state at rest no connection breaks when
+# one of them dies, in whatever way, is withdrawn, comes back, nor by changes of the configuration.
+# The router notices a death by BFD.
+#
+#    c1 --- router (BIRD) ---+--- lb1, lb2, lb3 (BIRD)
+#                            +--- b1 to b4
+. "$(dirname "$(realpath "$0")")/../fleet.sh"
+
+BUSY=$(scaled 50 10 500) IDLE=$(scaled 20 5 200)
+
+withdraw()
+{
+	fleet withdraw lb2
+	await_next_hops "1 3"
+	sleep 0.5
+}
+
+come_back() # N
+{
+	fleet start "lb$1"
+	await_next_hops "1 2 3"
+	sleep 0.5
+}
+
+device_down()
+{
+	on lb1 ip link set dev eth0 down
+	await_withdrawal "2 3" "a device that goes down"
+	sleep 0.5
+	on lb1 ip link set dev eth0 up
+	fleet start lb1
+	await_next_hops "1 2 3"
+}
+
+# Its data path lives on, but what happens to that is not known.
+bird_killed()
+{
+	kill -KILL "$(cat "/run/xdp-lb-fleet-$LAB/lb2.pid")"
+	await_withdrawal "1 3" "a BIRD that is killed"
+	sleep 0.5
+	come_back 2
+}
+
+namespace_gone()
+{
+	fleet kill lb3
+	await_withdrawal "1 2" "a machine that is gone"
+	sleep 0.5
+}
+
+# Each is brought to all balancers, one after the other, as a file is.
+changes()
+{
+	local i
+
+	for ((i = 1; i <= 20; i++)); do
+		sed "s/:8000\/tcp \(.*2$((1 + i % 4))\)$/:8000\/tcp \1 weight $((20 * i))/" \
+			"$top/scripts/fleet.conf" >"$TMP/fleet.conf"
+		apply_everywhere "$TMP/fleet.conf"
+	done
+	apply_everywhere "$top/scripts/fleet.conf"
+}
+
+apply_everywhere() # FILE
+{
+	local i
+
+	for i in 1 2 3; do
+		balancer $i apply "$1" >"$TMP/applied"
+	done
+}
+
+fleet setup
+start_listeners
+await_next_hops "1 2 3"
+with_talks "withdrawal of a balancer" withdraw
+with_talks "a balancer that comes back" come_back 2
+with_talks "death of a device" device_down
+with_talks "death of BIRD" bird_killed
+with_talks "death of a machine" namespace_gone
+with_talks "a machine that is added" come_back 3
+with_talks "20 changes" changes
+expect_noticed
+expect_no_errors c1 b1 b2 b3 b4 lb1 lb2 lb3
