@@ -127,6 +127,8 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 	}
 	if (pkt->malformed)
 		return VERDICT_MALFORMED;
+	if (pkt->bad_source)
+		return VERDICT_BAD_SOURCE;
 	return config->flags ? check_switches(frame, pkt, config, route->found.flow) : CONTINUE;
 }
 

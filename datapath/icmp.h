@@ -62,6 +62,7 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 		return VERDICT_INTERNAL;
 	copy_address(vip, pkt->vip);
 	malformed = pkt->malformed || (!pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt));
+	pkt->bad_source = is_bad_source(pkt->peer, pkt->vip, pkt->ipv6);
 	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
 	if (pkt->dry_run || pkt->fragment || !icmp || l4_size(pkt) < sizeof(*icmp) ||
 	    !is_error(pkt, icmp))
@@ -163,19 +164,9 @@ static __always_inline void translate_error(const struct frame *frame, const str
 	set_addresses(frame, pkt, other.address, outer_sum);
 }
 
-/* Whether the packet's source is one host: neither a group, nor nobody, nor a loopback. */
-static __always_inline bool is_from_one_host(const struct packet *pkt)
-{
-	const __be32 *word = (const __be32 *)pkt->peer;
-	__u32 first = bpf_ntohl(pkt->ipv6 ? word[0] : word[3]) >> 24;
-
-	if (pkt->ipv6)
-		return first != 0xff && (word[0] | word[1] | word[2] | (bpf_ntohl(word[3]) >> 1));
-	return first != 0 && first != 127 && first < 224;
-}
-
 /*
- * Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not; and not too many.
+ * Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not (sources that are
+ * no single host end earlier, see source.h); and not too many.
  */
 static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *pkt)
 {
@@ -185,7 +176,7 @@ static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *
 
 	if (!eth || is_group_mac(eth->destination) || is_group_mac(eth->source))
 		return false;
-	if (pkt->is_error || is_later_fragment(pkt) || !is_from_one_host(pkt))
+	if (pkt->is_error || is_later_fragment(pkt))
 		return false;
 	return limit && conforms(&limit->next_flow, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, false);
 }

@@ -121,6 +121,7 @@ struct packet {
 	__u8 ipv6;
 	__u8 is_error; /* an ICMP error: never answered with another */
 	__u8 malformed;
+	__u8 bad_source; /* see source.h */
 	__u8 dry_run; /* see struct decision */
 	__u8 from_backend; /* an answer, in mode nat */
 	/* Found on the way: */

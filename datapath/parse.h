@@ -255,6 +255,7 @@ static __always_inline bool is_intact_udp(struct xdp_md *ctx, const struct packe
  */
 static __always_inline void check_headers(struct xdp_md *ctx, struct packet *pkt)
 {
+	pkt->bad_source = is_bad_source(pkt->peer, pkt->vip, pkt->ipv6);
 	if (!pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt))
 		pkt->malformed = true;
 	if (is_later_fragment(pkt))

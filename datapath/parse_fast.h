@@ -9,6 +9,7 @@
 #define PARSE_FAST_H
 
 #include "hash.h"
+#include "source.h"
 
 /* Bytes that the headers of an ordinary packet take from its IP header on: to the end of a TCP
  * header without options. */
@@ -108,7 +109,7 @@ static __always_inline bool parse_ipv6_fast(struct packet *pkt, const struct ipv
 
 	pkt->protocol = ip->ttl >> 16;
 	pkt->size = payload + sizeof(*ip);
-	if (is_ipv4(pkt->peer) || !is_payload_there(payload, room - sizeof(*ip)))
+	if (!is_payload_there(payload, room - sizeof(*ip)))
 		return false;
 	return parse_l4_fast(pkt, (const __u32 *)(ip + 1), payload);
 }
@@ -121,6 +122,8 @@ static __always_inline bool parse_packet_fast(struct packet *pkt, struct frame *
 
 	parse_source_fast(pkt, frame->l3, stateless, ipv6);
 	frame->l4 = frame->l3 + ip_header_size(ipv6);
+	if (is_bad_source(pkt->peer, pkt->vip, ipv6))
+		return false;
 	return ipv6 ? parse_ipv6_fast(pkt, frame->l3, room) : parse_ipv4_fast(pkt, frame->l3, room);
 }
 

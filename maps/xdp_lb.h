@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 5
+#define LAYOUT_VERSION 6
 
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
@@ -408,7 +408,8 @@ SHARED __u32 transition_timeout(const struct config *config, __u32 settle)
 	X(DENIED, DROP, "denied")                                                                  \
 	X(RATE_LIMITED, DROP, "rate-limited")                                                      \
 	X(FLOW_LIMITED, DROP, "flow-limited")                                                      \
-	X(INTERNAL, ABORTED, "internal")
+	X(INTERNAL, ABORTED, "internal")                                                           \
+	X(BAD_SOURCE, DROP, "bad-source")
 
 /*
  * Why a packet of a VIP takes the slow path: name, as printed. Append only.

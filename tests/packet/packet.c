@@ -65,6 +65,8 @@ static struct addresses addresses[HOSTS] = {
 	[MAPPED_VIP] = { {}, { [10] = 0xff, 0xff, 10, 0, 0, 10 } },
 	[MAPPED_C1] = { {}, { [10] = 0xff, 0xff, 198, 51, 100, 1 } },
 	[ALL_NODES] = { { 224, 0, 0, 1 }, { 0xff, 2, [15] = 1 } },
+	[LOOPBACK] = { { 127, 0, 0, 1 }, { [15] = 1 } },
+	[EVERYBODY] = { { 255, 255, 255, 255 }, { 0xff, 1, [15] = 1 } },
 	[TUNNEL] = { { 172, 16 }, { 1 } },
 };
 

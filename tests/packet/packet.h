@@ -39,6 +39,8 @@ enum host {
 	MAPPED_VIP, /* IPv6: ::ffff: and the VIP of IPv4 */
 	MAPPED_C1,
 	ALL_NODES, /* a group */
+	LOOPBACK,
+	EVERYBODY, /* the broadcast address; IPv6: all nodes of the interface */
 	TUNNEL, /* outer source of tunnels, see set_tunnel_source() */
 	TWIN, /* whose packets have another's hash, see set_twin() */
 	HOSTS,

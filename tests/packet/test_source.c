@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sources that no honest packet to a service has: addresses that are nobody's or everybody's, and
+ * the packet's own destination.
+ */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "cases.h"
+
+#define HTTP 80
+#define DNS 53
+
+static void nat(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_NAT, B1);
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_NAT, B1);
+}
+
+static void direct(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_DSR, B1);
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_DSR, B1);
+}
+
+static void tunnelled(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_IPIP, B1);
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_IPIP, B1);
+}
+
+static void no_flow(void)
+{
+	CHECK_EQUAL(count_flows(), 0);
+}
+
+#define BAD(host)                                                                                  \
+	KEPT(P(ETH(C1, LB), IP(host, VIP), TCP(40000, HTTP, SYN)), BAD_SOURCE),                    \
+		KEPT(P(ETH(C1, LB), IP(host, VIP), UDP(40000, DNS)), BAD_SOURCE)
+#define BAD_ONES BAD(NOBODY), BAD(LOOPBACK), BAD(ALL_NODES), BAD(EVERYBODY), BAD(VIP)
+
+/* Every first byte of an IPv4 source, every one of an IPv6 source. */
+static void every_first_byte(void)
+{
+	for (int byte = 0; byte < 256 && passed_so_far(); byte++) {
+		bool bad = byte == 0 || byte == 127 || byte >= 224;
+		uint8_t ip4[4] = { byte, 1, 2, 3 };
+
+		set_twin(C1, ip4, 0);
+		if (bad)
+			TAKE(KEPT(P(ETH(C1, LB), IP4(TWIN, VIP), UDP(40000, DNS)), BAD_SOURCE));
+		else
+			TAKE(SENT(P(ETH(C1, LB), IP4(TWIN, VIP), UDP(40000, DNS)),
+				  P(ETH(LB, B1), IP4(TWIN, VIP), UDP(40000, DNS))));
+	}
+}
+
+static const struct test_case cases[] = {
+	CASE("source: nobody's or everybody's, nat", BOTH, nat, BAD_ONES, THEN(no_flow)),
+	CASE("source: nobody's or everybody's, dsr", BOTH, direct, BAD_ONES),
+	CASE("source: nobody's or everybody's, ipip", BOTH, tunnelled, BAD_ONES),
+	CASE("source: every first byte", V4, direct, DO(every_first_byte)),
+	CASE("source: of a fragment", BOTH, nat,
+	     KEPT(P(ETH(C1, LB), IP(VIP, VIP), UDP(40000, DNS), DATA(3000), FRAGMENT(0, 1480)),
+		  BAD_SOURCE),
+	     THEN(no_flow)),
+	CASE("source: of what is for no service passes to the host", BOTH, nat,
+	     KEPT(P(ETH(C1, LB), IP(LOOPBACK, VIP), UDP(40000, 54)), NO_SERVICE),
+	     KEPT(P(ETH(C1, LB), IP(LOOPBACK, LB), UDP(40000, DNS)), NO_SERVICE)),
+	CASE("source: of an error about a flow", BOTH, nat,
+	     SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(40000, DNS))),
+	     KEPT(P(ETH(ROUTER, LB), IP(LOOPBACK, VIP), ICMP(UNREACHABLE), IP(VIP, B1),
+		    UDP(40000, DNS), DATA(9)),
+		  BAD_SOURCE),
+	     KEPT(P(ETH(ROUTER, LB), IP(VIP, VIP), ICMP(UNREACHABLE), IP(VIP, B1), UDP(40000, DNS),
+		    DATA(9)),
+		  BAD_SOURCE)),
+};
+
+int main(int argc, char **argv)
+{
+	open_kernel(argc, argv);
+	RUN(cases);
+	return finish_cases();
+}
