@@ -66,7 +66,7 @@ static __always_inline enum verdict find_flow(const struct frame *frame, struct 
 
 /* Stage state, of a packet of a NAT flow. */
 static __always_inline void note_packet(const struct frame *frame, struct packet *pkt,
-					const struct found *found)
+					const struct config *config, const struct found *found)
 {
 	if (!pkt->from_backend)
 		learn_client_hop(frame, found->flow);
@@ -76,7 +76,7 @@ static __always_inline void note_packet(const struct frame *frame, struct packet
 	update_state(frame->ctx, found->index);
 	/* Lets an established flow into the cache of the fast path. */
 	if (found->flow->state & FLOW_ESTABLISHED) {
-		__u32 hash = flow_hash_of(&found->flow->client);
+		__u32 hash = flow_hash_of(config, &found->flow->client);
 
 		cache_pointer(hash, make_pointer(hash, found->index));
 	}
@@ -240,13 +240,13 @@ static __always_inline enum verdict rewrite_packet(struct frame *frame, struct p
 
 /* Notes the packet in its flow, writes it, and sends it on. Returns the verdict. */
 static __always_inline enum verdict forward(struct frame *frame, struct packet *pkt,
-					    const struct route *route)
+					    const struct config *config, const struct route *route)
 {
 	const struct flow *flow = route->found.flow;
 	enum verdict verdict;
 
 	if (flow && !pkt->is_error)
-		note_packet(frame, pkt, &route->found);
+		note_packet(frame, pkt, config, &route->found);
 	if (pkt->fragment)
 		keep_ports();
 	if (pkt->is_new)
@@ -265,7 +265,7 @@ static __always_inline enum verdict proceed(struct frame *frame, struct packet *
 {
 	enum verdict verdict = decide(frame, pkt, config, is_hashed, route);
 
-	return verdict == CONTINUE && frame->fast ? forward(frame, pkt, route) : verdict;
+	return verdict == CONTINUE && frame->fast ? forward(frame, pkt, config, route) : verdict;
 }
 
 /*
@@ -376,7 +376,7 @@ static __always_inline int balance_fast(struct frame *frame, struct packet *pkt,
 		return XDP_ABORTED;
 	if (!pkt->vip_number)
 		return account(pkt, VERDICT_NO_SERVICE);
-	if (!parse_packet_fast(pkt, frame, vip->vip.flags & VIP_STATELESS, ipv6))
+	if (!parse_packet_fast(pkt, frame, config, vip->vip.flags & VIP_STATELESS, ipv6))
 		return -SLOW_HEADERS;
 	verdict = balance(frame, pkt, config, vip, &route);
 	return verdict > CONTINUE ? -(int)verdict : account(pkt, verdict);
@@ -461,7 +461,7 @@ static __always_inline enum verdict parse_and_decide(struct frame *frame, struct
 	if (verdict != CONTINUE)
 		return verdict;
 	pkt->hash = slot_hash(pkt->peer, pkt->ports);
-	pkt->flow_hash = flow_hash(pkt->peer, pkt->ports);
+	pkt->flow_hash = flow_hash(config, pkt->peer, pkt->ports);
 	return balance(frame, pkt, config, vip, route);
 }
 
@@ -482,6 +482,7 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 
 	if (!config || !pkt)
 		return VERDICT_INTERNAL;
+	draw_secret(config);
 	__builtin_memset(pkt, 0, sizeof(*pkt));
 	pkt->length = length;
 	pkt->dry_run = ctx->data_meta < ctx->data;
@@ -501,9 +502,11 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	struct frame frame = { .ctx = ctx };
 	struct packet *pkt = slow_packet();
 	struct route route = {};
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
 	enum verdict verdict;
 
-	if (!pkt)
+	if (!config || !pkt)
 		return VERDICT_INTERNAL;
 	route.backend = backend_at(pkt->backend);
 	if (!route.backend)
@@ -513,7 +516,7 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	if (pkt->flow != NO_FLOW)
 		route.found.flow = flow_at(pkt->flow);
 	verdict = check_route(&frame, pkt, &route);
-	return verdict == CONTINUE ? forward(&frame, pkt, &route) : (int)verdict;
+	return verdict == CONTINUE ? forward(&frame, pkt, config, &route) : (int)verdict;
 }
 
 /* The end: answers the sender if that has to be, accounts. Returns the XDP action. */

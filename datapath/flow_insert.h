@@ -271,9 +271,11 @@ static long try_port(__u32 i, struct attempt *attempt)
 	if (i)
 		search->tuple.vip_port = bpf_htons(FIRST_OTHER_PORT +
 						   (spread * (65536 - FIRST_OTHER_PORT) >> 16));
-	hash = flow_hash_of(&search->tuple);
+	if (!config)
+		return 0;
+	hash = flow_hash_of(config, &search->tuple);
 	bucket = bucket_at(hash);
-	if (!config || !bucket || !lock_bucket(bucket))
+	if (!bucket || !lock_bucket(bucket))
 		return 0;
 	way = choose_way(search, config, bucket, hash);
 	if (way != NO_WAY && !is_port_reserved(attempt->ctx, search))
@@ -310,7 +312,7 @@ static __always_inline bool is_stale(const struct config *config, __u32 pointer,
 
 	if (!flow || !flow->cookie)
 		return true;
-	own = flow_hash_of(&flow->client);
+	own = flow_hash_of(config, &flow->client);
 	return !is_pointer_of(pointer, own) || bucket_of(own) != bucket_of(hash) ||
 	       !is_alive(config, flow, now);
 }

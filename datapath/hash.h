@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The two hashes of a packet's source and ports. */
+/* The hash that selects slots; the one that finds flows, flow_hash(), is in maps/xdp_lb.h. */
 #ifndef HASH_H
 #define HASH_H
 
@@ -18,27 +18,27 @@ static __always_inline __u32 slot_hash(const __u64 peer[2], __u32 ports)
 	return xxh32_key(word, ports);
 }
 
-/*
- * The hash that finds flows. Balancers need not agree on it, so it can be cheaper: it waits for two
- * multiplications instead of six. Multiplications and a fold, twice, in the manner of SplitMix64
- * (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). IPv4 tuples all
- * differ until the last fold.
- */
-#define PORTS_FACTOR 0xC2B2AE3D27D4EB4FULL /* odd, its bits mixed; so is the next */
-#define LAST_FACTOR 0xD6E8FEB86659FD93ULL
-static __always_inline __u32 flow_hash(const __u64 peer[2], __u32 ports)
-{
-	__u64 hash = peer[1] + peer[0] * GOLDEN_RATIO + ports * PORTS_FACTOR;
-
-	hash = (hash ^ hash >> 32) * LAST_FACTOR;
-	return hash ^ hash >> 32;
-}
-
-static __always_inline __u32 flow_hash_of(const struct tuple *tuple)
+static __always_inline __u32 flow_hash_of(const struct config *config, const struct tuple *tuple)
 {
 	const __u64 *word = (const __u64 *)tuple;
 
-	return flow_hash(word, word[2]);
+	return flow_hash(config, word, word[2]);
+}
+
+/*
+ * Draws the factors of flow_hash() that are missing. Whoever comes first does it: a loader alone may
+ * have attached the program. Without them the fast path finds no flow, so this is for the slow one.
+ */
+static __always_inline void draw_secret(struct config *config)
+{
+	if (READ_ONCE(config->secret[HASH_FACTORS - 1]))
+		return;
+#pragma unroll
+	for (int i = 0; i < HASH_FACTORS; i++) {
+		__u64 drawn = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32() | 1;
+
+		__sync_val_compare_and_swap(&config->secret[i], 0, drawn);
+	}
 }
 
 /* Place of a key in a cache with 2^`bits` entries: the topmost bits of the product depend on all of

@@ -39,8 +39,8 @@ static __always_inline bool parse_destination_fast(struct packet *pkt, const voi
  * Reads where the packet comes from and hashes that, before it is known whether the packet is
  * ordinary: the lookup of flow or slot waits for the hash, and the checks do not.
  */
-static __always_inline void parse_source_fast(struct packet *pkt, const void *l3, bool stateless,
-					      bool ipv6)
+static __always_inline void parse_source_fast(struct packet *pkt, const struct config *config,
+					      const void *l3, bool stateless, bool ipv6)
 {
 	const struct ipv4_words *ip4 = l3;
 	const struct ipv6_words *ip6 = l3;
@@ -52,7 +52,7 @@ static __always_inline void parse_source_fast(struct packet *pkt, const void *l3
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 		keep_order(pkt->hash);
 	} else {
-		pkt->flow_hash = flow_hash(pkt->peer, pkt->ports);
+		pkt->flow_hash = flow_hash(config, pkt->peer, pkt->ports);
 		keep_order(pkt->flow_hash);
 	}
 }
@@ -116,11 +116,12 @@ static __always_inline bool parse_ipv6_fast(struct packet *pkt, const struct ipv
 
 /* Reads and checks the rest. Returns false if the packet is not ordinary. */
 static __always_inline bool parse_packet_fast(struct packet *pkt, struct frame *frame,
-					      bool stateless, bool ipv6)
+					      const struct config *config, bool stateless,
+					      bool ipv6)
 {
 	__u32 room = pkt->length - pkt->l3;
 
-	parse_source_fast(pkt, frame->l3, stateless, ipv6);
+	parse_source_fast(pkt, config, frame->l3, stateless, ipv6);
 	frame->l4 = frame->l3 + ip_header_size(ipv6);
 	if (is_bad_source(pkt->peer, pkt->vip, ipv6))
 		return false;

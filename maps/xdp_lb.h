@@ -296,6 +296,8 @@ struct fragment {
 #define GENERATION_CHANGING 1
 #define GENERATION_BY_HAND (1U << 31) /* the helper's numbers are below */
 
+#define HASH_FACTORS 3
+
 /* xlb_config: entry 0. What is 0 is at its default. */
 struct config {
 	__u32 tcp_timeout; /* seconds */
@@ -310,6 +312,12 @@ struct config {
 	 */
 	__u32 generation;
 	__u32 unused;
+	/*
+	 * Odd factors of the hash that finds flows, drawn at random by the first packet that takes
+	 * the slow path, and kept as long as the map is: flows are where they say. Never shown. So
+	 * nobody who chooses addresses and ports knows which of them meet in one bucket.
+	 */
+	__u64 secret[HASH_FACTORS];
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };
@@ -338,6 +346,27 @@ struct source_key {
 };
 
 /* Rules that the data path and the helper both go by. */
+
+/* A multiplication carries each bit upwards, the fold brings the upper half down again. */
+SHARED __u64 mix_word(__u64 word, __u64 factor)
+{
+	__u64 product = word * factor;
+
+	return product ^ product >> 32;
+}
+
+/*
+ * The hash that finds flows, of a packet's source and ports, as struct packet has them. Each word is
+ * added to what a secret factor made of those before it: no difference of two words makes up for
+ * one of two others, whatever the factors. The first word of IPv4 is 0, and costs nothing.
+ */
+SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u32 ports)
+{
+	__u64 hash = mix_word(peer[0], config->secret[0]);
+
+	hash = mix_word(hash + peer[1], config->secret[1]);
+	return mix_word(hash + ports, config->secret[2]);
+}
 
 /* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
  * another CPU saw it. */

@@ -33,6 +33,10 @@ static struct {
 static int vip_count, service_count, backend_count;
 enum path taken_path;
 
+/* So that tests know which flows meet in a bucket. */
+static const __u64 known_secret[HASH_FACTORS] = { 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F,
+						  0xD6E8FEB86659FD93 };
+
 static struct flow_bucket *buckets(void)
 {
 	return map_memory(MAP_BUCKETS);
@@ -117,6 +121,7 @@ void reset_balancer(void)
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
+	memcpy(config()->secret, known_secret, sizeof(known_secret));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
@@ -154,23 +159,28 @@ uint32_t slot_hash(enum host peer, int peer_port, int vip_port)
 	return XXH32(&key, sizeof(key), 0);
 }
 
-#define PORTS_FACTOR 0xC2B2AE3D27D4EB4FULL /* of datapath/flow.h, flow_hash() */
-
 static uint32_t ports_word(int source, int destination)
 {
 	return htons(source) | (uint32_t)htons(destination) << 16;
 }
 
-uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
+uint32_t hash_of_flow(enum host peer, int peer_port, int vip_port)
 {
 	struct address address = address_of(peer);
-	uint64_t half[2], hash;
+	__u64 half[2];
 
 	memcpy(half, &address, sizeof(half));
-	hash = half[1] + half[0] * 0x9E3779B97F4A7C15ULL +
-	       ports_word(peer_port, vip_port) * PORTS_FACTOR;
-	hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ULL;
-	return hash ^ hash >> 32;
+	return flow_hash(config(), half, ports_word(peer_port, vip_port));
+}
+
+/* What an odd factor undoes: each step doubles the bits that are right (Newton). */
+static uint64_t inverse_of(uint64_t factor)
+{
+	uint64_t inverse = factor;
+
+	for (int bits = 3; bits < 64; bits *= 2)
+		inverse *= 2 - factor * inverse;
+	return inverse;
 }
 
 /*
@@ -179,16 +189,18 @@ uint32_t flow_hash(enum host peer, int peer_port, int vip_port)
  */
 void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const char *twin_ip4)
 {
-	uint32_t ports = ports_word(peer_port, vip_port);
-	uint32_t twin_ports = ports_word(twin_port, vip_port);
-	uint64_t half;
+	const __u64 *secret = config()->secret;
+	__u64 half[2];
 	uint8_t ip4[4];
 
-	memcpy(&half, ip6_of(peer) + 8, sizeof(half));
-	half += ports * PORTS_FACTOR - twin_ports * PORTS_FACTOR;
+	memcpy(half, ip6_of(peer), sizeof(half));
+	half[0] = mix_word(half[0], secret[0]);
+	half[1] = mix_word(half[0] + half[1], secret[1]) + ports_word(peer_port, vip_port) -
+		  ports_word(twin_port, vip_port);
+	half[1] = (half[1] ^ half[1] >> 32) * inverse_of(secret[1]) - half[0];
 	if (inet_pton(AF_INET, twin_ip4, ip4) != 1)
 		broken("%s is no address", twin_ip4);
-	set_twin(peer, ip4, half);
+	set_twin(peer, ip4, half[1]);
 }
 
 /*

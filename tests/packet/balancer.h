@@ -52,7 +52,7 @@ struct address address_of(enum host host); /* in the family of the case */
  * tunnel. */
 uint32_t slot_hash(enum host peer, int peer_port, int vip_port);
 /* The hash that finds the flow of a packet to the VIP. */
-uint32_t flow_hash(enum host peer, int peer_port, int vip_port);
+uint32_t hash_of_flow(enum host peer, int peer_port, int vip_port);
 /* Makes TWIN's packets from a port of its own have that of the peer's, all 32 bits of it. */
 void make_twin(enum host peer, int peer_port, int vip_port, int twin_port, const char *twin_ip4);
 

@@ -118,16 +118,37 @@ static void other_port_than_dns(void)
 	CHECK(chosen[0] >= 1024);
 }
 
+static __u64 drawn[HASH_FACTORS];
+
+static void forget_secret(void)
+{
+	memset(config()->secret, 0, sizeof(drawn));
+}
+
+static void secret_is_drawn(void)
+{
+	memcpy(drawn, config()->secret, sizeof(drawn));
+	for (int i = 0; i < HASH_FACTORS; i++)
+		CHECK(drawn[i] & 1 && drawn[i] >> 32);
+	CHECK(drawn[0] != drawn[1] && drawn[1] != drawn[2]);
+}
+
+static void secret_is_kept(void)
+{
+	CHECK(!memcmp(drawn, config()->secret, sizeof(drawn)));
+	established();
+}
+
 static void twin_of_client(void)
 {
-	make_twin(C1, 40000, HTTP, 50004, "103.98.168.21");
-	CHECK_EQUAL(flow_hash(TWIN, 50004, HTTP), flow_hash(C1, 40000, HTTP));
+	make_twin(C1, 40000, HTTP, 50000, "22.4.157.97");
+	CHECK_EQUAL(hash_of_flow(TWIN, 50000, HTTP), hash_of_flow(C1, 40000, HTTP));
 }
 
 static void twin_of_backend(void)
 {
-	make_twin(B1, HTTP, 40000, 50000, "36.249.243.114");
-	CHECK_EQUAL(flow_hash(TWIN, 50000, 40000), flow_hash(B1, HTTP, 40000));
+	make_twin(B1, HTTP, 40000, 50004, "54.121.13.128");
+	CHECK_EQUAL(hash_of_flow(TWIN, 50004, 40000), hash_of_flow(B1, HTTP, 40000));
 }
 
 static void ages_27_days(void)
@@ -304,13 +325,16 @@ static const struct test_case tcp_cases[] = {
 	     KEPT(P(FROM(C1), TCP(40001, HTTP, ACK)), NO_FLOW), THEN(established)),
 	CASE("tcp: another client address is another flow", BOTH, tcp_service, HANDSHAKE,
 	     KEPT(P(FROM(C2), TCP(40000, HTTP, ACK)), NO_FLOW), THEN(established)),
+	CASE("tcp: the first packet draws the secret of the hash, no other does", BOTH, tcp_service,
+	     DO(forget_secret), CLIENT_SYN, DO(secret_is_drawn), BACKEND_SYN_ACK, CLIENT_ACK,
+	     CLIENT_SENDS(ACK, 1), BACKEND_SENDS(ACK, 1), THEN(secret_is_kept)),
 	CASE("tcp: a client whose packets have the same hash is another", BOTH, tcp_service,
 	     HANDSHAKE, CLIENT_SENDS(ACK, 1), DO(twin_of_client),
-	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50004, HTTP, ACK), DATA(1)), NO_FLOW),
+	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50000, HTTP, ACK), DATA(1)), NO_FLOW),
 	     CLIENT_SENDS(ACK, 1)),
 	CASE("tcp: who sends packets of the backend's hash is not the backend", BOTH, tcp_service,
 	     HANDSHAKE, BACKEND_SENDS(ACK, 1), DO(twin_of_backend),
-	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50000, 40000, ACK), DATA(1)), NO_SERVICE),
+	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50004, 40000, ACK), DATA(1)), NO_SERVICE),
 	     BACKEND_SENDS(ACK, 1)),
 	CASE("tcp: a backend's answer of no flow passes", BOTH, tcp_service,
 	     KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE), THEN(no_flow)),

@@ -243,18 +243,15 @@ static volatile bool is_over;
 
 static unsigned int bucket_of(const struct client *client)
 {
-	uint64_t half, hash;
+	__u64 half[2] = { 0 };
 	uint32_t address, ports;
 	uint16_t source, destination = htons(HTTP);
 
 	memcpy(&address, client->address, sizeof(address));
 	memcpy(&source, client->port, sizeof(source));
-	half = (uint64_t)address << 32 | htonl(0xffff);
+	half[1] = (uint64_t)address << 32 | htonl(0xffff);
 	ports = source | (uint32_t)destination << 16;
-	hash = half + ports * 0xC2B2AE3D27D4EB4FULL; /* datapath/hash.h, flow_hash() */
-	hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93ULL;
-	hash ^= hash >> 32;
-	return (uint32_t)hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
+	return flow_hash(config(), half, ports) >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
 }
 
 static void make_crowd(void)
