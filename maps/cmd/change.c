@@ -113,7 +113,7 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 	return status ? status : write_config(balancer, running, wanted, change->dry);
 }
 
-static enum status make_change(struct balancer *balancer, const struct change *change)
+enum status change_balancer(struct balancer *balancer, const struct change *change)
 {
 	struct hop_lookups lookups = { .anew = change->anew };
 	struct configuration running, wanted;
@@ -148,7 +148,7 @@ enum status run_change(const struct change *change)
 	status = open_balancer(&options.selection, &balancer);
 	if (status)
 		return status;
-	status = make_change(&balancer, change);
+	status = change_balancer(&balancer, change);
 	close_balancer(&balancer);
 	return status;
 }

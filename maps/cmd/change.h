@@ -23,6 +23,9 @@ struct change {
 /* Opens the balancer, loads, changes, resolves, commits. */
 enum status run_change(const struct change *change);
 
+/* The same with a balancer that is open. */
+enum status change_balancer(struct balancer *balancer, const struct change *change);
+
 /* For readers: opens the balancer and loads its configuration at one time, without the lock held
  * afterwards. */
 enum status open_and_load(struct balancer *balancer, struct configuration *config,

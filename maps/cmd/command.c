@@ -20,6 +20,7 @@
 #include "cmd/trace.h"
 #include "cmd/where.h"
 #include "doctor/doctor.h"
+#include "watch/watch.h"
 
 /* clang-format off */
 const struct command commands[] = {
@@ -77,6 +78,9 @@ const struct command commands[] = {
 	  parse_apply, .run = apply_files },
 	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",
 	  parse_doctor, .run = run_doctor },
+	{ "watch [from ADDR...] [-o DIR]",
+	  "check backends, and follow the network, until it is ended",
+	  parse_watch, .run = run_watch },
 	{ "help [OBJECT]", "all commands, or those of an object", parse_help, .run = show_help },
 	{ "version", "version of the helper, and of the maps that it knows",
 	  parse_nothing, .run = show_version },

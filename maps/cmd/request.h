@@ -9,6 +9,8 @@
 #include "lib/address.h"
 #include "model/config.h"
 
+#define WATCH_ADDRESSES 2 /* one for each family */
+
 /* A command's words, parsed. What was not given is zero. */
 struct request {
 	struct endpoint vip;
@@ -30,10 +32,13 @@ struct request {
 	char **files; /* of a configuration, in the words */
 	unsigned int file_count;
 	const char *device;
+	const char *directory; /* for status.json and metrics */
 	const struct configuration *config; /* what the file says */
 	bool dry;
 	bool may_be_empty; /* the file, though services run */
 	struct file_line said_at; /* in a configuration file */
+	struct address from[WATCH_ADDRESSES]; /* that checks come from */
+	unsigned int from_count;
 };
 
 /* Parsers that several commands share. take_...() reads one word, parse_...() all that are left. */

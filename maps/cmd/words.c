@@ -170,6 +170,13 @@ bool parse_client(const char *word, struct endpoint *client)
 	       wrong(word, "a client as 10.0.0.1:40000 or [fd00::1]:40000");
 }
 
+bool parse_address(const char *word, struct address *address)
+{
+	return ((is_address4(word, address) || is_address6(word, address)) &&
+		is_unicast(address)) ||
+	       wrong(word, "an address as 10.0.0.2 or fd00::2");
+}
+
 static bool bit_of(const struct deny_key *key, __u32 bit)
 {
 	return ((const __u8 *)&key->prefix)[bit / 8] >> (7 - bit % 8) & 1;

@@ -9,6 +9,15 @@
 static const char *place_file;
 static unsigned int place_line;
 
+static char *held_line;
+static size_t held_size;
+
+void hold_warnings(char *line, size_t size)
+{
+	held_line = line;
+	held_size = size;
+}
+
 void set_error_place(const char *file, unsigned int line)
 {
 	place_file = file;
@@ -42,6 +51,10 @@ void warn(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	if (held_line) {
+		snprintf(held_line, held_size, "%s", text);
+		return;
+	}
 	length = append_safely(line, 0, "xdp-lb: ");
 	length = append_safely(line, length, place);
 	length = append_safely(line, length, text);

@@ -3,6 +3,8 @@
 #ifndef LIB_ERROR_H
 #define LIB_ERROR_H
 
+#include <stddef.h>
+
 enum status {
 	DONE = 0,
 	FAILED = 1, /* the operation failed */
@@ -20,6 +22,9 @@ static inline enum status as_status(enum status status)
 
 /* Prints the line of an error, and is `status`. */
 #define fail(status, ...) (warn(__VA_ARGS__), as_status(status))
+
+/* Until it is called with NULL: lines are kept in `line`, the last one, instead of printed. */
+void hold_warnings(char *line, size_t size);
 
 /* Until it is called with line 0: lines begin with "xdp-lb: FILE:LINE: ". */
 void set_error_place(const char *file, unsigned int line);

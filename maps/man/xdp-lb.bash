@@ -78,7 +78,7 @@ _xdp_lb_offer_next() # WORD...
 		word=${1//[][]/}
 		if [[ $1 == \[[a-z]*\] ]]; then
 			keywords[$word]=none
-		elif [[ $1 == \[[a-z]* ]]; then
+		elif [[ $1 == \[[a-z-]* ]]; then
 			keywords[$word]=${2//]/}
 			shift
 		else

@@ -75,6 +75,7 @@ static const char *const forms[] = {
 	"apply FILE dry-run empty",
 	"apply FILE FILE",
 	"!doctor DEV",
+	"!watch from ADDRESS -o TARGET",
 	"help",
 	"version",
 };
@@ -104,6 +105,9 @@ static const struct kind kinds[] = {
 	{ "SOURCE",
 	  { "10.0.0.1", "10.0.0.1:40000", "fd00:10::1" },
 	  { "10.0.0.1:0", "10.0.0.1:*", ":80" } },
+	{ "ADDRESS",
+	  { "10.0.0.11", "fd00:10::11" },
+	  { "10.0.0", "10.0.0.11:80", "::ffff:10.0.0.2", "::", "ff02::1", "fe80::1%lo" } },
 	{ "PREFIX",
 	  { "192.0.2.0/24", "203.0.113.5", "2001:db8::/32", "2001:db8::1" },
 	  { "192.0.2.1/24", "192.0.2.0/33", "2001:db8::/129", "192.0.2.0/", "/8",

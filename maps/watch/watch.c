@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/* watch: the frame. It holds the balancer, and tells the parts what becomes of it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd/options.h"
+#include "lib/clock.h"
+#include "model/discover.h"
+#include "model/recover.h"
+#include "watch/loop.h"
+#include "watch/notify.h"
+#include "watch/watch.h"
+
+#define LOOK_NS (250 * NS_PER_MS) /* whether the configuration is another one */
+#define SEARCH_NS NS_PER_SECOND /* for the balancer; whether it still is the same */
+
+/* What `watch` does. A part comes behind those that it uses. */
+static const struct part *const parts[] = {
+	NULL,
+};
+
+static struct watch watch;
+static struct timer look, search;
+static __u32 generation; /* of the configuration that was read */
+static char state[1200]; /* that was said last */
+
+static bool take_addresses(struct words *words, struct request *request)
+{
+	do {
+		const char *word = next_word(words, "an address");
+
+		if (!word)
+			return false;
+		if (request->from_count == WATCH_ADDRESSES) {
+			fail(WRONG, "'%.100s': expected an address for each family", word);
+			return false;
+		}
+		if (!parse_address(word, &request->from[request->from_count]))
+			return false;
+		if (request->from_count &&
+		    is_ipv4(&request->from[0]) == is_ipv4(&request->from[1])) {
+			fail(WRONG, "'%.100s': expected an address for each family", word);
+			return false;
+		}
+		request->from_count++;
+	} while (words->left && strpbrk(*words->word, ".:"));
+	return true;
+}
+
+bool parse_watch(struct words *words, struct request *request)
+{
+	request->directory = NULL;
+	while (words->left) {
+		const char *word = next_word(words, "an option");
+		bool is_from = !strcmp(word, "from"), is_directory = !strcmp(word, "-o");
+
+		if ((is_from && request->from_count) || (is_directory && request->directory)) {
+			fail(WRONG, "'%s': expected each option once", word);
+			return false;
+		}
+		if (is_from && !take_addresses(words, request))
+			return false;
+		if (is_directory && !(request->directory = next_word(words, "a directory")))
+			return false;
+		if (!is_from && !is_directory) {
+			fail(WRONG, "'%.100s': expected from or -o", word);
+			return false;
+		}
+	}
+	if (!request->directory)
+		request->directory = DEFAULT_DIRECTORY;
+	return true;
+}
+
+/* Tells systemd, and the log, how it is with the balancer; what is new only. */
+static void say_state(const char *text)
+{
+	char status[sizeof(state) + sizeof("STATUS=")];
+
+	if (!strcmp(text, state))
+		return;
+	snprintf(state, sizeof(state), "%s", text);
+	snprintf(status, sizeof(status), "STATUS=%s", text);
+	notify(status);
+	warn("%s", text);
+}
+
+static void call_parts(void)
+{
+	for (const struct part *const *part = parts; *part; part++) {
+		if ((*part)->follow)
+			(*part)->follow(&watch);
+	}
+}
+
+/* Reads the configuration anew, and has all parts follow. */
+static void read_anew(void)
+{
+	struct configuration config;
+	enum status status = lock_balancer(&watch.balancer);
+
+	if (!status)
+		status = recover_config(&watch.balancer, &config, false, true);
+	generation = watch.balancer.config->generation;
+	unlock_balancer(&watch.balancer);
+	if (status)
+		return;
+	config_free(&watch.config);
+	watch.config = config;
+	call_parts();
+}
+
+static void leave_balancer(void)
+{
+	if (!watch.has_balancer)
+		return;
+	watch.has_balancer = false;
+	config_free(&watch.config);
+	call_parts();
+	close_balancer(&watch.balancer);
+}
+
+static void say_balancer(void)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "watching the balancer on %s%s%s, %u services",
+		 watch.balancer.place.ifindex ? watch.balancer.place.device : "no device",
+		 *watch.balancer.place.netns ? " in " : "", watch.balancer.place.netns,
+		 watch.config.count);
+	say_state(text);
+}
+
+/* Finds the balancer. It is another one if its maps are. */
+static void find_balancer(void)
+{
+	struct balancer found;
+	char error[1000] = "";
+	enum status status;
+
+	hold_warnings(error, sizeof(error));
+	status = open_balancer(&options.selection, &found);
+	if (!status && place_balancer(&found)) {
+		status = FAILED;
+		close_balancer(&found);
+	}
+	hold_warnings(NULL, 0);
+	if (status) {
+		leave_balancer();
+		say_state(error);
+		return;
+	}
+	if (watch.has_balancer && found.id == watch.balancer.id) {
+		close_balancer(&found);
+		return;
+	}
+	leave_balancer();
+	watch.balancer = found;
+	watch.has_balancer = true;
+	read_anew();
+	say_balancer();
+}
+
+static void expire_search(struct timer *timer)
+{
+	find_balancer();
+	timer_set(timer, nanosecond_now() + SEARCH_NS);
+}
+
+static void expire_look(struct timer *timer)
+{
+	if (watch.has_balancer && watch.balancer.config->generation != generation) {
+		read_anew();
+		say_balancer();
+	}
+	timer_set(timer, nanosecond_now() + LOOK_NS);
+}
+
+enum status watch_change(struct watch *changed, const struct change *change)
+{
+	enum status status = change_balancer(&changed->balancer, change);
+
+	if (!status)
+		read_anew();
+	return status;
+}
+
+int watch_enter(struct watch *watched)
+{
+	return netns_enter(&watched->balancer.netns);
+}
+
+void watch_leave(int previous)
+{
+	netns_leave(previous);
+}
+
+static void receive_signal(struct io *io, __u32 events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(io->fd, &info, sizeof(info)) == sizeof(info))
+		loop_end();
+}
+
+static struct io signals = { .ready = receive_signal };
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals.fd < 0 ? -errno : loop_add(&signals, EPOLLIN);
+}
+
+static enum status start_parts(void)
+{
+	for (const struct part *const *part = parts; *part; part++) {
+		enum status status = (*part)->start ? (*part)->start(&watch) : DONE;
+
+		if (status)
+			return status;
+	}
+	return DONE;
+}
+
+static void stop_parts(void)
+{
+	for (const struct part *const *part = parts; *part; part++) {
+		if ((*part)->stop)
+			(*part)->stop(&watch);
+	}
+}
+
+static int run_parts(void)
+{
+	look.expire = expire_look;
+	search.expire = expire_search;
+	expire_search(&search);
+	expire_look(&look);
+	notify("READY=1");
+	return loop_run();
+}
+
+enum status run_watch(const struct request *request)
+{
+	enum status status;
+	int result;
+
+	watch.request = request;
+	config_init(&watch.config);
+	options.selection.is_for_change = true;
+	result = loop_open();
+	if (!result)
+		result = open_signals();
+	if (result)
+		return fail(FAILED, "cannot begin to watch: %s", strerror(-result));
+	status = start_parts();
+	if (status)
+		return status;
+	result = run_parts();
+	notify("STOPPING=1");
+	stop_parts();
+	if (watch.has_balancer) {
+		config_free(&watch.config);
+		close_balancer(&watch.balancer);
+	}
+	return result ? fail(FAILED, "cannot wait: %s", strerror(-result)) : DONE;
+}

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# `xdp-lb watch` as a process: it tells systemd that it is ready and what it does, outlives the
+# balancer, takes it up again with other maps, and ends by SIGTERM with status 0.
+#
+#    lb: watch ---> socat, in the place of systemd
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+logged() # TEXT
+{
+	grep -qF "$1" "$TMP/watch.log"
+}
+
+logged_times() # TEXT COUNT
+{
+	[ "$(grep -cF "$1" "$TMP/watch.log")" = "$2" ]
+}
+
+start_watch()
+{
+	spawn lb env NOTIFY_SOCKET="$TMP/socket" "$top/xdp-lb" -n "${prefix}lb" \
+		watch 2>"$TMP/watch.log"
+	watch=$pid
+}
+
+end_watch()
+{
+	local status=0
+
+	kill -TERM "$watch"
+	wait "$watch" || status=$?
+	equal $status 0 "status after SIGTERM"
+}
+
+refused() # WORD...
+{
+	local status=0
+
+	lb watch "$@" 2>"$TMP/error" || status=$?
+	equal $status 2 "status of watch $*"
+	equal "$(wc -l <"$TMP/error")" 1 "lines of error of watch $*"
+}
+
+socat -u UNIX-RECV:"$TMP/socket" OPEN:"$TMP/notified",creat,append &
+await 5 test -S "$TMP/socket"
+lab_up
+refused nonsense
+refused from
+refused from 10.0.0.11 10.0.0.12
+refused -o
+refused from 10.0.0.11 from fd00:10::11
+
+start_watch
+await 5 logged 'no balancer'
+attach
+await 5 logged 'watching the balancer on veth6 in test-lb, 0 services'
+lb service add 10.0.0.10:80/tcp
+await 5 logged 'veth6 in test-lb, 1 services'
+"$top/scripts/detach.sh" -n "${prefix}lb" veth6
+await 5 logged_times "no balancer" 2
+attach
+await 5 logged_times "0 services" 2
+end_watch
+for told in READY=1 'STATUS=watching the balancer on veth6' STOPPING=1; do
+	await 5 grep -q "$told" "$TMP/notified"
+done
