@@ -125,6 +125,21 @@ backends_undo()
 	backend_undo h3 veth5
 }
 
+# A balancer beside the first one, and its helper.
+lb2()
+{
+	"$top/xdp-lb" -n "${prefix}lb2" "$@"
+}
+
+# `ip -n` has a /sys of its own: the second balancer's maps are not those of the first.
+second_balancer()
+{
+	new_host lb2
+	plug lb2 eth0 sw 0 11
+	feed sw lb2-eth0
+	ip -n "${prefix}lb2" link set dev eth0 xdpdrv obj "$top/xdp_lb.bpf.o" sec xdp
+}
+
 # A host beyond a router, as 2 of network N; the router is X of network 0, and known to those HOSTs.
 beyond_router() # HOST ROUTER N X HOST...
 {

@@ -8,6 +8,7 @@
 #include "cmd/backend.h"
 #include "cmd/command.h"
 #include "cmd/deny.h"
+#include "cmd/fingerprint.h"
 #include "cmd/flow.h"
 #include "cmd/help.h"
 #include "cmd/limit.h"
@@ -76,6 +77,8 @@ const struct command commands[] = {
 	  .show = save_config, .flags = WITH_DENIES },
 	{ "apply FILE... [dry-run] [empty]", "make the configuration equal what files say",
 	  parse_apply, .run = apply_files },
+	{ "fingerprint", "digests by which balancers are compared",
+	  parse_nothing, .show = show_fingerprint },
 	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",
 	  parse_doctor, .run = run_doctor },
 	{ "watch [from ADDR...] [-o DIR]",

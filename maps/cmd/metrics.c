@@ -6,6 +6,7 @@
 
 #include "cmd/metrics.h"
 #include "lib/text.h"
+#include "model/fingerprint.h"
 #include "model/flow_table.h"
 #include "model/snapshot.h"
 
@@ -153,6 +154,16 @@ static void show_metric(const struct metric *metric, const struct configuration 
 	}
 }
 
+static void print_fingerprint(const struct configuration *config)
+{
+	struct fingerprint fingerprint = fingerprint_of(config);
+
+	print_head("fingerprint_info", "gauge",
+		   "Digests of the configuration, and of it with what is up: see xdp-lb(8).");
+	printf("xdplb_fingerprint_info{configuration=\"%s\",live=\"%s\"} 1\n",
+	       fingerprint.configuration, fingerprint.live);
+}
+
 enum status show_metrics(struct view *view, const struct request *request)
 {
 	struct reading reading;
@@ -167,6 +178,7 @@ enum status show_metrics(struct view *view, const struct request *request)
 	printf("xdplb_flows %u\n", count_living_flows(&view->balancer));
 	print_head("flow_capacity", "gauge", "Flows that the flow table has room for.");
 	printf("xdplb_flow_capacity %u\n", FLOWS);
+	print_fingerprint(&view->config);
 	free_reading(&reading);
 	return DONE;
 }

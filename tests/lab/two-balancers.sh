@@ -9,20 +9,6 @@
 : "${MODES:=dsr ipip}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
-lb2()
-{
-	"$top/xdp-lb" -n "${prefix}lb2" "$@"
-}
-
-# `ip -n` has a /sys of its own: the second balancer's maps are not those of the first.
-second_balancer()
-{
-	new_host lb2
-	plug lb2 eth0 sw 0 11
-	feed sw lb2-eth0
-	ip -n "${prefix}lb2" link set dev eth0 xdpdrv obj "$top/xdp_lb.bpf.o" sec xdp
-}
-
 configure() # HELPER HOST_NUMBER...
 {
 	local number

@@ -74,6 +74,7 @@ static const char *const forms[] = {
 	"apply FILE",
 	"apply FILE dry-run empty",
 	"apply FILE FILE",
+	"fingerprint",
 	"!doctor DEV",
 	"!watch from ADDRESS -o TARGET",
 	"help",

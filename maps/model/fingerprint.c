@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lib/text.h"
+#include "model/fingerprint.h"
+
+#define FNV_BASIS 0xcbf29ce484222325ULL
+#define FNV_PRIME 0x100000001b3ULL
+#define MAX_LINE 256
+
+struct digests {
+	__u64 configuration, live;
+};
+
+static __u64 digest(__u64 hash, const char *text)
+{
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * FNV_PRIME;
+	return hash;
+}
+
+/* What all balancers are to have alike is part of both digests. */
+static void add_line(struct digests *digests, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add_line(struct digests *digests, const char *format, ...)
+{
+	char line[MAX_LINE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	digests->configuration = digest(digests->configuration, line);
+	digests->live = digest(digests->live, line);
+}
+
+static void add_state(struct digests *digests, const struct config_backend *backend)
+{
+	digests->live = digest(digests->live, state_name(backend->state));
+	digests->live = digest(digests->live, is_healthy(backend) ? " in\n" : " out\n");
+}
+
+static void add_service(struct digests *digests, const struct config_service *service)
+{
+	add_line(digests, "service %s mode %s table %u settle %u hash %s\n",
+		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
+		 service->settle, hash_name(service->hash));
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct config_backend *backend = &service->backends[i];
+
+		add_line(digests, "backend %s weight %u\n", text_of_real(&backend->real).s,
+			 backend->weight);
+		add_state(digests, backend);
+	}
+}
+
+struct fingerprint fingerprint_of(const struct configuration *config)
+{
+	struct digests digests = { FNV_BASIS, FNV_BASIS };
+	struct fingerprint fingerprint;
+
+	for (unsigned int i = 0; i < config->count; i++)
+		add_service(&digests, &config->services[i]);
+	snprintf(fingerprint.configuration, sizeof(fingerprint.configuration), "%0*llx",
+		 DIGEST_LENGTH, digests.configuration);
+	snprintf(fingerprint.live, sizeof(fingerprint.live), "%0*llx", DIGEST_LENGTH, digests.live);
+	return fingerprint;
+}
