@@ -143,6 +143,9 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 	pkt->is_new = pkt->mode == MODE_NAT ? begins_nat_flow(pkt) : begins_connection(pkt);
 	if (pkt->mode == MODE_NAT && !pkt->is_new)
 		return VERDICT_NO_FLOW;
+	if (pkt->mode == MODE_NAT &&
+	    is_own_source(pkt->peer[0], pkt->peer[1], pkt->ports & 0xffff, pkt->protocol))
+		return VERDICT_BAD_SOURCE;
 	if (!is_hashed)
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 	verdict = select_backend(frame, pkt, route->service);

@@ -38,10 +38,14 @@
 #ifndef MAX_DENIED
 #define MAX_DENIED 262144
 #endif
+#ifndef MAX_OWN_ADDRESSES
+#define MAX_OWN_ADDRESSES 4096 /* addresses and MACs of the balancer's host */
+#endif
 #ifndef MAX_SOURCES
 #define MAX_SOURCES 262144 /* rate-limited sources that are remembered */
 #endif
 
+#define MAX_OWN (2 * MAX_BACKENDS + MAX_OWN_ADDRESSES)
 #define MAX_TABLES (2 * MAX_SERVICES + 1) /* the one in use, and the one being swapped in */
 #define DEFAULT_SLOTS 65537
 #define MAX_SLOTS 655373 /* a prime; 100 slots for each of 6,500 backends */
@@ -288,6 +292,31 @@ struct fragment {
 	__u8 unused[3];
 };
 
+/*
+ * xlb_own: struct own_key -> __u32, OWN_*: what is the balancer's own, as the helper last saw it. A
+ * packet of a client that has such a source is answered in a circle.
+ *
+ *   an address of the host          address                               OWN_HOST
+ *   an address of a backend         address                               OWN_BACKEND
+ *   where that backend serves       address, port or ANY_PORT, protocol   OWN_BACKEND
+ *   a MAC for which a device takes  mac, ifindex                          OWN_MAC
+ *     frames, and
+ *   that all of its MACs are here   ifindex                               OWN_MAC
+ */
+#define OWN_HOST 1
+#define OWN_BACKEND 2
+#define OWN_MAC 4
+struct own_key {
+	union {
+		struct address address;
+		__u8 mac[6];
+	};
+	__u32 ifindex;
+	__be16 port;
+	__u8 protocol;
+	__u8 unused;
+};
+
 #define CONFIG_DENY 1 /* xlb_deny has entries */
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
 #define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
@@ -311,7 +340,7 @@ struct config {
 	 * this is 0: what was found holds until the next jiffy.
 	 */
 	__u32 generation;
-	__u32 unused;
+	__u32 knows_macs; /* 1: xlb_own has MACs of devices */
 	/*
 	 * Odd factors of the hash that finds flows, drawn at random by the first packet that takes
 	 * the slow path, and kept as long as the map is: flows are where they say. Never shown. So
@@ -564,6 +593,7 @@ _Static_assert(sizeof(struct flow) == 64, "one cache line");
 _Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
 _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
+_Static_assert(sizeof(struct own_key) == 24, "no padding");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
 _Static_assert(MAX_BACKENDS < SLOT_MOVING && MAX_SERVICES < 65536, "numbers fit");

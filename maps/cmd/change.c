@@ -6,6 +6,7 @@
 #include "lib/text.h"
 #include "model/discover.h"
 #include "model/next_hop.h"
+#include "model/own.h"
 #include "model/recover.h"
 #include "model/write_config.h"
 
@@ -110,7 +111,9 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 	if (*missing)
 		return DONE;
 	status = settle_backends(balancer, change, wanted, lookups);
-	return status ? status : write_config(balancer, running, wanted, change->dry);
+	if (!status)
+		status = write_config(balancer, running, wanted, change->dry);
+	return status || change->dry ? status : write_own(balancer, wanted);
 }
 
 enum status change_balancer(struct balancer *balancer, const struct change *change)

@@ -118,6 +118,22 @@ int map_next_key(int map, const void *key, void *next)
 	return call(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
+int map_read_all(int map, void *keys, void *values, __u32 *count)
+{
+	union bpf_attr attr = no_attr;
+	__u32 position;
+	int result;
+
+	attr.batch.map_fd = map;
+	attr.batch.out_batch = pointer(&position);
+	attr.batch.keys = pointer(keys);
+	attr.batch.values = pointer(values);
+	attr.batch.count = *count;
+	result = call(BPF_MAP_LOOKUP_BATCH, &attr);
+	*count = attr.batch.count;
+	return result == -ENOENT ? 0 : result; /* that is its end */
+}
+
 static int batch(enum bpf_cmd command, int map, const void *keys, const void *values, __u32 *count)
 {
 	union bpf_attr attr = no_attr;

@@ -16,6 +16,8 @@ int map_lookup(int map, const void *key, void *value);
 int map_update(int map, const void *key, const void *value, __u64 flags);
 int map_delete(int map, const void *key);
 int map_next_key(int map, const void *key, void *next); /* key NULL: the first */
+/* All entries of a hash, at most *count; *count becomes their number. */
+int map_read_all(int map, void *keys, void *values, __u32 *count);
 int map_update_batch(int map, const void *keys, const void *values, __u32 *count);
 int map_delete_batch(int map, const void *keys, __u32 *count);
 

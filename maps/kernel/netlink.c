@@ -180,6 +180,7 @@ static void read_device(struct nlmsghdr *message, struct device *device)
 	if (mac && RTA_PAYLOAD(mac) == sizeof(device->mac))
 		memcpy(device->mac, RTA_DATA(mac), sizeof(device->mac));
 	device->mtu = number_of(by_type[IFLA_MTU]);
+	device->master = number_of(by_type[IFLA_MASTER]);
 	device->peer = number_of(by_type[IFLA_LINK]);
 	device->peer_elsewhere = by_type[IFLA_LINK_NETNSID];
 	device->peer_nsid = number_of(by_type[IFLA_LINK_NETNSID]);
@@ -286,6 +287,49 @@ static void set_address(struct address *address, const void *raw, size_t size)
 	} else if (size == 16) {
 		memcpy(address, raw, 16);
 	}
+}
+
+struct address_list {
+	struct address *address;
+	int count;
+};
+
+/* Of a point-to-point device IFA_ADDRESS is the other end's. */
+static int receive_address(struct nlmsghdr *message, void *argument)
+{
+	struct ifaddrmsg *found = NLMSG_DATA(message);
+	struct rtattr *by_type[IFA_MAX + 1], *own;
+	struct address_list *list = argument;
+	struct address *longer;
+
+	if (message->nlmsg_type != RTM_NEWADDR)
+		return 0;
+	sort_attributes(IFA_RTA(found), IFA_PAYLOAD(message), by_type, IFA_MAX + 1);
+	own = by_type[IFA_LOCAL] ? by_type[IFA_LOCAL] : by_type[IFA_ADDRESS];
+	if (!own)
+		return 0;
+	longer = realloc(list->address, (list->count + 1) * sizeof(*longer));
+	if (!longer)
+		return -ENOMEM;
+	list->address = longer;
+	set_address(&longer[list->count++], RTA_DATA(own), RTA_PAYLOAD(own));
+	return 0;
+}
+
+int netlink_addresses(int netlink, struct address **addresses)
+{
+	struct address_list list = { NULL, 0 };
+	struct request request;
+	int result;
+
+	start_request(&request, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	result = ask(netlink, &request, receive_address, &list);
+	if (result) {
+		free(list.address);
+		return result;
+	}
+	*addresses = list.address;
+	return list.count;
 }
 
 static void read_gateway(struct rtattr **by_type, struct route *route)

@@ -21,6 +21,7 @@ struct device {
 	bool is_ethernet;
 	bool is_up;
 	__u32 mtu;
+	int master; /* ifindex of the bridge or bond that it is a port of; 0: none */
 	int peer; /* ifindex of a veth's peer, or of the device below; 0: none */
 	bool peer_elsewhere; /* `peer` counts in another namespace, */
 	int peer_nsid; /* which netlink_nsid() tells */
@@ -35,6 +36,9 @@ const struct device *find_device(const struct device *devices, int count, int if
 
 /* The id by which the socket's namespace knows the one that is open as `netns`; -1: it has none. */
 int netlink_nsid(int netlink, int netns);
+
+/* All addresses of this host, in an array to be freed. Returns their number, or -errno. */
+int netlink_addresses(int netlink, struct address **addresses);
 
 struct route {
 	__u8 type; /* RTN_* */

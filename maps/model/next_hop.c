@@ -167,8 +167,7 @@ static void find_macs(struct hop_lookups *lookups, int netlink)
 		lookups->lookup[i].is_done = true;
 }
 
-/* A netlink socket in the balancer's namespace, or -errno after saying so. */
-static int open_netlink(struct balancer *balancer)
+int open_netlink(struct balancer *balancer)
 {
 	int previous, netlink;
 

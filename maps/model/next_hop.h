@@ -38,6 +38,9 @@ enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *bala
 struct hop_lookup *find_lookup(const struct hop_lookups *lookups,
 			       const struct config_backend *backend);
 
+/* A netlink socket in the balancer's namespace, or -errno after saying so. */
+int open_netlink(struct balancer *balancer);
+
 /* Whether no host can be a backend there, wherever it is; *why says it. */
 bool is_no_host(const struct hop_lookup *lookup, const char **why);
 /* Whether the backend cannot be reached now. */

@@ -5,6 +5,7 @@
 #include "kernel/bpf.h"
 #include "kernel/store.h"
 #include "model/reconcile.h"
+#include "model/own.h"
 #include "model/records.h"
 #include "model/sweep.h"
 
@@ -134,6 +135,7 @@ void bring_in_line(struct balancer *balancer, const struct configuration *config
 	reconcile_service_flags(balancer, config);
 	reconcile_vips(balancer, config);
 	reconcile_deny_flag(balancer);
+	sync_own(balancer, config);
 }
 
 void reconcile(struct balancer *balancer, const struct configuration *running, bool is_reader)

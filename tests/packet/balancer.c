@@ -118,6 +118,7 @@ void reset_balancer(void)
 	map_clear(MAP_FRAGMENTS);
 	map_clear(MAP_SOURCES);
 	map_clear(MAP_DENY);
+	map_clear(MAP_OWN);
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
@@ -313,6 +314,25 @@ void deny(enum host host, int bits)
 
 	map_update(MAP_DENY, &key, &value);
 	config()->flags |= CONFIG_DENY;
+}
+
+void own_host(enum host host)
+{
+	struct own_key key = { .address = address_of(host) };
+	uint32_t value = OWN_HOST;
+
+	map_update(MAP_OWN, &key, &value);
+}
+
+void own_backend(enum host host, int port, int protocol)
+{
+	struct own_key key = { .address = address_of(host) };
+	uint32_t value = OWN_BACKEND;
+
+	map_update(MAP_OWN, &key, &value);
+	key.port = htons(port);
+	key.protocol = protocol;
+	map_update(MAP_OWN, &key, &value);
 }
 
 /* Flows and fragments */

@@ -33,6 +33,7 @@ enum map {
 	MAP_BE_STATS,
 	MAP_TRACE,
 	MAP_SLOW,
+	MAP_OWN,
 	MAPS,
 };
 

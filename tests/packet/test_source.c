@@ -29,6 +29,11 @@ static void tunnelled(void)
 	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_IPIP, B1);
 }
 
+static void end(struct flow *flow)
+{
+	flow->cookie = 0;
+}
+
 static void no_flow(void)
 {
 	CHECK_EQUAL(count_flows(), 0);
@@ -77,9 +82,53 @@ static const struct test_case cases[] = {
 		  BAD_SOURCE)),
 };
 
+static void with_own(void)
+{
+	nat();
+	SERVICE(VIP2, DNS, IPPROTO_UDP, MODE_NAT, B2);
+	own_host(LB);
+	own_backend(B1, HTTP, IPPROTO_TCP);
+	own_backend(B1, DNS, IPPROTO_UDP);
+	own_backend(B2, DNS, IPPROTO_UDP);
+	own_backend(B3, ANY_PORT, IPPROTO_UDP);
+}
+
+#define TAKEN(host, port)                                                                          \
+	SENT(P(ETH(ROUTER, LB), IP(host, VIP), UDP(port, DNS)), P(TO(B1), UDP(port, DNS)))
+#define REFUSED(host, port) KEPT(P(ETH(ROUTER, LB), IP(host, VIP), UDP(port, DNS)), BAD_SOURCE)
+
+static void flush(void)
+{
+	for_each_flow(end);
+	CHECK_EQUAL(count_flows(), 0);
+}
+
+static const struct test_case own_cases[] = {
+	CASE("own: no flow begins from the host or another VIP", BOTH, with_own, REFUSED(LB, 40000),
+	     REFUSED(VIP2, 40000), REFUSED(VIP2, DNS),
+	     KEPT(P(ETH(ROUTER, LB), IP(LB, VIP), TCP(40000, HTTP, SYN)), BAD_SOURCE),
+	     THEN(no_flow)),
+	CASE("own: none from where a backend serves, of any service", BOTH, with_own,
+	     REFUSED(B1, DNS), REFUSED(B2, DNS), REFUSED(B3, 40000),
+	     KEPT(P(ETH(ROUTER, LB), IP(B1, VIP), TCP(HTTP, HTTP, SYN)), BAD_SOURCE),
+	     THEN(no_flow)),
+	CASE("own: a backend may be a client, from its other ports", BOTH, with_own,
+	     TAKEN(B1, 40000), TAKEN(B2, 40001), TAKEN(B1, HTTP),
+	     SENT(P(ETH(ROUTER, LB), IP(B3, VIP), TCP(40000, HTTP, SYN)),
+		  P(TO(B1), TCP(40000, HTTP, SYN)))),
+	CASE("own: peers that have the service's port on both sides", BOTH, with_own,
+	     SENT(P(FROM(C1), UDP(DNS, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS))),
+	     SENT(P(BACK(B1), UDP(DNS, CHOSEN(0))), P(HOME(C1), UDP(DNS, DNS)))),
+	CASE("own: a flow that was flushed stays dead", BOTH, with_own,
+	     SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(40000, DNS))),
+	     SENT(P(BACK(B1), UDP(DNS, 40000)), P(HOME(C1), UDP(DNS, 40000))), DO(flush),
+	     KEPT(P(BACK(B1), UDP(DNS, 40000)), NO_SERVICE), THEN(no_flow)),
+};
+
 int main(int argc, char **argv)
 {
 	open_kernel(argc, argv);
 	RUN(cases);
+	RUN(own_cases);
 	return finish_cases();
 }

@@ -329,6 +329,58 @@ static const char *check_flags(const struct balancer *balancer, const struct con
 	return NULL;
 }
 
+/* Whether xlb_own says where the backend serves. */
+static bool is_told(const struct balancer *balancer, const struct config_service *service,
+		    const struct config_backend *backend)
+{
+	struct own_key key = { .address = backend->real.address };
+	__u32 flags;
+
+	if (map_lookup(balancer->map[MAP_OWN], &key, &flags) || !(flags & OWN_BACKEND))
+		return false;
+	key.port = backend->real.port ? backend->real.port : service->vip.port;
+	key.protocol = service->vip.protocol;
+	return !map_lookup(balancer->map[MAP_OWN], &key, &flags);
+}
+
+/* Whether it says so of any backend. */
+static bool is_anybodys(const struct configuration *config, const struct own_key *key)
+{
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			const struct endpoint *real = &service->backends[j].real;
+			__be16 port = real->port ? real->port : service->vip.port;
+
+			if (same_address(&real->address, &key->address) &&
+			    (!key->protocol ||
+			     (key->protocol == service->vip.protocol && key->port == port)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static const char *check_own(const struct balancer *balancer, const struct configuration *config)
+{
+	struct own_key key, *previous = NULL;
+
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++)
+			if (!is_told(balancer, service, &service->backends[j]))
+				return "a backend that is not told from clients";
+	}
+	while (!map_next_key(balancer->map[MAP_OWN], previous, &key)) {
+		if (!is_anybodys(config, &key))
+			return "a client that is taken for a backend";
+		previous = &key;
+	}
+	return NULL;
+}
+
 const char *find_leftover(const struct balancer *balancer, const struct configuration *config)
 {
 	struct entries entries;
@@ -340,5 +392,7 @@ const char *find_leftover(const struct balancer *balancer, const struct configur
 		fault = check_limits(balancer, config);
 	if (!fault)
 		fault = check_vips(config, &entries);
+	if (!fault)
+		fault = check_own(balancer, config);
 	return fault ? fault : check_flags(balancer, config, &entries);
 }
