@@ -24,6 +24,9 @@ BPF_OBJECTS := $(patsubst %.c,%.o,$(wildcard *.bpf.c))
 HELPER_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard maps/*/*.c))
 HELPER_PARTS := $(filter-out build/maps/cmd/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
+UNITS := $(notdir $(wildcard scripts/systemd/*.service))
+FLEET_FILES := $(addprefix scripts/,bird/balancer.conf bird/router.conf bird/nexthops.sh \
+	keepalived/keepalived.conf keepalived/release.sh keepalived/xdp-lb.conf)
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
 UNIT_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
@@ -32,7 +35,7 @@ PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
 INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftrace.sh \
-	bytes.sh detach.sh import-ipvs.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh \
+	bytes.sh detach.sh etcd.sh import-ipvs.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh \
 	unit.sh))
 
 ifneq ($(V),1)
@@ -130,8 +133,10 @@ install: all
 	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
 	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/lib/xdp-lb/,lib.sh bpftrace.sh)
 	$(call install_text,maps/man/xdp-lb.8,$(PREFIX)/share/man/man8/xdp-lb.8)
-	$(call install_text,scripts/systemd/xdp-lb@.service,$(UNITDIR)/xdp-lb@.service)
-	$(call install_text,scripts/systemd/xdp-lb-watch.service,$(UNITDIR)/xdp-lb-watch.service)
+	$(foreach unit,$(UNITS),$(call install_text,scripts/systemd/$(unit),$(UNITDIR)/$(unit)) &&) :
+	$(foreach file,$(FLEET_FILES),$(call install_text,$(file),$(PREFIX)/lib/xdp-lb/$(file:scripts/%=%)) &&) :
+	chmod 755 $(DESTDIR)$(PREFIX)/lib/xdp-lb/bird/nexthops.sh \
+		$(DESTDIR)$(PREFIX)/lib/xdp-lb/keepalived/release.sh
 	install -D -m 644 maps/man/xdp-lb.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/xdp-lb/examples \
@@ -144,7 +149,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb $(DESTDIR)$(PREFIX)/share/doc/xdp-lb
 	rm -f $(DESTDIR)$(PREFIX)/sbin/xdp-lb $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb \
-		$(DESTDIR)$(UNITDIR)/xdp-lb@.service $(DESTDIR)$(UNITDIR)/xdp-lb-watch.service
+		$(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	! cmp -s scripts/xdp-lb.conf $(DESTDIR)/etc/xdp-lb/xdp-lb.conf || \
 		rm $(DESTDIR)/etc/xdp-lb/xdp-lb.conf
 	[ ! -d $(DESTDIR)/etc/xdp-lb ] || rmdir --ignore-fail-on-non-empty \

@@ -95,6 +95,16 @@ router()
 			rule add iif backends from "$(network_of $family 1)" lookup $ANSWERS
 	done
 	bird router router_configuration
+	[ "$multipath" = plain ] || resilient
+}
+
+# Instead of BIRD's own routes in the main table.
+resilient()
+{
+	[ -z "$(in_netns "${prefix}router" ip nexthop show)" ] || return 0
+	echo "[#] (${prefix}router) $here/bird/nexthops.sh $VIPS_ASIDE &" >&2
+	in_netns "${prefix}router" "$here/bird/nexthops.sh" $VIPS_ASIDE </dev/null \
+		>"$run/nexthops.log" 2>&1 &
 }
 
 network_of() # FAMILY NUMBER
