@@ -68,12 +68,14 @@ static __always_inline enum verdict find_flow(const struct frame *frame, struct 
 static __always_inline void note_packet(const struct frame *frame, struct packet *pkt,
 					const struct config *config, const struct found *found)
 {
+	if (frame->fast)
+		touch_flow(frame, pkt, found->flow);
+	else if (!update_state(frame->ctx, found->index))
+		return;
 	if (!pkt->from_backend)
 		learn_client_hop(frame, found->flow);
-	touch_flow(pkt, found->flow);
 	if (frame->fast)
 		return;
-	update_state(frame->ctx, found->index);
 	/* Lets an established flow into the cache of the fast path. */
 	if (found->flow->state & FLOW_ESTABLISHED) {
 		__u32 hash = flow_hash_of(config, &found->flow->client);
@@ -162,7 +164,7 @@ static __always_inline enum verdict check_route(const struct frame *frame, struc
 	struct next_hop next = next_hop_of(route->backend);
 	const struct flow *flow = route->found.flow;
 
-	if (frame->fast && flow && !keeps_state(pkt, flow))
+	if (frame->fast && flow && !keeps_state(frame, pkt, flow))
 		return SLOW_FLOW_STATE;
 	if (!pkt->from_backend && is_zero_mac(next.hop->mac))
 		return VERDICT_NO_NEIGHBOUR;

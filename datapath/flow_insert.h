@@ -6,7 +6,7 @@
 #ifndef FLOW_INSERT_H
 #define FLOW_INSERT_H
 
-#include "flow_table.h"
+#include "flow_state.h"
 #include "vip.h"
 
 #define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
@@ -64,10 +64,11 @@ static __always_inline void unlock_bucket(struct flow_bucket *bucket)
 	WRITE_ONCE(bucket->half[0].lock, 0);
 }
 
-/* Whether the flow may be ended for a new one: it is closed, or only one side was ever heard. */
+/* Whether the flow may be ended for a new one: it is closed, only one side was ever heard, or the
+ * two have exchanged no more than a question and its answer. */
 static __always_inline bool is_evictable(const struct flow *flow)
 {
-	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state);
+	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state) || is_passing(flow);
 }
 
 /*

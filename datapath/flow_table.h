@@ -13,14 +13,30 @@
 
 #include "hash.h"
 
-#define HANDSHAKE_WINDOW 65536 /* how far the client's first ACK may be past the backend's ISN */
-
 static __always_inline bool same_tuple(const struct tuple *a, const struct tuple *b)
 {
 	const __u64 *x = (const __u64 *)a;
 	const __u64 *y = (const __u64 *)b;
 
 	return x[2] == y[2] && x[1] == y[1] && x[0] == y[0];
+}
+
+/* A backend's next hop that is in force, and the bytes that an IP packet to it may have. */
+struct next_hop {
+	struct hop *hop;
+	__u32 mtu; /* 0: not known */
+};
+
+/* By a branch, which the CPU predicts: an index would be waited for. */
+static __always_inline struct next_hop next_hop_of(struct backend *backend)
+{
+	struct next_hop next = { &backend->hop[0], backend->mtu[0] };
+
+	if (backend->flags & BACKEND_HOP) {
+		next = (struct next_hop){ &backend->hop[1], backend->mtu[1] };
+		keep_order(next.hop);
+	}
+	return next;
 }
 
 static __always_inline __u32 bucket_of(__u32 hash)
@@ -318,104 +334,6 @@ static __always_inline bool is_flow_gone(const struct found *found)
 {
 	barrier();
 	return READ_ONCE(found->flow->cookie) != found->cookie;
-}
-
-/* The flow of a TCP packet from the backend moves on. */
-static __always_inline __u8 next_state_by_backend(struct flow *flow, const struct tcphdr *tcp,
-						  __u8 state, __u8 flags)
-{
-	if (flags & TCP_SYN && flags & TCP_ACK && !(state & FLOW_ESTABLISHED)) {
-		flow->isn = bpf_ntohl(tcp->seq);
-		state |= FLOW_SYN_ACK;
-	}
-	return flags & TCP_FIN ? state | FLOW_BACKEND_FIN : state;
-}
-
-/*
- * The flow of a TCP packet from the client moves on. A handshake is complete when the client shows
- * that it has seen the backend's number: a sender of spoofed packets has not.
- */
-static __always_inline __u8 next_state_by_client(struct flow *flow, const struct tcphdr *tcp,
-						 __u8 state, __u8 flags)
-{
-	if (state & FLOW_SYN_ACK && flags & TCP_ACK && !(flags & TCP_SYN) &&
-	    bpf_ntohl(tcp->ack_seq) - flow->isn - 1 < HANDSHAKE_WINDOW)
-		state |= FLOW_ESTABLISHED;
-	return flags & TCP_FIN ? state | FLOW_CLIENT_FIN : state;
-}
-
-/* The word that has a flow's state: packets of both directions change it at the same time. */
-#define STATE_SHIFT 16
-static __always_inline __u32 *word_of_state(struct flow *flow)
-{
-	return (__u32 *)&flow->generation;
-}
-
-/*
- * Changes the bits of the flow's state that differ from `before`. The locked instructions also
- * keep the order against evict(), which stores, then loads, as does who establishes a flow that is
- * being evicted: either that sees the new state, or this packet sees the end (is_flow_gone).
- */
-static __always_inline void change_state(struct flow *flow, __u32 before, __u32 state)
-{
-	__u32 added = state & ~before, removed = before & ~state;
-
-	if (added)
-		__sync_fetch_and_or(word_of_state(flow), added << STATE_SHIFT);
-	if (removed)
-		__sync_fetch_and_and(word_of_state(flow), ~(removed << STATE_SHIFT));
-}
-
-/*
- * Whether the packet leaves the state of its flow as it is. So it is with all of an established
- * flow that neither end nor reset it, and of UDP with what the client sends.
- */
-static __always_inline bool keeps_state(const struct packet *pkt, const struct flow *flow)
-{
-	__u8 state = flow->state;
-
-	if (pkt->protocol == IPPROTO_UDP)
-		return !pkt->from_backend || state & FLOW_ESTABLISHED;
-	return !(pkt->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST)) &&
-	       (state & (FLOW_ESTABLISHED | FLOW_RESET)) == FLOW_ESTABLISHED;
-}
-
-/* Notes what the packet does to its flow. A reset that is followed by more was none. */
-GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
-{
-	struct packet *pkt = slow_packet();
-	const struct tcphdr *tcp;
-	struct flow *flow = flow_at(index);
-	__u8 before, state;
-
-	if (!pkt || !flow)
-		return 0;
-	before = state = READ_ONCE(flow->state);
-	if (pkt->protocol == IPPROTO_UDP) {
-		if (pkt->from_backend)
-			change_state(flow, state, state | FLOW_ESTABLISHED);
-		return 0;
-	}
-	tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
-	if (!pkt->tcp_flags || !tcp)
-		return 0;
-	if (pkt->from_backend)
-		state = next_state_by_backend(flow, tcp, state, pkt->tcp_flags);
-	else
-		state = next_state_by_client(flow, tcp, state, pkt->tcp_flags);
-	if (pkt->tcp_flags & TCP_RST)
-		state |= FLOW_RESET;
-	else
-		state &= ~FLOW_RESET;
-	change_state(flow, before, state);
-	return 0;
-}
-
-/* The flow has a packet. */
-static __always_inline void touch_flow(struct packet *pkt, struct flow *flow)
-{
-	if (flow->seen != pkt->now)
-		flow->seen = pkt->now;
 }
 
 #endif

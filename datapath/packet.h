@@ -281,6 +281,12 @@ static __always_inline bool is_group_mac(const void *mac)
 	return *(const __u8 *)mac & 1;
 }
 
+/* Whether a frame to this MAC gets to one host. */
+static __always_inline bool is_host_mac(const void *mac)
+{
+	return !is_group_mac(mac) && !is_zero_mac(mac);
+}
+
 /*
  * Tuples are built and compared by words of 8 bytes: a load waits for a narrower store before it
  * (measured: some 5 ns each).

@@ -11,24 +11,6 @@
 #define DEFAULT_MTU 1500 /* of a tunnel, where the helper has not said */
 #define MAX_IP_SIZE 65535
 
-/* A backend's next hop that is in force, and the bytes that an IP packet to it may have. */
-struct next_hop {
-	struct hop *hop;
-	__u32 mtu; /* 0: not known */
-};
-
-/* By a branch, which the CPU predicts: an index would be waited for. */
-static __always_inline struct next_hop next_hop_of(struct backend *backend)
-{
-	struct next_hop next = { &backend->hop[0], backend->mtu[0] };
-
-	if (backend->flags & BACKEND_HOP) {
-		next = (struct next_hop){ &backend->hop[1], backend->mtu[1] };
-		keep_order(next.hop);
-	}
-	return next;
-}
-
 /* The MACs of the next hop and our own, where it is not known: that which the frame came to. */
 static __always_inline const void *macs_by_frame(const struct hop *hop, const struct ethernet *eth)
 {
@@ -197,14 +179,16 @@ static __always_inline void translate(const struct frame *frame, const struct pa
 		set_ports(frame, pkt, other.ports, other.flow_sum);
 }
 
-/* A client may move behind another router, and a router to another device. */
+/* A client may move behind another router, and a router to another device. What counts is a packet
+ * that is plausible (flow_state.h), from a MAC that can be answered. */
 static __always_inline void learn_client_hop(const struct frame *frame, struct flow *flow)
 {
 	const struct ethernet *eth = eth_at(frame);
 
 	if (is_missing(frame, eth))
 		return;
-	if (!same_mac(flow->client_mac, eth->source))
+	if (!same_mac(flow->client_mac, eth->source) && is_host_mac(eth->source) &&
+	    !same_mac(eth->source, eth->destination))
 		__builtin_memcpy(flow->client_mac, eth->source, ETH_ALEN);
 	if (!same_mac(flow->own_mac, eth->destination))
 		__builtin_memcpy(flow->own_mac, eth->destination, ETH_ALEN);

@@ -65,10 +65,7 @@ static __always_inline __u32 select_remembered(struct xdp_md *ctx, struct packet
 		keep_transition(pkt, service, transition, pkt->now);
 	if (pkt->dry_run)
 		return flow->backend;
-	touch_flow(pkt, flow);
 	update_state(ctx, found->index);
-	if (!begins_connection(pkt))
-		change_state(flow, flow->state, flow->state | FLOW_ESTABLISHED);
 	return flow->backend;
 }
 

@@ -42,6 +42,15 @@ struct {
 	__uint(pinning, PINNING);
 } xlb_sources SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_BACKENDS + 1);
+	__type(key, __u32);
+	__type(value, struct direct);
+	__uint(pinning, PINNING);
+} xlb_direct SEC(".maps");
+
 /*
  * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes
  * a third of the time of one there. An entry holds while `generation` is that of struct config.

@@ -66,7 +66,7 @@
 #define DEFAULT_TCP_TIMEOUT 900
 #define DEFAULT_FIN_TIMEOUT 120
 #define DEFAULT_UDP_TIMEOUT 300
-#define HALF_OPEN_TIMEOUT 60
+#define HALF_OPEN_TIMEOUT 60 /* and of UDP, until its client has returned */
 
 /* For the few functions that the data path and the helper share. */
 #define SHARED static inline __attribute__((always_inline))
@@ -223,6 +223,8 @@ struct tuple {
 #define FLOW_RESET 8
 #define FLOW_SYN_ACK 16 /* the backend has answered; `isn` holds */
 #define FLOW_NAT 32 /* in mode nat; else it is remembered, and not translated */
+#define FLOW_RETURNED 64 /* UDP: the client has sent again, a while after the first answer */
+#define FLOW_BACKEND_RESET 64 /* TCP: FLOW_RESET was the backend's */
 
 /*
  * xlb_flows: a flow, one record for both directions, one cache line. In mode nat it lies in the
@@ -245,7 +247,15 @@ struct flow {
 	__u8 unused;
 	__u16 address_sum; /* ones' complement: backend's address minus client's */
 	__u16 flow_sum; /* the same of addresses and ports, for L4 checksums */
-	__u32 isn; /* the backend's initial sequence number, if FLOW_SYN_ACK */
+	union {
+		/* TCP, without FLOW_ESTABLISHED: the backend's first number, if FLOW_SYN_ACK. */
+		__u32 isn;
+		/* TCP, with it: the upper halves of the last sequence numbers of client and backend,
+		 * as in the packet. Of a side whose FIN is noted the lower half of the number after
+		 * it. */
+		__be16 sequence[2];
+		__u32 answered; /* UDP, with FLOW_ESTABLISHED: tick of the first answer */
+	};
 	__u8 client_mac[6]; /* next hop back to the client: the source MAC of its packets */
 	__u8 own_mac[6]; /* the destination MAC of the client's packets */
 	__u32 ifindex; /* device that the client's packets come in by */
@@ -273,6 +283,13 @@ struct flow_bucket {
 		__u32 lock; /* of half 0: 1 while the data path writes a flow of the bucket */
 		__u32 unused[3];
 	} half[2];
+};
+
+/* xlb_direct: when a backend was last seen to answer by itself, and not by the clients' router; index
+ * is the backend's number. Written by the data path. */
+struct direct {
+	__u32 seen; /* tick; 0: never */
+	__u32 generation; /* of the backend then: under another one it does not count */
 };
 
 /* xlb_fragments: the ports of a fragmented datagram, from its first fragment. */
@@ -419,11 +436,23 @@ SHARED __u32 udp_timeout(const struct config *config)
 	return config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
 }
 
+/* Whether it is a NAT flow of UDP that could be one question and its answer, of a client that may be
+ * forged. */
+SHARED _Bool is_passing(const struct flow *flow)
+{
+	return flow->client.protocol == 17 && /* IPPROTO_UDP */
+	       (flow->state & (FLOW_NAT | FLOW_RETURNED)) == FLOW_NAT;
+}
+
 /* Seconds that the flow may be idle. */
 SHARED __u32 idle_timeout(const struct config *config, const struct flow *flow)
 {
-	if (flow->client.protocol == 17) /* IPPROTO_UDP */
-		return udp_timeout(config);
+	if (flow->client.protocol == 17) { /* IPPROTO_UDP */
+		__u32 seconds = udp_timeout(config);
+
+		return is_passing(flow) && seconds > HALF_OPEN_TIMEOUT ? HALF_OPEN_TIMEOUT :
+									 seconds;
+	}
 	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN | FLOW_RESET))
 		return fin_timeout(config);
 	if (flow->state & FLOW_ESTABLISHED)

@@ -124,6 +124,7 @@ void reset_balancer(void)
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
 	memcpy(config()->secret, known_secret, sizeof(known_secret));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
+	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);
@@ -375,6 +376,8 @@ static int aged_by;
 static void age(struct flow *flow)
 {
 	flow->seen -= TICKS_OF(aged_by);
+	if (flow->client.protocol == IPPROTO_UDP)
+		flow->answered -= TICKS_OF(aged_by);
 }
 
 void age_flows(int seconds)

@@ -50,6 +50,7 @@ static const struct {
 	[MAP_BE_STATS] = { "xlb_be_stats", 0 },
 	[MAP_TRACE] = { "xlb_trace", 0 },
 	[MAP_SLOW] = { "xlb_slow", 0 },
+	[MAP_DIRECT] = { "xlb_direct", sizeof(struct direct) * (MAX_BACKENDS + 1) },
 };
 
 static const char *const program_names[PROGRAMS] = { "xdp_lb", "xdp_lb_frags" };

@@ -34,6 +34,7 @@ enum map {
 	MAP_TRACE,
 	MAP_SLOW,
 	MAP_OWN,
+	MAP_DIRECT,
 	MAPS,
 };
 

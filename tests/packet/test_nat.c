@@ -51,11 +51,11 @@ static void other_udp_backend_port(void)
 #define HANDSHAKE CLIENT_SYN, BACKEND_SYN_ACK, CLIENT_ACK
 
 #define CLIENT_SENDS(flags, n)                                                                     \
-	SENT(P(FROM(C1), TCP(40000, HTTP, flags, .ack = 901), DATA(n)),                            \
-	     P(TO(B1), TCP(40000, HTTP, flags, .ack = 901), DATA(n)))
+	SENT(P(FROM(C1), TCP(40000, HTTP, flags, .seq = 101, .ack = 901), DATA(n)),                \
+	     P(TO(B1), TCP(40000, HTTP, flags, .seq = 101, .ack = 901), DATA(n)))
 #define BACKEND_SENDS(flags, n)                                                                    \
-	SENT(P(BACK(B1), TCP(HTTP, 40000, flags), DATA(n)),                                        \
-	     P(HOME(C1), TCP(HTTP, 40000, flags), DATA(n)))
+	SENT(P(BACK(B1), TCP(HTTP, 40000, flags, .seq = 901, .ack = 101), DATA(n)),                \
+	     P(HOME(C1), TCP(HTTP, 40000, flags, .seq = 901, .ack = 101), DATA(n)))
 
 /* The same flow seen by an UDP service. */
 #define QUERY(n) SENT(P(FROM(C1), UDP(40000, DNS), DATA(n)), P(TO(B1), UDP(40000, DNS), DATA(n)))
@@ -164,6 +164,11 @@ static void ages_40_days(void)
 static void ages_901s(void)
 {
 	age_flows(901);
+}
+
+static void ages_3s(void)
+{
+	age_flows(3);
 }
 
 static void ages_899s(void)
@@ -528,11 +533,14 @@ static void none_was_slow(void)
 	SENT(P(FROM2(C1), TCP(40000, HTTP, SYN)), P(TO2(B1), TCP(40000, HTTP, SYN))),              \
 		SENT(P(BACK2(B1), TCP(HTTP, 40000, SYN | ACK, .seq = 900)),                        \
 		     P(HOME2(C1), TCP(HTTP, 40000, SYN | ACK, .seq = 900))),                       \
-		SENT(P(FROM2(C1), TCP(40000, HTTP, ACK, .ack = 901)),                              \
-		     P(TO2(B1), TCP(40000, HTTP, ACK, .ack = 901)))
-#define CLIENT2_SENDS SENT(P(FROM2(C1), TCP(40000, HTTP, ACK)), P(TO2(B1), TCP(40000, HTTP, ACK)))
+		SENT(P(FROM2(C1), TCP(40000, HTTP, ACK, .seq = 101, .ack = 901)),                  \
+		     P(TO2(B1), TCP(40000, HTTP, ACK, .seq = 101, .ack = 901)))
+#define CLIENT2_SENDS                                                                              \
+	SENT(P(FROM2(C1), TCP(40000, HTTP, ACK, .seq = 101)),                                      \
+	     P(TO2(B1), TCP(40000, HTTP, ACK, .seq = 101)))
 #define BACKEND2_SENDS                                                                             \
-	SENT(P(BACK2(B1), TCP(HTTP, 40000, ACK)), P(HOME2(C1), TCP(HTTP, 40000, ACK)))
+	SENT(P(BACK2(B1), TCP(HTTP, 40000, ACK, .seq = 901, .ack = 101)),                          \
+	     P(HOME2(C1), TCP(HTTP, 40000, ACK, .seq = 901, .ack = 101)))
 
 /* A connection that ends, and the next from the same port: to another backend, and back again. */
 static void there_and_back(void)
@@ -604,11 +612,11 @@ static const struct test_case udp_cases[] = {
 	     THEN(two_flows_begun)),
 	CASE("udp: no backend drops a new flow", BOTH, udp_service, DO(no_owner),
 	     KEPT(P(FROM(C1), UDP(40000, DNS), DATA(7)), NO_BACKEND), THEN(no_flow)),
-	CASE("udp: a flow lives for 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5),
-	     DO(ages_299s), DO(owner_is_b2), QUERY(5), DO(ages_299s), REPLY(5),
+	CASE("udp: a flow lives for 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5), DO(ages_3s),
+	     QUERY(5), DO(ages_299s), DO(owner_is_b2), QUERY(5), DO(ages_299s), REPLY(5),
 	     THEN(udp_established)),
-	CASE("udp: a flow ends after 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5),
-	     DO(ages_301s), DO(owner_is_b2),
+	CASE("udp: a flow ends after 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5), DO(ages_3s),
+	     QUERY(5), DO(ages_301s), DO(owner_is_b2),
 	     SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))),
 	     THEN(two_flows_begun)),
 	CASE("udp: a client's port that is a service's of the VIP is not kept", BOTH, udp_service,
@@ -669,8 +677,21 @@ static int send_raw(const struct layer *packet)
 	return outcome.action;
 }
 
+static void establish_all(struct flow *flow)
+{
+	flow->state |= FLOW_ESTABLISHED | FLOW_RETURNED;
+}
+
 /* C2 takes every port of the backend, with flows of which both sides were heard. */
 static void all_ports_established(void)
+{
+	for (int port = 1; port < 0x10000; port++)
+		send_raw(P(FROM(C2), UDP(port, DNS)));
+	for_each_flow(establish_all);
+}
+
+/* Each was answered, as a forged question is. */
+static void all_ports_answered(void)
 {
 	for (int port = 1; port < 0x10000; port++) {
 		send_raw(P(FROM(C2), UDP(port, DNS)));
@@ -700,11 +721,6 @@ static void closed_by_reset(void)
 			send_raw(P(BACK(B1), TCP(HTTP, port, RST)));
 }
 
-static void establish_all(struct flow *flow)
-{
-	flow->state |= FLOW_ESTABLISHED;
-}
-
 /* Half of the backend's ports are in use; 500 flows more have only begun. */
 static void half_the_ports(void)
 {
@@ -720,7 +736,7 @@ static void establish_c3(struct flow *flow)
 	struct address c3 = address_of(C3);
 
 	if (!memcmp(&flow->client.peer, &c3, sizeof(c3)))
-		flow->state |= FLOW_ESTABLISHED;
+		flow->state |= FLOW_ESTABLISHED | FLOW_RETURNED;
 }
 
 /* Each has to take another port than its own. */
@@ -743,6 +759,9 @@ static const struct test_case scarce_cases[] = {
 		   udp_service, DO(half_the_ports), DO(flows_of_c3), THEN(none_gave_way)),
 	HEAVY_CASE("port: none is free, all are of established flows", BOTH, udp_service,
 		   DO(all_ports_established), KEPT(P(FROM(C1), UDP(40000, DNS)), NO_PORT)),
+	HEAVY_CASE("port: a UDP flow that was answered once gives its port up", BOTH, udp_service,
+		   DO(all_ports_answered),
+		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS)))),
 	HEAVY_CASE("port: a half-open flow gives its port up", BOTH, tcp_service,
 		   DO(all_ports_half_open),
 		   SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
