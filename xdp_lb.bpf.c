@@ -185,8 +185,11 @@ static __always_inline enum verdict check_route(const struct frame *frame, struc
  * CONTINUE, or the verdict. */
 static __always_inline enum verdict check_limits(const struct packet *pkt)
 {
-	if (!source_conforms(pkt->peer[0], pkt->peer[1], pkt->service, pkt->dry_run))
-		return VERDICT_RATE_LIMITED;
+	enum verdict verdict = check_source(pkt->peer[0], pkt->peer[1], pkt->service, pkt->is_new,
+					    pkt->dry_run);
+
+	if (verdict != CONTINUE)
+		return verdict;
 	if (pkt->is_new && !flow_conforms(pkt->service, pkt->dry_run))
 		return VERDICT_FLOW_LIMITED;
 	return CONTINUE;

@@ -40,27 +40,71 @@ static __always_inline bool conforms(__u64 *next, __u32 per_second, __u32 burst,
 	return true;
 }
 
-/* Whether a source keeps to the service's packets per second. An IPv6 source is its /64. */
-GLOBAL int source_conforms(__u64 first, __u64 second, __u32 service, __u32 dry_run)
+/* What is known of the source of a packet; made if need be, but by a dry run. */
+static __always_inline struct source *find_source(__u64 first, __u64 second, __u32 service,
+						  bool dry_run)
 {
-	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &service);
+	static const struct source unknown;
 	__u64 source[] = { first, second };
 	struct source_key key = { .service = service };
-	__u64 *next, start;
+	struct source *found;
 
-	if (!limit || !limit->pps)
-		return true;
 	if (!is_ipv4(source))
 		source[1] = 0;
 	__builtin_memcpy(&key.source, source, sizeof(key.source));
-	next = bpf_map_lookup_elem(&xlb_sources, &key);
-	if (next)
-		return conforms(next, limit->pps, limit->burst ? limit->burst : 1, dry_run);
-	if (!dry_run) {
-		start = bpf_ktime_get_ns() + NS_PER_SECOND / limit->pps;
-		bpf_map_update_elem(&xlb_sources, &key, &start, BPF_NOEXIST);
+	found = bpf_map_lookup_elem(&xlb_sources, &key);
+	if (found || dry_run)
+		return found;
+	bpf_map_update_elem(&xlb_sources, &key, &unknown, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&xlb_sources, &key);
+}
+
+/* Whether the source may have one flow more: those that the last census has found, and those begun
+ * since. A source that it has not found had none. */
+static __always_inline bool has_share(struct source *source, __u32 conns, bool dry_run)
+{
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+
+	if (!config)
+		return true;
+	/* The census writes its sources, and then its number. */
+	if (source->census - config->census > 1) {
+		if (dry_run)
+			return true;
+		source->flows = source->begun = 0;
+		source->census = config->census;
 	}
+	if (source->flows + source->begun >= conns)
+		return false;
+	if (!dry_run)
+		__sync_fetch_and_add(&source->begun, 1);
 	return true;
+}
+
+/* Whether a source keeps to the service's limits for each source. Returns CONTINUE, or the
+ * verdict. */
+GLOBAL int check_source(__u64 first, __u64 second, __u32 service, __u32 is_new, __u32 dry_run)
+{
+	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &service);
+	__u32 flows = limit && limit->flags & LIMIT_PER_SOURCE ? limit->flows : 0;
+	struct source *source;
+
+	if (!limit || !(limit->pps || (is_new && (flows || limit->conns))))
+		return CONTINUE;
+	source = find_source(first, second, service, dry_run);
+	if (!source)
+		return CONTINUE;
+	if (limit->pps &&
+	    !conforms(&source->next_packet, limit->pps, limit->burst ? limit->burst : 1, dry_run))
+		return VERDICT_RATE_LIMITED;
+	if (!is_new)
+		return CONTINUE;
+	if (flows && !conforms(&source->next_flow, flows, flows, dry_run))
+		return VERDICT_FLOW_LIMITED;
+	if (limit->conns && !has_share(source, limit->conns, dry_run))
+		return VERDICT_FLOW_LIMITED;
+	return CONTINUE;
 }
 
 /* Whether a service may get a new flow; a second's worth may come at once. */
@@ -68,7 +112,7 @@ GLOBAL int flow_conforms(__u32 service, __u32 dry_run)
 {
 	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &service);
 
-	return !limit || !limit->flows ||
+	return !limit || !limit->flows || limit->flags & LIMIT_PER_SOURCE ||
 	       conforms(&limit->next_flow, limit->flows, limit->flows, dry_run);
 }
 

@@ -409,8 +409,9 @@ static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct pa
 }
 
 /*
- * Writes the record of a new flow. In modes dsr and ipip there may be no room: then the table
- * decides alone. Returns CONTINUE, or the verdict.
+ * Writes the record of a new flow. In modes dsr and ipip there may be no room: then its first packet
+ * goes where those that follow will, as their flow is not remembered: to the slot's former backend
+ * (JET, CoNEXT'20). Returns CONTINUE, or the verdict.
  */
 GLOBAL int begin_flow(struct xdp_md *ctx)
 {
@@ -423,7 +424,10 @@ GLOBAL int begin_flow(struct xdp_md *ctx)
 	if (pkt->mode == MODE_NAT)
 		return begin_nat_flow(ctx, pkt, search, backend);
 	search->wanted = search->tuple.vip_port;
-	insert_record(ctx, search);
+	if (!insert_record(ctx, search) && pkt->former) {
+		pkt->backend = pkt->former;
+		pkt->choice = CHOICE_FORMER;
+	}
 	return CONTINUE;
 }
 

@@ -22,16 +22,6 @@ static __always_inline struct transition *transition_of(const struct service *se
 	return table ? bpf_map_lookup_elem(table, &index) : NULL;
 }
 
-/* A transition ends when nothing has needed it for as long as a flow may be idle, or when the
- * administrator's time is up. */
-static __always_inline bool is_settled(const struct config *config, const struct service *service,
-				       const struct transition *transition, __u32 now)
-{
-	__u32 seconds = transition_timeout(config, service->settle);
-
-	return is_past(now, transition->seen, seconds);
-}
-
 /* Did this unknown flow probably begin before the slot moved? Of TCP a SYN says that it did not.
  * A UDP flow that did has been heard of within its idle timeout. */
 static __always_inline bool is_older(const struct packet *pkt, const struct config *config,
@@ -48,7 +38,8 @@ static __always_inline bool is_older(const struct packet *pkt, const struct conf
 static __always_inline void keep_transition(const struct packet *pkt, const struct service *service,
 					    struct transition *transition, __u32 now)
 {
-	if (!service->settle && transition->seen != now && !pkt->dry_run)
+	if ((!service->settle || service->settle == SETTLE_UNLIMITED) && transition->seen != now &&
+	    !pkt->dry_run)
 		transition->seen = now;
 }
 
@@ -97,7 +88,7 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 	if (!pkt || !service || !transition || !config)
 		return 0;
 	now = pkt->now;
-	if (!transition->former || is_settled(config, service, transition, now))
+	if (!transition->former || is_transition_over(config, service->settle, transition, now))
 		return current;
 	find_remembered(pkt, config, &found);
 	if (found.flow && !(begins_connection(pkt) && is_closed(found.flow->state)))
@@ -112,6 +103,8 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 			return pkt->backend;
 	}
 	pkt->to_remember = true;
+	if (begins_connection(pkt))
+		pkt->former = transition->former;
 	return pkt->backend;
 }
 

@@ -38,7 +38,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_SOURCES);
 	__type(key, struct source_key);
-	__type(value, __u64);
+	__type(value, struct source);
 	__uint(pinning, PINNING);
 } xlb_sources SEC(".maps");
 

@@ -136,7 +136,7 @@ struct service {
 	__u8 mode; /* enum mode */
 	__u8 hash; /* enum hash */
 	__u16 flags; /* SERVICE_* */
-	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left */
+	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left, a day at most */
 	__u32 changed; /* tick when its table was last swapped; UDP flows in transition go by it */
 };
 
@@ -159,7 +159,7 @@ struct slots {
 /* What a slot that changed hands remembers (modes dsr and ipip). */
 struct transition {
 	__u16 former; /* the backend whose flows may live on; 0: the slot is in none */
-	__u16 unused;
+	__u16 began; /* when, in units of 2^UNIT_SHIFT ticks, the lowest bit set; 0: not known */
 	__u32 seen; /* tick when a packet last needed the former backend; data path and helper */
 };
 
@@ -364,6 +364,8 @@ struct config {
 	 * nobody who chooses addresses and ports knows which of them meet in one bucket.
 	 */
 	__u64 secret[HASH_FACTORS];
+	__u32 census; /* number of the last one, see struct source */
+	__u32 unused;
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };
@@ -374,21 +376,36 @@ struct deny_key {
 	struct address prefix;
 };
 
-/* xlb_limits: index is the service's number. */
+#define LIMIT_PER_SOURCE 1 /* `flows` is what each source may begin */
+
+/* xlb_limits: index is the service's number. A source is a client's address, of IPv6 its /64. */
 struct limit {
 	__u32 pps; /* packets per second and source; 0: no limit */
 	__u32 burst; /* packets */
 	__u32 flows; /* new flows per second; 0: no limit */
+	__u32 flags; /* LIMIT_* */
+	__u32 conns; /* flows that a source may have at a time (mode nat); 0: no limit */
 	__u32 unused;
 	__u64 next_flow; /* data path: ns when the next new flow conforms (GCRA) */
 };
 
-/*
- * xlb_sources: who sends to a service with a limit. Value: __u64, ns when the next packet conforms.
- */
 struct source_key {
 	struct address source; /* IPv6: its /64 */
 	__u32 service;
+};
+
+/*
+ * xlb_sources: who sends to a service with a limit. A census (maps/model/census.c) writes how many
+ * flows each source has, then its number into struct config: a source whose `census` is an older one
+ * had none.
+ */
+struct source {
+	__u64 next_packet; /* ns when the next one conforms */
+	__u64 next_flow;
+	__u32 flows; /* that live, as the census has counted */
+	__u32 begun; /* since then; data path */
+	__u32 census;
+	__u32 unused;
 };
 
 /* Rules that the data path and the helper both go by. */
@@ -460,13 +477,32 @@ SHARED __u32 idle_timeout(const struct config *config, const struct flow *flow)
 	return HALF_OPEN_TIMEOUT;
 }
 
-/* Seconds after which a slot's transition ends that nothing has needed: as long as a flow may be
- * idle, or as the administrator has said. `settle` is that of struct service. */
-SHARED __u32 transition_timeout(const struct config *config, __u32 settle)
+#define SETTLE_UNLIMITED 0xffffffff /* `settle` of struct service: no limit of a day */
+#define DEFAULT_SETTLE 86400
+#define UNIT_SHIFT 12 /* ticks to units of 18 minutes */
+#define SETTLE_UNITS 76 /* 23.2 hours, so that with both roundings it is a day at most */
+
+/* What `began` of struct transition is for one that begins now. */
+SHARED __u16 unit_of(__u32 now)
+{
+	return now >> UNIT_SHIFT | 1;
+}
+
+/*
+ * Whether a slot's transition is over: the administrator's time is up; or nothing has needed the
+ * former backend for as long as a flow may be idle; or a day has passed, as ACKs can be forged that
+ * keep it going. `settle` is that of struct service.
+ */
+SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
+				const struct transition *transition, __u32 now)
 {
 	__u32 seconds = tcp_timeout(config);
+	__u16 age = unit_of(now) - transition->began;
 
-	return settle ? settle : seconds;
+	if (settle && settle != SETTLE_UNLIMITED)
+		return is_past(now, transition->seen, settle);
+	return is_past(now, transition->seen, seconds) ||
+	       (!settle && transition->began && age >= SETTLE_UNITS);
 }
 
 /*

@@ -5,13 +5,20 @@
 #include "cmd/config_line.h"
 #include "lib/text.h"
 
+__u32 said_settle(const struct config_service *service)
+{
+	if (!service->settle)
+		return DEFAULT_SETTLE;
+	return service->settle == SETTLE_UNLIMITED ? 0 : service->settle;
+}
+
 struct line line_of_service(const struct config_service *service)
 {
 	struct line line;
 	char settle[24] = "";
 
 	if (service->settle)
-		snprintf(settle, sizeof(settle), " settle %u", service->settle);
+		snprintf(settle, sizeof(settle), " settle %u", said_settle(service));
 	snprintf(line.s, sizeof(line.s), "service add %s mode %s table %u%s hash %s",
 		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots, settle,
 		 hash_name(service->hash));
@@ -51,16 +58,19 @@ struct line line_of_state(const struct config_service *service,
 struct line line_of_limit(const struct config_service *service)
 {
 	const struct limit *limit = &service->limit;
-	char pps[48] = "", flows[24] = "";
+	char pps[48] = "", flows[40] = "", conns[24] = "";
 	struct line line;
 
 	if (limit->pps)
 		snprintf(pps, sizeof(pps), " pps %u burst %u", limit->pps,
 			 limit->burst ? limit->burst : 1);
 	if (limit->flows)
-		snprintf(flows, sizeof(flows), " flows %u", limit->flows);
-	snprintf(line.s, sizeof(line.s), "limit set %s%s%s", text_of_vip(&service->vip).s, pps,
-		 flows);
+		snprintf(flows, sizeof(flows), " flows %u%s", limit->flows,
+			 limit->flags & LIMIT_PER_SOURCE ? " per-source" : "");
+	if (limit->conns)
+		snprintf(conns, sizeof(conns), " conns %u", limit->conns);
+	snprintf(line.s, sizeof(line.s), "limit set %s%s%s%s", text_of_vip(&service->vip).s, pps,
+		 flows, conns);
 	return line;
 }
 

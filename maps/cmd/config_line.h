@@ -9,6 +9,9 @@ struct line {
 	char s[240];
 };
 
+/* Seconds of `settle` as said and shown; 0: no limit. */
+__u32 said_settle(const struct config_service *service);
+
 struct line line_of_service(const struct config_service *service); /* service add */
 struct line line_of_backend(const struct config_service *service,
 			    const struct config_backend *backend); /* backend add */

@@ -31,17 +31,12 @@ static void say_new_backend(const struct config_service *service,
 		say("%s", line_of_state(service, backend).s);
 }
 
-static bool has_limit(const struct config_service *service)
-{
-	return service->limit.pps || service->limit.flows;
-}
-
 void say_new_service(const struct config_service *service)
 {
 	say("%s", line_of_service(service).s);
 	for (unsigned int i = 0; i < service->count; i++)
 		say_new_backend(service, &service->backends[i]);
-	if (has_limit(service))
+	if (has_limit(&service->limit))
 		say("%s", line_of_limit(service).s);
 }
 
@@ -85,10 +80,9 @@ static void say_changed_service(const struct config_service *before,
 	    before->settle != now->settle)
 		say("# %s: now as by %s", text_of_vip(&now->vip).s, line_of_service(now).s);
 	say_changed_backends(before, now);
-	if (has_limit(before) && !has_limit(now))
+	if (has_limit(&before->limit) && !has_limit(&now->limit))
 		say("limit del %s", text_of_vip(&now->vip).s);
-	else if (before->limit.pps != now->limit.pps || before->limit.burst != now->limit.burst ||
-		 before->limit.flows != now->limit.flows)
+	else if (limit_differs(&before->limit, &now->limit))
 		say("%s", line_of_limit(now).s);
 	if (now->is_rebuilt)
 		say("# %s: %.1f %% of %u slots move", text_of_vip(&now->vip).s,

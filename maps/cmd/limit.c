@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* limit set, del, show */
+#include <string.h>
+
 #include "cmd/limit.h"
 #include "cmd/print.h"
 #include "lib/text.h"
@@ -18,16 +20,21 @@ bool parse_limit(struct words *words, struct request *request)
 		{ "pps", parse_rate, &request->pps, false },
 		{ "burst", parse_rate, &request->burst, false },
 		{ "flows", parse_rate, &request->flows, false },
+		{ "per-source", NULL, &request->per_source, false },
+		{ "conns", parse_rate, &request->conns, false },
 	};
 
-	if (!take_vip(words, request) || !parse_options(words, limit_options, 3))
+	if (!take_vip(words, request) ||
+	    !parse_options(words, limit_options, sizeof(limit_options) / sizeof(*limit_options)))
 		return false;
 	if (request->pps && !request->burst)
 		request->burst = default_burst(request->pps);
 	if (request->burst && !request->pps)
 		fail(WRONG, "'burst': expected pps, too");
-	else if (!request->pps && !request->flows)
-		fail(WRONG, "expected pps or flows at the end");
+	else if (request->per_source && !request->flows)
+		fail(WRONG, "'per-source': expected flows, too");
+	else if (!request->pps && !request->flows && !request->conns)
+		fail(WRONG, "expected pps, flows or conns at the end");
 	else
 		return true;
 	return false;
@@ -39,12 +46,21 @@ enum status set_limit(struct configuration *config, const struct request *reques
 
 	if (!service)
 		return FAILED;
+	if (request->conns && service->mode != MODE_NAT)
+		return fail(WRONG,
+			    "'conns': expected pps or flows in mode %s, which does not see flows "
+			    "end",
+			    mode_name(service->mode));
 	if (request->pps) {
 		service->limit.pps = request->pps;
 		service->limit.burst = request->burst;
 	}
-	if (request->flows)
+	if (request->flows) {
 		service->limit.flows = request->flows;
+		service->limit.flags = request->per_source ? LIMIT_PER_SOURCE : 0;
+	}
+	if (request->conns)
+		service->limit.conns = request->conns;
 	return DONE;
 }
 
@@ -54,11 +70,9 @@ enum status delete_limit(struct configuration *config, const struct request *req
 
 	if (!service)
 		return FAILED;
-	if (!service->limit.pps && !service->limit.flows)
+	if (!has_limit(&service->limit))
 		return fail(FAILED, "%s has no limit", text_of_vip(&service->vip).s);
-	service->limit.pps = 0;
-	service->limit.burst = 0;
-	service->limit.flows = 0;
+	memset(&service->limit, 0, sizeof(service->limit));
 	return DONE;
 }
 
@@ -66,13 +80,17 @@ static void show_limit(const struct config_service *service)
 {
 	const struct limit *limit = &service->limit;
 
-	if (!limit->pps && !limit->flows)
+	bool per_source = limit->flags & LIMIT_PER_SOURCE;
+
+	if (!has_limit(limit))
 		return;
 	open_object(NULL);
 	print_string("vip", "%s", text_of_vip(&service->vip).s);
 	print_number("pps", limit->pps ? " pps %llu" : NULL, limit->pps);
 	print_number("burst", limit->pps ? " burst %llu" : NULL, limit->burst);
 	print_number("flows", limit->flows ? " flows %llu" : NULL, limit->flows);
+	print_bool("per_source", per_source ? " per-source" : NULL, per_source);
+	print_number("conns", limit->conns ? " conns %llu" : NULL, limit->conns);
 	print_text("\n");
 	close_level();
 }

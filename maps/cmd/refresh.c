@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* refresh */
 #include "cmd/change.h"
+#include "cmd/options.h"
 #include "cmd/refresh.h"
+#include "model/census.h"
+#include "model/discover.h"
+#include "model/recover.h"
 
 static enum status look_up_all(struct configuration *config, const struct request *request)
 {
@@ -13,6 +17,28 @@ static enum status look_up_all(struct configuration *config, const struct reques
 	return DONE;
 }
 
+static enum status count_flows_anew(void)
+{
+	struct configuration config;
+	struct balancer balancer;
+	struct census census = { 0 };
+	enum status status = open_balancer(&options.selection, &balancer);
+
+	if (status)
+		return status;
+	config_init(&config);
+	status = lock_balancer(&balancer);
+	if (!status)
+		status = recover_config(&balancer, &config, false, false);
+	if (!status)
+		status = take_census(&balancer, &config, &census);
+	unlock_balancer(&balancer);
+	free_census(&census);
+	config_free(&config);
+	close_balancer(&balancer);
+	return status;
+}
+
 enum status refresh_backends(const struct request *request)
 {
 	struct change change = {
@@ -21,6 +47,8 @@ enum status refresh_backends(const struct request *request)
 		.anew = true,
 		.is_lenient = true,
 	};
+	enum status status;
 
-	return run_change(&change);
+	status = run_change(&change);
+	return status ? status : count_flows_anew();
 }

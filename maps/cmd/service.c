@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmd/change.h"
+#include "cmd/config_line.h"
 #include "cmd/print.h"
 #include "cmd/service.h"
 #include "lib/clock.h"
@@ -16,7 +17,7 @@ bool parse_service_add(struct words *words, struct request *request)
 	struct option service_options[] = {
 		{ "mode", parse_mode, &request->mode, false },
 		{ "table", parse_slots, &request->slots, false },
-		{ "settle", parse_seconds, &request->settle, false },
+		{ "settle", parse_settle, &request->settle, false },
 		{ "hash", parse_hash, &request->hash, false },
 	};
 
@@ -145,7 +146,7 @@ static void show_service(const struct config_service *service, const struct rest
 	print_string("mode", "  mode %s", mode_name(service->mode));
 	print_number("table", "  table %llu", service->slots);
 	print_string("hash", "  hash %s", hash_name(service->hash));
-	print_number("settle", service->settle ? "  settle %llu" : NULL, service->settle);
+	print_number("settle", service->settle ? "  settle %llu" : NULL, said_settle(service));
 	print_text("\n");
 	open_array("backends");
 	for (unsigned int i = 0; i < service->count; i++)

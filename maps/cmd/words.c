@@ -238,6 +238,17 @@ bool parse_seconds(const char *word, void *value)
 	return parse_number(word, 1, MAX_SECONDS, value);
 }
 
+bool parse_settle(const char *word, void *value)
+{
+	__u32 *settle = value;
+
+	if (!parse_number(word, 0, MAX_SECONDS, settle))
+		return false;
+	if (!*settle)
+		*settle = SETTLE_UNLIMITED;
+	return true;
+}
+
 bool parse_rate(const char *word, void *value)
 {
 	return parse_number(word, 1, MAX_RATE, value);
@@ -351,6 +362,10 @@ bool parse_options(struct words *words, struct option *options, unsigned int cou
 		if (option->given)
 			return wrong(word, "each option once");
 		option->given = true;
+		if (!option->parse) {
+			*(bool *)option->value = true;
+			continue;
+		}
 		word = next_word(words, option->name);
 		if (!word || !option->parse(word, option->value))
 			return false;

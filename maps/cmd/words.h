@@ -35,6 +35,7 @@ bool parse_mode(const char *word, void *value);
 bool parse_hash(const char *word, void *value);
 bool parse_slots(const char *word, void *value);
 bool parse_seconds(const char *word, void *value);
+bool parse_settle(const char *word, void *value); /* 0: SETTLE_UNLIMITED */
 bool parse_rate(const char *word, void *value);
 bool parse_count(const char *word, void *value);
 
@@ -45,7 +46,7 @@ bool no_more_words(const struct words *words);
 /* An option: its name, then a word for its value. */
 struct option {
 	const char *name;
-	parser parse;
+	parser parse; /* of the word that follows; NULL: there is none, `value` is a bool */
 	void *value;
 	bool given;
 };

@@ -284,6 +284,17 @@ static bool backend_differs(const struct config_backend *running,
 	       running->was_healthy != is_healthy(wanted);
 }
 
+bool has_limit(const struct limit *limit)
+{
+	return limit->pps || limit->flows || limit->conns;
+}
+
+bool limit_differs(const struct limit *a, const struct limit *b)
+{
+	return a->pps != b->pps || a->burst != b->burst || a->flows != b->flows ||
+	       a->flags != b->flags || a->conns != b->conns;
+}
+
 bool service_differs(const struct config_service *running, const struct config_service *wanted)
 {
 	if (running->mode != wanted->mode || running->hash != wanted->hash ||
@@ -308,5 +319,5 @@ void service_key(const struct config_service *service, struct service_key *key)
 __u16 service_flags(const struct config_service *service)
 {
 	return (service->moving ? SERVICE_MOVING : 0) |
-	       (service->limit.pps || service->limit.flows ? SERVICE_LIMITED : 0);
+	       (has_limit(&service->limit) ? SERVICE_LIMITED : 0);
 }

@@ -100,6 +100,8 @@ int compare_denies(const struct deny_key *a, const struct deny_key *b);
 int compare_listed(const struct configuration *a, unsigned int i, const struct configuration *b,
 		   unsigned int j);
 
+bool has_limit(const struct limit *limit); /* any */
+bool limit_differs(const struct limit *a, const struct limit *b);
 bool service_differs(const struct config_service *running, const struct config_service *wanted);
 
 /* The key of a service in xlb_services, and SERVICE_* of its entry there. */

@@ -54,14 +54,13 @@ __u32 count_living_flows(const struct balancer *balancer)
 __u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend)
 {
-	__u32 seconds = transition_timeout(balancer->config, service->settle);
 	__u32 count = 0, now = tick_now();
 
 	for (__u32 i = 0; i < service->running_slots && service->moving; i++) {
 		struct slot slot = running_slot(service, i);
 
 		if (slot.former == backend)
-			count += !transition_is_over(&slot, now, seconds);
+			count += !transition_is_over(&slot, balancer->config, service->settle, now);
 	}
 	return count;
 }

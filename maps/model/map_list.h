@@ -26,7 +26,8 @@
 	X(MAP_DENY, "xlb_deny", sizeof(struct deny_key), sizeof(__u32), MAX_DENIED)                \
 	X(MAP_OWN, "xlb_own", sizeof(struct own_key), sizeof(__u32), MAX_OWN)                      \
 	X(MAP_LIMITS, "xlb_limits", sizeof(__u32), sizeof(struct limit), MAX_SERVICES + 1)         \
-	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(__u64), MAX_SOURCES)       \
+	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(struct source),            \
+	  MAX_SOURCES)                                                                             \
 	X(MAP_SVC_STATS, "xlb_svc_stats", sizeof(__u32), sizeof(struct service_stats),             \
 	  MAX_SERVICES + 2)                                                                        \
 	X(MAP_BE_STATS, "xlb_be_stats", sizeof(__u32), sizeof(struct backend_stats),               \

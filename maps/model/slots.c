@@ -17,6 +17,7 @@ struct slot read_slot(const void *table, __u32 slots, bool moving, __u32 slot)
 
 	if (moving) {
 		result.former = transitions[words_of(slots) + slot].former;
+		result.began = transitions[words_of(slots) + slot].began;
 		result.seen = transitions[words_of(slots) + slot].seen;
 	}
 	return result;
@@ -35,13 +36,17 @@ void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
 		if (!moving)
 			continue;
 		transitions[i].former = from[i].former;
+		transitions[i].began = from[i].began;
 		transitions[i].seen = from[i].seen;
 	}
 }
 
-bool transition_is_over(const struct slot *slot, __u32 now, __u32 seconds)
+bool transition_is_over(const struct slot *slot, const struct config *config, __u32 settle,
+			__u32 now)
 {
-	return !slot->former || is_past(now, slot->seen, seconds);
+	struct transition transition = { slot->former, slot->began, slot->seen };
+
+	return !slot->former || is_transition_over(config, settle, &transition, now);
 }
 
 /* The former backend that a slot is to have: see start_transitions. */
@@ -51,16 +56,19 @@ static void follow(struct slot *after, const struct slot *before, const struct a
 	bool is_moved = after->backend != before->backend;
 
 	after->former = 0;
+	after->began = 0;
 	after->seen = 0;
-	if (!transition_is_over(before, aftermath->now, aftermath->seconds)) {
+	if (!transition_is_over(before, aftermath->config, aftermath->settle, aftermath->now)) {
 		/* Flows of backends in between are remembered, but looked for only in a transition:
 		 * it goes on even if the former backend is gone. */
 		after->former = aftermath->is_live[before->former] ? before->former :
 				is_moved && backend_lives	   ? before->backend :
 								     after->backend;
+		after->began = is_moved ? unit_of(aftermath->now) : before->began;
 		after->seen = is_moved ? aftermath->now : before->seen;
 	} else if (is_moved && backend_lives) {
 		after->former = before->backend;
+		after->began = unit_of(aftermath->now);
 		after->seen = aftermath->now;
 	}
 }

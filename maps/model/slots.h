@@ -11,6 +11,7 @@
 struct slot {
 	__u16 backend; /* number, or 0 */
 	__u16 former; /* in transition: the backend whose flows may live on; or 0 */
+	__u16 began; /* see struct transition */
 	__u32 seen; /* tick when a packet last needed the former backend */
 };
 
@@ -25,10 +26,12 @@ void write_slots(void *table, const struct slot *from, __u32 slots, bool moving)
 struct aftermath {
 	const bool *is_live; /* by number of backend, any of 65,536: it exists, and is not down */
 	__u32 now; /* tick */
-	__u32 seconds; /* after which a transition that nothing needed is over */
+	const struct config *config;
+	__u32 settle; /* of struct service */
 };
 
-bool transition_is_over(const struct slot *slot, __u32 now, __u32 seconds);
+bool transition_is_over(const struct slot *slot, const struct config *config, __u32 settle,
+			__u32 now);
 
 /*
  * Notes in `after`, whose backends are set, the former ones: that of a transition that is not over,

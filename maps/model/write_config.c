@@ -100,21 +100,27 @@ static int delete_services(struct commit *commit)
 	return result < 0 ? result : 0;
 }
 
-/* The two values of one limit change together. */
+/* Two words of struct limit that change together. */
+static void write_pair(const __u32 *at, __u32 first, __u32 second)
+{
+	union {
+		__u32 half[2];
+		__u64 word;
+	} pair = { { first, second } };
+
+	if (at[0] != first || at[1] != second)
+		store_word(at, pair.word, sizeof(pair.word));
+}
+
 static void write_limit(struct balancer *balancer, const struct config_service *service)
 {
 	const struct limit *limit = &balancer->limits[service->number];
-	union {
-		struct {
-			__u32 pps, burst;
-		};
-		__u64 word;
-	} rate = { { service->limit.pps, service->limit.burst } };
+	const struct limit *wanted = &service->limit;
 
-	if (limit->pps != rate.pps || limit->burst != rate.burst)
-		store_word(limit, rate.word, sizeof(rate.word));
-	if (limit->flows != service->limit.flows)
-		store(limit->flows, service->limit.flows);
+	write_pair(&limit->pps, wanted->pps, wanted->burst);
+	write_pair(&limit->flows, wanted->flows, wanted->flags);
+	if (limit->conns != wanted->conns)
+		store(limit->conns, wanted->conns);
 }
 
 /* Writes what no committed service names yet, and what may change in place. */

@@ -85,7 +85,8 @@ static bool fill_transitions(const struct balancer *balancer, const struct confi
 	struct aftermath aftermath = {
 		.is_live = is_live,
 		.now = tick_now(),
-		.seconds = transition_timeout(balancer->config, running->settle),
+		.config = balancer->config,
+		.settle = running->settle,
 	};
 	bool moving = false;
 

@@ -156,7 +156,7 @@ words()
 	offered 'xdp-lb service add 10.0.0.10:80/tcp mode ' 'dsr ipip nat'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp table ' ''
 	offered 'xdp-lb timeout set ' 'fin tcp udp'
-	offered 'xdp-lb limit set 10.0.0.10:80/tcp pps 5 ' 'burst flows'
+	offered 'xdp-lb limit set 10.0.0.10:80/tcp pps 5 ' 'burst conns flows per-source'
 	offered 'xdp-lb help ser' 'service'
 	offered 'xdp-lb apply file ' 'dry-run empty'
 	offered 'xdp-lb apply file other empty ' 'dry-run'

@@ -95,6 +95,7 @@ void set_former(int service, uint32_t slot, int backend, uint32_t seen)
 
 	*word = backend ? *word | SLOT_MOVING : *word & ~SLOT_MOVING;
 	transition_at(service, slot)->former = backend;
+	transition_at(service, slot)->began = unit_of(seen);
 	transition_at(service, slot)->seen = seen;
 }
 

@@ -119,6 +119,30 @@ static void dsr_three_flows(void)
 	limit_of(1)->flows = 3;
 }
 
+static void three_flows_each(void)
+{
+	three_flows();
+	limit_of(1)->flags = LIMIT_PER_SOURCE;
+}
+
+static void three_conns(void)
+{
+	services();
+	limit_of(1)->conns = 3;
+}
+
+/* A census that has found one flow of C1; those of C2 are not written. */
+static void one_of_c1(void)
+{
+	struct source_key key = { .source = address_of(C1), .service = 1 };
+	struct source source = { .flows = 1, .census = config()->census + 1 };
+
+	if (family == 6)
+		key.source.word[2] = key.source.word[3] = 0;
+	map_update(MAP_SOURCES, &key, &source);
+	config()->census++;
+}
+
 static void no_source(void)
 {
 	CHECK_EQUAL(count_sources(), 0);
@@ -152,6 +176,19 @@ static const struct test_case limit_cases[] = {
 	CASE("limit: new flows, packets of known ones do not count", BOTH, three_flows,
 	     NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 1), NEW_FLOW(C1, 2),
 	     NEW_FLOW(C1, 3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED), NEW_FLOW(C1, 3)),
+	CASE("limit: new flows of each source", BOTH, three_flows_each, NEW_FLOW(C1, 1),
+	     NEW_FLOW(C1, 2), NEW_FLOW(C1, 3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED), NEW_FLOW(C2, 5),
+	     NEW_FLOW(C2, 6), NEW_FLOW(C2, 7), KEPT(SYN_OF(C2, 8), FLOW_LIMITED), NEW_FLOW(C1, 1)),
+	CASE("limit: flows of a source at a time", BOTH, three_conns, NEW_FLOW(C1, 1),
+	     NEW_FLOW(C1, 2), NEW_FLOW(C1, 3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED), NEW_FLOW(C2, 5),
+	     NEW_FLOW(C1, 3)),
+	CASE("limit: flows of a source, after a census", BOTH, three_conns, NEW_FLOW(C1, 1),
+	     NEW_FLOW(C1, 2), NEW_FLOW(C1, 3), NEW_FLOW(C2, 5), NEW_FLOW(C2, 6), NEW_FLOW(C2, 7),
+	     DO(one_of_c1), NEW_FLOW(C1, 8), NEW_FLOW(C1, 9), KEPT(SYN_OF(C1, 10), FLOW_LIMITED),
+	     NEW_FLOW(C2, 11), NEW_FLOW(C2, 12), NEW_FLOW(C2, 13),
+	     KEPT(SYN_OF(C2, 14), FLOW_LIMITED)),
+	CASE("limit: flows of a source, of a /64", V6, three_conns, NEW_FLOW(C1, 1),
+	     NEW_FLOW(C3, 2), NEW_FLOW(C1, 3), KEPT(SYN_OF(C3, 4), FLOW_LIMITED)),
 	CASE("limit: new flows, mode dsr", BOTH, dsr_three_flows, DIRECT_SYN(1), DIRECT_SYN(2),
 	     DIRECT_SYN(3), KEPT(SYN_OF(C1, 4), FLOW_LIMITED)),
 };

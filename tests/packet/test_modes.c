@@ -366,7 +366,53 @@ static void one_remembered(void)
 	CHECK_EQUAL(count_flows(), 1);
 }
 
+/* ACKs that anybody may send keep the former backend needed, but the slot moved a day ago. */
+static void a_day_of_acks(void)
+{
+	transition_at(1, 0)->began = unit_of(tick_now() - TICKS_OF(DAY));
+}
+
+static void unlimited(struct service *service)
+{
+	service->settle = SETTLE_UNLIMITED;
+}
+
+static void never_settles(void)
+{
+	in_transition();
+	change_service(1, unlimited);
+}
+
+/* All records of the bucket that C1's flow from port 40000 would be in are of living flows. */
+static void fill_bucket(void)
+{
+	uint32_t hash = hash_of_flow(C1, 40000, HTTP);
+	struct flow *flow = map_memory(MAP_FLOWS);
+
+	flow += (hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1)) * FLOW_WAYS;
+	/* The bucket is not empty, so that the next case clears it. */
+	((struct flow_bucket *)map_memory(MAP_BUCKETS))[hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1)]
+		.half[0]
+		.tag[0] = 1;
+	for (int i = 0; i < FLOW_WAYS; i++)
+		flow[i] = (struct flow){
+			.cookie = 1,
+			.seen = tick_now(),
+			.client = { .peer = address_of(C3), .protocol = IPPROTO_TCP },
+			.backend = backend_number(1, B1),
+			.generation = backend_of(1, B1)->generation,
+			.state = FLOW_ESTABLISHED,
+		};
+}
+
 static const struct test_case transition_cases[] = {
+	CASE("transition: lasts a day at most, whatever is sent", BOTH, in_transition,
+	     TCP_TO(B1, 40000, ACK), DO(a_day_of_acks), TCP_TO(B2, 40000, ACK)),
+	CASE("transition: settle 0 has no such limit", BOTH, never_settles, TCP_TO(B1, 40000, ACK),
+	     DO(a_day_of_acks), TCP_TO(B1, 40000, ACK), DO(after_899s), TCP_TO(B1, 40000, ACK),
+	     DO(after_899s), TCP_TO(B1, 40000, ACK), DO(after_901s), TCP_TO(B2, 40000, ACK)),
+	CASE("transition: a SYN without room goes where its ACK will", BOTH, in_transition,
+	     DO(fill_bucket), TCP_TO(B1, 40000, SYN), TCP_TO(B1, 40000, ACK)),
 	CASE("transition: a TCP packet of no SYN stays with the former backend", BOTH,
 	     in_transition, TCP_TO(B1, 40000, ACK), TCP_TO(B1, 40001, PSH | ACK),
 	     TCP_TO(B1, 40002, FIN | ACK), TCP_TO(B1, 40003, RST), THEN(stateless)),

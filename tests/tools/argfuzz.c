@@ -64,6 +64,7 @@ static const char *const forms[] = {
 	"deny show",
 	"limit set VIP pps RATE",
 	"limit set VIP pps RATE burst RATE",
+	"limit set VIP flows RATE per-source conns RATE",
 	"limit set VIP flows RATE",
 	"limit del VIP",
 	"limit show",

@@ -248,12 +248,13 @@ static void backend_up(struct configuration *config)
 
 static void limit_set(struct configuration *config)
 {
-	nat(config)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5 };
+	nat(config)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5, .conns = 9 };
 }
 
 static void limit_change(struct configuration *config)
 {
-	dsr(config)->limit = (struct limit){ .pps = 200, .burst = 40, .flows = 7 };
+	dsr(config)->limit =
+		(struct limit){ .pps = 200, .burst = 40, .flows = 7, .flags = LIMIT_PER_SOURCE };
 }
 
 static void limit_del(struct configuration *config)

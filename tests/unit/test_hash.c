@@ -16,12 +16,12 @@
 #define SET 65536
 #define PORT_HTTP 80
 
-struct source {
+struct sender {
 	__u64 peer[2];
 	__u32 ports;
 };
 
-static struct source sources[SET];
+static struct sender sources[SET];
 static struct config config;
 static __u64 state = 88172645463325252ULL;
 
@@ -44,12 +44,12 @@ static __u32 ports_of(__u16 source, __u16 destination)
 	return htons(source) | (__u32)htons(destination) << 16;
 }
 
-static __u32 hash_of(const struct source *source)
+static __u32 hash_of(const struct sender *source)
 {
 	return flow_hash(&config, source->peer, source->ports);
 }
 
-static __u32 bucket_of(const struct source *source)
+static __u32 bucket_of(const struct sender *source)
 {
 	return hash_of(source) >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
 }
@@ -107,7 +107,7 @@ static void craft(int count)
 		__u64 second = wanted - ports_of(1024 + i % 64512, PORT_HTTP);
 
 		second = (second ^ second >> 32) * inverse_of(config.secret[1]) - first;
-		sources[i] = (struct source){ { prefix(), second },
+		sources[i] = (struct sender){ { prefix(), second },
 					      ports_of(1024 + i % 64512, PORT_HTTP) };
 	}
 }
@@ -131,7 +131,7 @@ static void test_crafted(int count, const char *name)
 }
 
 /* With 65,536 at random over as many buckets the fullest has 8 or 9; 12 once in a thousand sets. */
-static void test_structure(const char *name, void (*fill)(int i, struct source *source))
+static void test_structure(const char *name, void (*fill)(int i, struct sender *source))
 {
 	int most = 0;
 
@@ -149,41 +149,41 @@ static void test_structure(const char *name, void (*fill)(int i, struct source *
 	check(name, most <= 14, "%d of %d in one bucket", most, SET);
 }
 
-static void set_ipv4(struct source *source, __u32 address, __u16 port)
+static void set_ipv4(struct sender *source, __u32 address, __u16 port)
 {
 	source->peer[1] = (__u64)htonl(address) << 32 | htonl(0xffff);
 	source->ports = ports_of(port, PORT_HTTP);
 }
 
-static void one_client(int i, struct source *source)
+static void one_client(int i, struct sender *source)
 {
 	set_ipv4(source, 0x0a000001, i);
 }
 
-static void many_clients(int i, struct source *source)
+static void many_clients(int i, struct sender *source)
 {
 	set_ipv4(source, 0x0a000000 + i, 40000);
 }
 
-static void far_clients(int i, struct source *source)
+static void far_clients(int i, struct sender *source)
 {
 	set_ipv4(source, (__u32)i << 16 | 1, 40000);
 }
 
-static void answers(int i, struct source *source)
+static void answers(int i, struct sender *source)
 {
 	set_ipv4(source, 0x0a000002, PORT_HTTP);
 	source->ports = ports_of(PORT_HTTP, i);
 }
 
-static void counting_identifiers(int i, struct source *source)
+static void counting_identifiers(int i, struct sender *source)
 {
 	source->peer[0] = prefix();
 	source->peer[1] = (__u64)htonl(i) << 32;
 	source->ports = ports_of(40000, PORT_HTTP);
 }
 
-static void shifted_identifiers(int i, struct source *source)
+static void shifted_identifiers(int i, struct sender *source)
 {
 	source->peer[0] = prefix();
 	source->peer[1] = (__u64)i << 48;
@@ -191,7 +191,7 @@ static void shifted_identifiers(int i, struct source *source)
 }
 
 /* The last byte of a prefix, and of an identifier: the bits that a product carries nowhere. */
-static void top_bits(int i, struct source *source)
+static void top_bits(int i, struct sender *source)
 {
 	source->peer[0] = prefix() ^ (__u64)(i & 0xff) << 56;
 	source->peer[1] = (__u64)(i >> 8) << 56;
@@ -199,14 +199,14 @@ static void top_bits(int i, struct source *source)
 }
 
 /* Of a sender that takes the sum of words for the hash: differences that make up for each other. */
-static void balanced_words(int i, struct source *source)
+static void balanced_words(int i, struct sender *source)
 {
 	source->peer[0] = prefix() + i;
 	source->peer[1] = -(__u64)i;
 	source->ports = ports_of(40000, PORT_HTTP);
 }
 
-static void identifiers_and_ports(int i, struct source *source)
+static void identifiers_and_ports(int i, struct sender *source)
 {
 	source->peer[0] = prefix();
 	source->peer[1] = -(__u64)ports_of(i, PORT_HTTP);

@@ -228,25 +228,26 @@ static const struct {
 	__u16 former; /* expected */
 	__u32 seen;
 } changes[] = {
-	{ "stays", { 1, 0, 0 }, 1, 0, 0 },
-	{ "moves", { 1, 0, 0 }, 2, 1, NOW },
-	{ "moves from a dead backend", { 9, 0, 0 }, 2, 0, 0 },
-	{ "gets its first backend", { 0, 0, 0 }, 2, 0, 0 },
-	{ "stays in transition", { 2, 1, NOW - 10 }, 2, 1, NOW - 10 },
-	{ "moves in transition", { 2, 1, NOW - 10 }, 3, 1, NOW },
-	{ "moves back in transition", { 2, 1, NOW - 10 }, 1, 1, NOW },
-	{ "stays, transition over", { 2, 1, NOW - LIMIT - 1 }, 2, 0, 0 },
-	{ "moves, transition over", { 2, 1, NOW - LIMIT - 1 }, 3, 2, NOW },
-	{ "stays, former backend dead", { 2, 9, NOW - 10 }, 2, 2, NOW - 10 },
-	{ "moves, former backend dead", { 2, 9, NOW - 10 }, 3, 2, NOW },
-	{ "moves, both dead", { 9, 9, NOW - 10 }, 3, 3, NOW },
-	{ "seen in the future", { 2, 1, NOW + 5 }, 2, 1, NOW + 5 },
+	{ "stays", { 1, 0, 0, 0 }, 1, 0, 0 },
+	{ "moves", { 1, 0, 0, 0 }, 2, 1, NOW },
+	{ "moves from a dead backend", { 9, 0, 0, 0 }, 2, 0, 0 },
+	{ "gets its first backend", { 0, 0, 0, 0 }, 2, 0, 0 },
+	{ "stays in transition", { 2, 1, 0, NOW - 10 }, 2, 1, NOW - 10 },
+	{ "moves in transition", { 2, 1, 0, NOW - 10 }, 3, 1, NOW },
+	{ "moves back in transition", { 2, 1, 0, NOW - 10 }, 1, 1, NOW },
+	{ "stays, transition over", { 2, 1, 0, NOW - LIMIT - 1 }, 2, 0, 0 },
+	{ "moves, transition over", { 2, 1, 0, NOW - LIMIT - 1 }, 3, 2, NOW },
+	{ "stays, former backend dead", { 2, 9, 0, NOW - 10 }, 2, 2, NOW - 10 },
+	{ "moves, former backend dead", { 2, 9, 0, NOW - 10 }, 3, 2, NOW },
+	{ "moves, both dead", { 9, 9, 0, NOW - 10 }, 3, 3, NOW },
+	{ "seen in the future", { 2, 1, 0, NOW + 5 }, 2, 1, NOW + 5 },
 };
 
 static void test_transitions(void)
 {
 	static bool is_live[65536] = { [1] = true, [2] = true, [3] = true };
-	struct aftermath aftermath = { is_live, NOW, SECONDS };
+	static const struct config config = { .tcp_timeout = SECONDS };
+	struct aftermath aftermath = { is_live, NOW, &config, 0 };
 
 	for (unsigned int i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		struct slot after = { .backend = changes[i].backend };

@@ -10,10 +10,10 @@
 
 static void describe_service(FILE *out, const struct config_service *service)
 {
-	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u\n",
+	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u/%u %u\n",
 		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
 		service->settle, hash_name(service->hash), service->limit.pps, service->limit.burst,
-		service->limit.flows);
+		service->limit.flows, service->limit.flags, service->limit.conns);
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
 
@@ -278,7 +278,7 @@ static const char *check_limits(const struct balancer *balancer, const struct co
 	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
 		const struct limit *limit = &balancer->limits[i];
 
-		if (!owner[i] && (limit->pps || limit->burst || limit->flows))
+		if (!owner[i] && (has_limit(limit) || limit->burst || limit->flags))
 			return "a limit of no service";
 	}
 	return NULL;
@@ -317,7 +317,7 @@ static const char *check_flags(const struct balancer *balancer, const struct con
 		const struct service *service = &entries->service[i].service;
 		const struct limit *limit = &balancer->limits[service->number];
 
-		if (!(service->flags & SERVICE_LIMITED) != !(limit->pps || limit->flows))
+		if (!(service->flags & SERVICE_LIMITED) != !has_limit(limit))
 			return "a limit that is not in force, or in force without";
 	}
 	if (!(balancer->config->flags & CONFIG_DENY) != !config->deny_count)

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/bpf.h"
+#include "kernel/store.h"
+#include "lib/address.h"
+#include "lib/clock.h"
+#include "model/census.h"
+#include "model/flow_table.h"
+#include "model/read_config.h"
+#include "model/slots.h"
+#include "model/sweep.h"
+
+#define FIRST_ROOM 1024 /* places of sources; doubled when three quarters are taken */
+#define MARGIN 4 /* ticks after which what is dead is so for every CPU */
+
+void free_census(struct census *census)
+{
+	free(census->flows);
+	free(census->sources);
+	memset(census, 0, sizeof(*census));
+}
+
+/* FNV-1a: nobody gains by choosing addresses that meet here. */
+static __u32 hash_of(const struct source_key *key)
+{
+	const unsigned char *byte = (const unsigned char *)key;
+	__u32 hash = 2166136261U;
+
+	for (size_t i = 0; i < sizeof(*key); i++)
+		hash = (hash ^ byte[i]) * 16777619;
+	return hash ^ hash >> 16;
+}
+
+/* The place of the source, or the free one that it gets. */
+static struct source_flows *place_of(struct source_flows *sources, __u32 room,
+				     const struct source_key *key)
+{
+	__u32 place = hash_of(key) & (room - 1);
+
+	while (sources[place].key.service && memcmp(&sources[place].key, key, sizeof(*key)))
+		place = (place + 1) & (room - 1);
+	return &sources[place];
+}
+
+static bool grow(struct census *census)
+{
+	__u32 room = census->room ? 2 * census->room : FIRST_ROOM;
+	struct source_flows *sources = calloc(room, sizeof(*sources));
+
+	if (!sources)
+		return false;
+	for (__u32 i = 0; i < census->room; i++) {
+		const struct source_flows *old = &census->sources[i];
+
+		if (old->key.service)
+			*place_of(sources, room, &old->key) = *old;
+	}
+	free(census->sources);
+	census->sources = sources;
+	census->room = room;
+	return true;
+}
+
+static bool count_source(struct census *census, const struct flow *flow, __u32 service)
+{
+	struct source_key key = { .source = flow->client.peer, .service = service };
+	struct source_flows *source;
+
+	if (!is_ipv4(&key.source))
+		key.source.word[2] = key.source.word[3] = 0;
+	if (4 * (__u64)census->count >= 3 * (__u64)census->room && !grow(census))
+		return false;
+	source = place_of(census->sources, census->room, &key);
+	census->count += !source->key.service;
+	source->key = key;
+	source->flows++;
+	return true;
+}
+
+/* Whether no packet will find the flow: long enough dead for each CPU to see it so. */
+static bool is_dead(const struct balancer *balancer, const struct flow *flow, __u32 now)
+{
+	return flow->backend > MAX_BACKENDS ||
+	       flow->generation != balancer->backends[flow->backend].generation ||
+	       is_past(now - MARGIN, flow->seen, idle_timeout(balancer->config, flow));
+}
+
+/* Counts the flows, and frees the records of those that are dead. */
+static bool count_all(struct balancer *balancer, struct census *census)
+{
+	__u32 now = tick_now();
+	bool done = true;
+
+	for (__u32 i = 0; i < FLOWS && done; i++) {
+		struct flow flow;
+		__u16 service;
+
+		if (!balancer->flows[i].cookie)
+			continue;
+		if (is_dead(balancer, &balancer->flows[i], now)) {
+			end_flow(&balancer->flows[i]);
+			census->retired++;
+			continue;
+		}
+		if (!read_flow(balancer, i, now, &flow))
+			continue;
+		census->flows[flow.backend]++;
+		service = balancer->backends[flow.backend].service;
+		if (service <= MAX_SERVICES && balancer->limits[service].conns)
+			done = count_source(census, &flow, service);
+	}
+	return done;
+}
+
+/* A source that is written keeps what its rates need. Those that have no flow are told by the number
+ * of the census, which comes last. */
+static void write_sources(struct balancer *balancer, const struct census *census)
+{
+	int map = balancer->map[MAP_SOURCES];
+	__u32 number = balancer->config->census + 1;
+
+	for (__u32 i = 0; i < census->room; i++) {
+		const struct source_flows *counted = &census->sources[i];
+		struct source source = { 0 };
+
+		if (!counted->key.service)
+			continue;
+		map_lookup(map, &counted->key, &source);
+		source.flows = counted->flows;
+		source.begun = 0;
+		source.census = number;
+		map_update(map, &counted->key, &source, BPF_ANY);
+	}
+	store(balancer->config->census, number);
+}
+
+/* Takes the flag from a slot that is in no transition any more, so that its packets are ordinary
+ * again. */
+static void settle_slot(const struct config_service *service, __u32 slot)
+{
+	const struct slots *words = service->table_memory;
+	const struct transition *transitions = service->table_memory;
+	const __u16 *backend = &words[slot / SLOTS_PER_WORD].backend[slot % SLOTS_PER_WORD];
+
+	store(*backend, *backend & ~SLOT_MOVING);
+	store(transitions[words_of(service->running_slots) + slot].former, 0);
+}
+
+static void settle_slots(const struct balancer *balancer, const struct config_service *service)
+{
+	__u32 now = tick_now() - MARGIN;
+
+	for (__u32 i = 0; i < service->running_slots; i++) {
+		struct slot slot = running_slot(service, i);
+
+		if (slot.former &&
+		    transition_is_over(&slot, balancer->config, service->settle, now))
+			settle_slot(service, i);
+	}
+}
+
+enum status take_census(struct balancer *balancer, const struct configuration *config,
+			struct census *census)
+{
+	enum status status = map_flows(balancer);
+
+	memset(census, 0, sizeof(*census));
+	census->flows = calloc(MAX_BACKENDS + 1, sizeof(*census->flows));
+	if (status)
+		return status;
+	if (!census->flows || !count_all(balancer, census))
+		return fail(FAILED, "out of memory");
+	write_sources(balancer, census);
+	for (unsigned int i = 0; i < config->count; i++)
+		if (config->services[i].moving)
+			settle_slots(balancer, &config->services[i]);
+	return DONE;
+}
