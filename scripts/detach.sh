@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # detach.sh [-n NETNS] DEV: takes the balancer off a device; and removes the pins of its maps, if
-# no program that is loaded, on whatever device in whatever namespace, uses them.
+# no program that is loaded, on whatever device in whatever namespace, uses them. With the last device
+# of the namespace go the routes by which its addresses are announced.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
+
+readonly ANNOUNCED=120 # ROUTE_PROTOCOL in maps/kernel/netlink.h
 
 ns=''
 
@@ -13,6 +16,22 @@ detach() # MODE ID
 		die "$dev has XDP program id $2, which is not this balancer: nothing was changed"
 	cmd_in "$ns" ip link set dev "$dev" "$1" off
 	echo "xdp-lb is detached from $dev${ns:+ in $ns}"
+}
+
+# What `xdp-lb watch announce` has announced is there no more: routes of its own protocol.
+withdraw_addresses()
+{
+	local family other id
+
+	while read -r other; do
+		for id in $(xdp_programs "$ns" "$other" | cut -d ' ' -f 2); do
+			! is_balancer "$id" || return 0
+		done
+	done < <(in_netns "$ns" ip -j link show | jq -r '.[].ifname')
+	for family in 4 6; do
+		[ -z "$(in_netns "$ns" ip "-$family" route show table all proto $ANNOUNCED)" ] ||
+			cmd_in "$ns" ip "-$family" route flush table all proto $ANNOUNCED
+	done
 }
 
 while getopts n: option; do
@@ -32,4 +51,5 @@ programs=$(xdp_programs "$ns" "$dev")
 while read -r mode id; do
 	[ -z "$id" ] || detach "$mode" "$id"
 done <<<"$programs"
+withdraw_addresses
 remove_unused_pins

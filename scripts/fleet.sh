@@ -8,7 +8,8 @@
 #    teardown                  ends all of it, also what is left of half a fleet
 #    start LB...               adds a balancer, or puts it right: lb1 to lb4
 #    kill LB...                it dies at once with all that it has
-#    announce|withdraw LB...   its VIPs, to the router
+#    drain LB...               for maintenance: its VIPs are withdrawn, once no flow needs it
+#    up LB...                  announces them again
 #
 #    c1 10.2.0.2 ---+    router    +--- lb1, lb2, lb3: 10.0.0.11, .12, .13
 #                   +--- BIRD   ---+                   10.1.0.11, .12, .13 to backends
@@ -20,7 +21,7 @@ set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lab.sh"
 
 readonly WORDS='fleet.sh setup [plain|resilient] | teardown | start LB... | kill LB... |
-       announce LB... | withdraw LB...'
+       drain LB... | up LB...'
 readonly BALANCERS=4 # for which the router is prepared
 readonly BACKENDS=4
 readonly TABLE=100 # of addresses to be announced; 200 and 201: see bird/router.conf
@@ -170,28 +171,31 @@ balancer() # NUMBER
 	[ -n "$(xdp_programs "$ns" eth0)" ] ||
 		cmd ip -n "$ns" link set dev eth0 xdpdrv obj "$object" sec xdp
 	cmd "$helper" -n "$ns" apply "$SERVICES"
-	announce "$1"
+	watch "$1"
 	bird "$name" balancer_configuration "$1"
 }
 
-vips()
+# What tells BIRD of the VIPs, until its namespace goes.
+watch() # NUMBER
 {
-	sed -n 's|^service add \[\?\([^]]*\)\]\?:[0-9*]*/.*|\1|p' "$SERVICES" | sort -u
+	local name=lb$1
+
+	[ ! -e "$run/$name.watch" ] || ! kill -0 "$(cat "$run/$name.watch")" 2>/dev/null || return 0
+	echo "[#] ($prefix$name) xdp-lb watch announce $TABLE -o $run/$name &" >&2
+	in_netns "$prefix$name" "$helper" watch announce $TABLE -o "$run/$name" \
+		</dev/null >"$run/$name-watch.log" 2>&1 &
+	echo $! >"$run/$name.watch"
 }
 
-announce() # NUMBER
+# For maintenance: no new flows; returns when none needs it any more.
+drain() # NUMBER
 {
-	local vip
-
-	for vip in $(vips); do
-		cmd_in "${prefix}lb$1" ip route replace blackhole "$vip" table $TABLE
-	done
+	cmd "$helper" watch drain -o "$run/lb$1"
 }
 
-withdraw() # NUMBER
+up() # NUMBER
 {
-	cmd_in "${prefix}lb$1" ip -4 route flush table $TABLE
-	cmd_in "${prefix}lb$1" ip -6 route flush table $TABLE
+	cmd "$helper" watch up -o "$run/lb$1"
 }
 
 # A backend is ready for every mode.
@@ -272,6 +276,7 @@ kill_balancer() # NUMBER
 {
 	cmd_in "${prefix}lb$1" ip link set dev eth0 down || true
 	remove_namespace "lb$1" KILL
+	rm -rf "${run:?}/lb$1"
 }
 
 usage_error()
@@ -290,9 +295,9 @@ setup-[12])
 	set_up
 	;;
 teardown-1) tear_down ;;
-start-1 | kill-1 | announce-1 | withdraw-1) usage "$WORDS" ;;
+start-1 | kill-1 | drain-1 | up-1) usage "$WORDS" ;;
 start-?*) each_balancer balancer "${@:2}" ;;
 kill-?*) each_balancer kill_balancer "${@:2}" ;;
-announce-?* | withdraw-?*) each_balancer "$verb" "${@:2}" ;;
+drain-?* | up-?*) each_balancer "$verb" "${@:2}" ;;
 *) usage "$WORDS" ;;
 esac

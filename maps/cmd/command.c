@@ -21,6 +21,7 @@
 #include "cmd/trace.h"
 #include "cmd/where.h"
 #include "doctor/doctor.h"
+#include "watch/drain.h"
 #include "watch/watch.h"
 
 /* clang-format off */
@@ -81,7 +82,11 @@ const struct command commands[] = {
 	  parse_nothing, .show = show_fingerprint },
 	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",
 	  parse_doctor, .run = run_doctor },
-	{ "watch [from ADDR...] [-o DIR]",
+	{ "watch drain [within SECONDS] [-o DIR]",
+	  "announce VIPs no more, once no flow needs this balancer",
+	  parse_watch_drain, .run = run_watch_drain },
+	{ "watch up [-o DIR]", "end a drain", parse_watch_up, .run = run_watch_up },
+	{ "watch [from ADDR...] [announce TABLE [keep]] [-o DIR]",
 	  "check backends, and follow the network, until it is ended",
 	  parse_watch, .run = run_watch },
 	{ "help [OBJECT]", "all commands, or those of an object", parse_help, .run = show_help },

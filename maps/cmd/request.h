@@ -38,6 +38,8 @@ struct request {
 	bool dry;
 	bool may_be_empty; /* the file, though services run */
 	struct file_line said_at; /* in a configuration file */
+	__u32 table; /* of the kernel's, for addresses that are announced; 0: none */
+	bool keep; /* they are announced even if no backend can get flows */
 	struct address from[WATCH_ADDRESSES]; /* that checks come from */
 	unsigned int from_count;
 };

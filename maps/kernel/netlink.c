@@ -379,6 +379,98 @@ int netlink_route(int netlink, const struct address *to, struct route *route)
 	return ask(netlink, &request, receive_route, route);
 }
 
+struct blackhole_list {
+	__u32 table;
+	struct blackhole *route;
+	int count;
+};
+
+static int receive_blackhole(struct nlmsghdr *message, void *argument)
+{
+	struct rtattr *by_type[RTA_MAX + 1];
+	struct rtmsg *found = NLMSG_DATA(message);
+	struct blackhole_list *list = argument;
+	struct blackhole *longer;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || found->rtm_type != RTN_BLACKHOLE ||
+	    found->rtm_protocol != ROUTE_PROTOCOL)
+		return 0;
+	sort_attributes(RTM_RTA(found), RTM_PAYLOAD(message), by_type, RTA_MAX + 1);
+	if (!by_type[RTA_DST] || number_of(by_type[RTA_TABLE]) != list->table)
+		return 0;
+	longer = realloc(list->route, (list->count + 1) * sizeof(*longer));
+	if (!longer)
+		return -ENOMEM;
+	list->route = longer;
+	longer += list->count++;
+	set_address(&longer->to, RTA_DATA(by_type[RTA_DST]), RTA_PAYLOAD(by_type[RTA_DST]));
+	longer->table = list->table;
+	longer->metric = number_of(by_type[RTA_PRIORITY]);
+	return 0;
+}
+
+/* A table that has never had a route is not there. */
+static int dump_blackholes(int netlink, int family, struct blackhole_list *list)
+{
+	struct request request;
+	struct rtmsg *wanted = start_request(&request, RTM_GETROUTE, NLM_F_DUMP, sizeof(*wanted));
+	int result;
+
+	wanted->rtm_family = family;
+	wanted->rtm_type = RTN_BLACKHOLE;
+	wanted->rtm_protocol = ROUTE_PROTOCOL;
+	add_attribute(&request, RTA_TABLE, &list->table, sizeof(list->table));
+	result = ask(netlink, &request, receive_blackhole, list);
+	return result == -ENOENT ? 0 : result;
+}
+
+int netlink_blackholes(int netlink, __u32 table, struct blackhole **routes)
+{
+	struct blackhole_list list = { .table = table };
+	int yes = 1, result;
+
+	/* Else the kernel hands over all that it has, of all tables. */
+	setsockopt(netlink, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &yes, sizeof(yes));
+	result = dump_blackholes(netlink, AF_INET, &list);
+	if (!result)
+		result = dump_blackholes(netlink, AF_INET6, &list);
+	if (result) {
+		free(list.route);
+		return result;
+	}
+	*routes = list.route;
+	return list.count;
+}
+
+static int change_blackhole(int netlink, __u16 type, __u16 flags, const struct blackhole *route)
+{
+	struct request request;
+	struct rtmsg *wanted = start_request(&request, type, flags, sizeof(*wanted));
+	int family;
+	size_t size;
+
+	raw_address(&route->to, &family, &size);
+	wanted->rtm_family = family;
+	wanted->rtm_dst_len = size * 8;
+	wanted->rtm_protocol = ROUTE_PROTOCOL;
+	wanted->rtm_scope = RT_SCOPE_UNIVERSE;
+	wanted->rtm_type = RTN_BLACKHOLE;
+	add_address(&request, RTA_DST, &route->to);
+	add_attribute(&request, RTA_TABLE, &route->table, sizeof(route->table));
+	add_attribute(&request, RTA_PRIORITY, &route->metric, sizeof(route->metric));
+	return ask(netlink, &request, NULL, NULL);
+}
+
+int netlink_add_blackhole(int netlink, const struct blackhole *route)
+{
+	return change_blackhole(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+int netlink_delete_blackhole(int netlink, const struct blackhole *route)
+{
+	return change_blackhole(netlink, RTM_DELROUTE, 0, route);
+}
+
 /* Starts a request about a neighbour. */
 static struct ndmsg *start_neighbour(struct request *request, __u16 type, __u16 flags, int ifindex,
 				     const struct address *address)

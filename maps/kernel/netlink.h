@@ -50,6 +50,21 @@ struct route {
 /* The route that this host would take to `to`. */
 int netlink_route(int netlink, const struct address *to, struct route *route);
 
+/* A route `blackhole ADDRESS` that tells a routing daemon of an address of ours. */
+struct blackhole {
+	struct address to;
+	__u32 table;
+	__u32 metric; /* not 0: IPv6 has none that is */
+};
+
+/* Marks our routes in the kernel's tables; scripts/detach.sh knows it too. */
+#define ROUTE_PROTOCOL 120
+
+/* Those of ours in a table, in an array to be freed. Returns their number, or -errno. */
+int netlink_blackholes(int netlink, __u32 table, struct blackhole **routes);
+int netlink_add_blackhole(int netlink, const struct blackhole *route);
+int netlink_delete_blackhole(int netlink, const struct blackhole *route);
+
 struct neighbour {
 	__u16 state; /* NUD_*; 0: not known */
 	__u8 mac[6];

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <linux/rtnetlink.h>
 #include <unistd.h>
 
 #include "cmd/options.h"
 #include "lib/clock.h"
 #include "model/discover.h"
 #include "model/recover.h"
+#include "watch/announce.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
 #include "watch/watch.h"
@@ -20,6 +22,7 @@
 
 /* What `watch` does. A part comes behind those that it uses. */
 static const struct part *const parts[] = {
+	&announce_part,
 	NULL,
 };
 
@@ -51,14 +54,33 @@ static bool take_addresses(struct words *words, struct request *request)
 	return true;
 }
 
+/* 0 means all of them to the kernel, 255 is its own, and BIRD knows 32 bits. */
+static bool take_table(struct words *words, struct request *request)
+{
+	const char *word = next_word(words, "a table");
+
+	if (!word || !parse_number(word, 1, UINT32_MAX, &request->table))
+		return false;
+	if (request->table >= RT_TABLE_DEFAULT && request->table <= RT_TABLE_LOCAL) {
+		fail(WRONG, "'%.100s': expected a table that routes nothing else", word);
+		return false;
+	}
+	request->keep = words->left && !strcmp(*words->word, "keep");
+	if (request->keep)
+		next_word(words, "keep");
+	return true;
+}
+
 bool parse_watch(struct words *words, struct request *request)
 {
 	request->directory = NULL;
 	while (words->left) {
 		const char *word = next_word(words, "an option");
 		bool is_from = !strcmp(word, "from"), is_directory = !strcmp(word, "-o");
+		bool is_announce = !strcmp(word, "announce");
 
-		if ((is_from && request->from_count) || (is_directory && request->directory)) {
+		if ((is_from && request->from_count) || (is_directory && request->directory) ||
+		    (is_announce && request->table)) {
 			fail(WRONG, "'%s': expected each option once", word);
 			return false;
 		}
@@ -66,8 +88,10 @@ bool parse_watch(struct words *words, struct request *request)
 			return false;
 		if (is_directory && !(request->directory = next_word(words, "a directory")))
 			return false;
-		if (!is_from && !is_directory) {
-			fail(WRONG, "'%.100s': expected from or -o", word);
+		if (is_announce && !take_table(words, request))
+			return false;
+		if (!is_from && !is_directory && !is_announce) {
+			fail(WRONG, "'%.100s': expected from, announce or -o", word);
 			return false;
 		}
 	}

@@ -159,6 +159,18 @@ apply
 -n
 -d
 -p
+watch announce
+watch announce 0
+watch announce many
+watch announce 254
+watch announce 100 100
+watch announce 100 announce 101
+watch keep
+watch drain now
+watch drain within
+watch drain within 0
+watch drain within 5 -o
+watch up now
 END
 }
 

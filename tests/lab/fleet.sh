@@ -10,10 +10,17 @@
 
 BUSY=$(scaled 50 10 500) IDLE=$(scaled 20 5 200)
 
-withdraw()
+drain()
 {
-	fleet withdraw lb2
+	fleet drain lb2
 	await_next_hops "1 3"
+	sleep 0.5
+}
+
+undrain()
+{
+	fleet up lb2
+	await_next_hops "1 2 3"
 	sleep 0.5
 }
 
@@ -26,8 +33,7 @@ come_back() # N
 
 device_down()
 {
-	on lb1 ip link set dev eth0 down
-	await_withdrawal "2 3" "a device that goes down"
+	death "2 3" "a device that goes down" on lb1 ip link set dev eth0 down
 	sleep 0.5
 	on lb1 ip link set dev eth0 up
 	fleet start lb1
@@ -37,16 +43,14 @@ device_down()
 # Its data path lives on, but what happens to that is not known.
 bird_killed()
 {
-	kill -KILL "$(cat "/run/xdp-lb-fleet-$LAB/lb2.pid")"
-	await_withdrawal "1 3" "a BIRD that is killed"
+	death "1 3" "a BIRD that is killed" kill -KILL "$(cat "/run/xdp-lb-fleet-$LAB/lb2.pid")"
 	sleep 0.5
 	come_back 2
 }
 
 namespace_gone()
 {
-	fleet kill lb3
-	await_withdrawal "1 2" "a machine that is gone"
+	death "1 2" "a machine that is gone" fleet kill lb3
 	sleep 0.5
 }
 
@@ -72,11 +76,9 @@ apply_everywhere() # FILE
 	done
 }
 
-fleet setup
-start_listeners
-await_next_hops "1 2 3"
-with_talks "withdrawal of a balancer" withdraw
-with_talks "a balancer that comes back" come_back 2
+fleet_up plain
+with_talks "a drain of a balancer" drain
+with_talks "the end of a drain" undrain
 with_talks "death of a device" device_down
 with_talks "death of BIRD" bird_killed
 with_talks "death of a machine" namespace_gone

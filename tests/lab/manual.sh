@@ -62,8 +62,10 @@ completed()
 	for object in $objects; do
 		verbs=$(commands_of_help "$object" | cut -s -d ' ' -f 2 | grep -x '[a-z]*' |
 			LC_ALL=C sort -u | xargs) || continue
-		[[ " $(offers "xdp-lb $object ") " = *" $verbs "* ]] ||
-			fail "offered behind $object: $(offers "xdp-lb $object "), not $verbs"
+		for verb in $verbs; do
+			[[ " $(offers "xdp-lb $object ") " = *" $verb "* ]] ||
+				fail "offered behind $object: $(offers "xdp-lb $object "), not $verb"
+		done
 	done
 }
 

@@ -77,7 +77,9 @@ static const char *const forms[] = {
 	"apply FILE FILE",
 	"fingerprint",
 	"!doctor DEV",
-	"!watch from ADDRESS -o TARGET",
+	"!watch from ADDRESS announce COUNT keep -o TARGET",
+	"!watch drain within SECONDS -o TARGET",
+	"watch up -o TARGET",
 	"help",
 	"version",
 };

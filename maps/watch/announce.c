@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/netlink.h"
+#include "lib/clock.h"
+#include "lib/text.h"
+#include "model/flow_table.h"
+#include "watch/announce.h"
+#include "watch/drain.h"
+#include "watch/loop.h"
+
+#define METRIC 1024
+#define METRIC_DRAINING 32768 /* scripts/bird/balancer.conf knows it */
+#define LOOK_NS NS_PER_SECOND /* how often flows are counted, while some are waited for */
+#define EVENTS_SIZE 4096
+
+struct routes {
+	struct blackhole *route;
+	unsigned int count;
+};
+
+static struct {
+	struct watch *watch;
+	int netlink; /* in the balancer's network namespace; -1: not open */
+	bool is_stopping;
+	bool is_drained;
+	__u64 deadline; /* ns: after that, flows that are left are not waited for; 0: never */
+	__u32 flows_left; /* that were waited for, when last counted */
+	char mark[PATH_MAX]; /* the file that says it is drained */
+	struct io marks; /* inotify of its directory */
+	struct timer look;
+} announce = { .netlink = -1 };
+
+/* Whether new flows of the service have a backend to go to. */
+static bool can_get_flows(const struct config_service *service)
+{
+	if (announce.watch->request->keep)
+		return service->count;
+	for (unsigned int i = 0; i < service->count; i++) {
+		if (is_healthy(&service->backends[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Flows that end here when another balancer gets their packets: those of mode nat. */
+static __u32 count_bound_flows(const struct config_service *service, const __u32 *by_backend)
+{
+	__u32 flows = 0;
+
+	if (service->mode != MODE_NAT || !by_backend)
+		return 0;
+	for (unsigned int i = 0; i < service->count; i++)
+		flows += by_backend[service->backends[i].number];
+	return flows;
+}
+
+static void add_route(struct routes *routes, const struct address *to, __u32 metric)
+{
+	struct blackhole *longer;
+
+	longer = realloc(routes->route, (routes->count + 1) * sizeof(*longer));
+	if (!longer)
+		return; /* it comes with the next change */
+	routes->route = longer;
+	longer[routes->count++] = (struct blackhole){
+		.to = *to,
+		.table = announce.watch->request->table,
+		.metric = metric,
+	};
+}
+
+/* The route of a VIP, whose services follow each other. */
+static void want_vip(struct routes *wanted, const struct config_service *service,
+		     const __u32 *by_backend)
+{
+	bool is_known = wanted->count &&
+			same_address(&wanted->route[wanted->count - 1].to, &service->vip.address);
+	__u32 flows;
+
+	if (!can_get_flows(service))
+		return;
+	if (!announce.is_drained) {
+		if (!is_known)
+			add_route(wanted, &service->vip.address, METRIC);
+		return;
+	}
+	flows = count_bound_flows(service, by_backend);
+	announce.flows_left += flows;
+	if (flows && !is_known && !(announce.deadline && nanosecond_now() >= announce.deadline))
+		add_route(wanted, &service->vip.address, METRIC_DRAINING);
+}
+
+static __u32 *count_if_drained(void)
+{
+	if (!announce.is_drained || map_flows(&announce.watch->balancer))
+		return NULL;
+	return count_flows_by_backend(&announce.watch->balancer);
+}
+
+/* Nothing of a balancer that is detached; of one that is left alone no VIP. */
+static struct routes wanted_routes(void)
+{
+	const struct watch *watch = announce.watch;
+	struct routes wanted = { NULL, 0 };
+	__u32 *by_backend;
+
+	announce.flows_left = 0;
+	if (!watch->has_balancer || !watch->balancer.place.ifindex || announce.is_stopping)
+		return wanted;
+	by_backend = count_if_drained();
+	for (unsigned int i = 0; i < watch->config.count; i++)
+		want_vip(&wanted, &watch->config.services[i], by_backend);
+	free(by_backend);
+	return wanted;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct blackhole *one = a, *other = b;
+
+	return memcmp(&one->to, &other->to, sizeof(one->to));
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct blackhole *one = a, *other = b;
+	int order = compare_addresses(a, b);
+
+	return order ? order : (one->metric > other->metric) - (one->metric < other->metric);
+}
+
+static bool has(const struct routes *routes, const struct blackhole *route,
+		int (*compare)(const void *a, const void *b))
+{
+	return routes->count &&
+	       bsearch(route, routes->route, routes->count, sizeof(*route), compare);
+}
+
+static void say(const char *what, const struct blackhole *route, int result)
+{
+	if (result)
+		warn("cannot %s %s in table %u: %s", what, text_of_address(&route->to).s,
+		     route->table, strerror(-result));
+	else
+		warn("%s %s%s", what, text_of_address(&route->to).s,
+		     route->metric == METRIC_DRAINING ? ", to be drained" : "");
+}
+
+/* What comes is there before what it replaces goes. */
+static void change_routes(const struct routes *running, const struct routes *wanted)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		const struct blackhole *route = &wanted->route[i];
+
+		if (!has(running, route, compare_routes))
+			say("announce", route, netlink_add_blackhole(announce.netlink, route));
+	}
+	for (unsigned int i = 0; i < running->count; i++) {
+		const struct blackhole *route = &running->route[i];
+		int result;
+
+		if (has(wanted, route, compare_routes))
+			continue;
+		result = netlink_delete_blackhole(announce.netlink, route);
+		if (result || !has(wanted, route, compare_addresses))
+			say("withdraw", route, result);
+	}
+}
+
+static void sort_routes(struct routes *routes)
+{
+	if (routes->count)
+		qsort(routes->route, routes->count, sizeof(*routes->route), compare_routes);
+}
+
+/* Makes the table what is wanted. What somebody else has taken out of it comes again. */
+static void bring_in_line(struct routes *wanted)
+{
+	struct routes running = { NULL, 0 };
+	int count = netlink_blackholes(announce.netlink, announce.watch->request->table,
+				       &running.route);
+
+	if (count < 0) {
+		warn("cannot read table %u: %s", announce.watch->request->table, strerror(-count));
+		return;
+	}
+	running.count = count;
+	sort_routes(&running);
+	sort_routes(wanted);
+	change_routes(&running, wanted);
+	free(running.route);
+}
+
+/* For who waits for the drain to end. */
+static void report_drain(bool is_done)
+{
+	FILE *file = fopen(announce.mark, "r+e");
+
+	if (!file)
+		return;
+	if (ftruncate(fileno(file), 0) == 0) {
+		if (!is_done)
+			fprintf(file, "%u flows left\n", announce.flows_left);
+		else if (announce.flows_left)
+			fprintf(file, "%s: withdrawn with %u flows left\n", DRAIN_EMPTY,
+				announce.flows_left);
+		else
+			fprintf(file, "%s: nothing is announced\n", DRAIN_EMPTY);
+	}
+	fclose(file);
+}
+
+static void update(void)
+{
+	struct routes wanted = wanted_routes();
+
+	if (announce.netlink >= 0)
+		bring_in_line(&wanted);
+	timer_clear(&announce.look);
+	if (announce.is_drained) {
+		report_drain(!wanted.count);
+		if (wanted.count)
+			timer_set(&announce.look, nanosecond_now() + LOOK_NS);
+	}
+	free(wanted.route);
+}
+
+static void expire_look(struct timer *timer)
+{
+	(void)timer;
+	update();
+}
+
+/* Whether it is drained, and until when at the latest. */
+static void read_mark(void)
+{
+	FILE *file = fopen(announce.mark, "re");
+	unsigned int seconds = 0;
+
+	announce.is_drained = file;
+	announce.deadline = 0;
+	if (!file)
+		return;
+	if (fscanf(file, DRAIN_WITHIN " %u", &seconds) == 1 && seconds)
+		announce.deadline = nanosecond_now() + seconds * NS_PER_SECOND;
+	fclose(file);
+}
+
+static void receive_mark(struct io *io, __u32 events)
+{
+	char buffer[EVENTS_SIZE];
+
+	(void)events;
+	while (read(io->fd, buffer, sizeof(buffer)) > 0)
+		;
+	read_mark();
+	update();
+}
+
+static enum status watch_marks(const char *directory)
+{
+	int result = 0;
+
+	snprintf(announce.mark, sizeof(announce.mark), "%s/" DRAIN_FILE, directory);
+	announce.marks.ready = receive_mark;
+	announce.marks.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if ((mkdir(directory, 0755) && errno != EEXIST) || announce.marks.fd < 0 ||
+	    inotify_add_watch(announce.marks.fd, directory, IN_MOVED_TO | IN_DELETE) < 0)
+		result = -errno;
+	if (!result)
+		result = loop_add(&announce.marks, EPOLLIN);
+	if (result)
+		return fail(FAILED, "'%s': %s", directory, strerror(-result));
+	read_mark();
+	return DONE;
+}
+
+static enum status start(struct watch *watch)
+{
+	announce.watch = watch;
+	announce.look.expire = expire_look;
+	return watch->request->table ? watch_marks(watch->request->directory) : DONE;
+}
+
+static void open_netlink(struct watch *watch)
+{
+	int previous;
+
+	if (announce.netlink >= 0)
+		return;
+	previous = watch_enter(watch);
+	if (previous >= 0)
+		announce.netlink = netlink_open();
+	watch_leave(previous);
+	if (previous < 0 || announce.netlink < 0)
+		warn("cannot announce: %s",
+		     strerror(-(previous < 0 ? previous : announce.netlink)));
+}
+
+static void follow(struct watch *watch)
+{
+	if (!watch->request->table)
+		return;
+	if (watch->has_balancer)
+		open_netlink(watch);
+	update();
+	if (watch->has_balancer || announce.netlink < 0)
+		return;
+	close(announce.netlink); /* the next balancer may be in another namespace */
+	announce.netlink = -1;
+}
+
+static void stop(struct watch *watch)
+{
+	announce.is_stopping = true;
+	if (watch->request->table)
+		update();
+}
+
+const struct part announce_part = { .start = start, .follow = follow, .stop = stop };

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * watch announce TABLE: a route `blackhole VIP` in a table of the kernel's for each VIP that can be
+ * served. BIRD or another routing daemon learns them; nobody else looks the table up.
+ */
+#ifndef WATCH_ANNOUNCE_H
+#define WATCH_ANNOUNCE_H
+
+#include "watch/watch.h"
+
+extern const struct part announce_part;
+
+#endif
