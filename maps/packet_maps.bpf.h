@@ -20,7 +20,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, FLOWS);
+	__uint(max_entries, FLOWS + FLOW_FORMAT);
 	__type(key, __u32);
 	__type(value, struct flow);
 	__uint(pinning, PINNING);
@@ -111,11 +111,16 @@ struct {
 /* What the slow path has that is too large for the stack: struct scratch of the data path. Each CPU
  * has one, as nothing interrupts the program. */
 #define SCRATCH_SIZE 512
+union scratch_room {
+	__u8 bytes[SCRATCH_SIZE];
+	struct member member; /* not used: so the object's BTF has it, by which an upgrade reads */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, SCRATCH_SIZE);
+	__type(key, __u32);
+	__type(value, union scratch_room);
 } xlb_scratch SEC(".maps");
 
 #endif

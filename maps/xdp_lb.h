@@ -22,6 +22,13 @@
  */
 #define LAYOUT_VERSION 6
 
+/*
+ * The version of what flows are by: struct flow, struct flow_bucket, the hash that leads to them.
+ * Records of the same format live on when another program takes over. As the layout's it is in a
+ * size, that of xlb_flows.
+ */
+#define FLOW_FORMAT 1
+
 /* Limits, to be raised here or by `make CPPFLAGS=-DMAX_SERVICES=...`. */
 #ifndef MAX_SERVICES
 #define MAX_SERVICES 1024

@@ -54,7 +54,8 @@ try() # MODE SECTION
 	case $why in
 	*'parameter mismatch'*)
 		die "the maps pinned in /sys/fs/bpf are of a version with another layout;" \
-			"to go on: its own xdp-lb save FILE, detach, attach, xdp-lb apply FILE"
+			"where it runs: xdp-lb upgrade DEV; else xdp-lb -p PINDIR save FILE," \
+			"attach with -f (make attach FRESH=1), xdp-lb apply FILE"
 		;;
 	*'failed to load object'*)
 		[ "$1" = xdpoffload ] || fail

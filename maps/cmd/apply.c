@@ -27,14 +27,6 @@ static bool is_flag(const char *word)
 	return !strcmp(word, "empty") || !strcmp(word, "dry-run");
 }
 
-static bool take_flag(struct words *words, const char *name, bool *flag)
-{
-	if (*flag || !words->left || strcmp(*words->word, name))
-		return false;
-	*flag = true;
-	return next_word(words, name);
-}
-
 /* Standard input can be read once. */
 static bool has_stdin(const struct request *request)
 {

@@ -19,6 +19,7 @@
 #include "cmd/stats.h"
 #include "cmd/timeout.h"
 #include "cmd/trace.h"
+#include "cmd/upgrade.h"
 #include "cmd/where.h"
 #include "doctor/doctor.h"
 #include "watch/drain.h"
@@ -75,11 +76,13 @@ const struct command commands[] = {
 	{ "trace [VIP] [CLIENT] [count N]", "decisions as they happen",
 	  parse_trace, .show = trace_decisions, .flags = ANY_PORT_TOO },
 	{ "save [FILE]", "print the configuration, or write it to a file", parse_save,
-	  .show = save_config, .flags = WITH_DENIES },
+	  .show = save_config, .flags = WITH_DENIES | OLDER_TOO },
 	{ "apply FILE... [dry-run] [empty]", "make the configuration equal what files say",
 	  parse_apply, .run = apply_files },
 	{ "fingerprint", "digests by which balancers are compared",
 	  parse_nothing, .show = show_fingerprint },
+	{ "upgrade DEV [dry-run]", "put this version in the place of the one that runs on DEV",
+	  parse_upgrade, .run = run_upgrade },
 	{ "doctor DEV", "what keeps the balancer from working on DEV, and what mends it",
 	  parse_doctor, .run = run_doctor },
 	{ "watch drain [within SECONDS] [-o DIR]",

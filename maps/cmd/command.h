@@ -14,6 +14,7 @@ enum command_flags {
 	WITH_DENIES = 2, /* show: the configuration has its denied prefixes */
 	WITH_FLOWS = 4, /* show: the flow table is mapped */
 	ANY_PORT_TOO = 8, /* show: VIP may be a port of a service of any port */
+	OLDER_TOO = 32, /* show: the balancer may be of an older layout */
 	CHANGES = 16, /* show: it does change something */
 };
 

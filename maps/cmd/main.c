@@ -45,6 +45,7 @@ static enum status run_show(const struct command *command, const struct request 
 	enum status status;
 
 	options.selection.is_for_change = command->flags & CHANGES;
+	options.selection.may_be_older = command->flags & OLDER_TOO;
 	status = open_and_load(&view.balancer, &view.config, command->flags & WITH_DENIES);
 	if (status)
 		return status;

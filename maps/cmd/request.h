@@ -47,6 +47,9 @@ struct request {
 /* Parsers that several commands share. take_...() reads one word, parse_...() all that are left. */
 bool take_vip(struct words *words, struct request *request);
 bool take_vip_and_real(struct words *words, struct request *request);
+bool take_device(struct words *words, struct request *request);
+/* Takes the next word if it is this one, and was not given yet. */
+bool take_flag(struct words *words, const char *name, bool *flag);
 bool parse_nothing(struct words *words, struct request *request);
 bool parse_vip_only(struct words *words, struct request *request);
 bool parse_optional_vip(struct words *words, struct request *request);

@@ -3,7 +3,6 @@
  * doctor: what would keep the balancer from working on a device. Each finding is a line: what was
  * seen, why that matters, how sure it is, and a command. Nothing is changed.
  */
-#include <string.h>
 #include <time.h>
 
 #include "cmd/change.h"
@@ -25,15 +24,7 @@
 
 bool parse_doctor(struct words *words, struct request *request)
 {
-	const char *device = next_word(words, "a device");
-
-	if (!device)
-		return false;
-	request->device = device;
-	if (*device && strlen(device) < IF_NAMESIZE && !strchr(device, '/'))
-		return no_more_words(words);
-	fail(WRONG, "'%.100s': the name of a device expected", device);
-	return false;
+	return take_device(words, request) && no_more_words(words);
 }
 
 static void wait_since(const struct timespec *start)

@@ -62,6 +62,21 @@ int map_create_array(const char *name, __u32 value_size, __u32 entries, __u32 fl
 	return call(BPF_MAP_CREATE, &attr);
 }
 
+int map_create_like(const struct bpf_map_info *info, int inner)
+{
+	union bpf_attr attr = no_attr;
+
+	attr.map_type = info->type;
+	attr.key_size = info->key_size;
+	attr.value_size = info->value_size;
+	attr.max_entries = info->max_entries;
+	attr.map_flags = info->map_flags;
+	if (inner >= 0)
+		attr.inner_map_fd = inner;
+	memcpy(attr.map_name, info->name, sizeof(attr.map_name) - 1);
+	return call(BPF_MAP_CREATE, &attr);
+}
+
 static int get_info(int object, void *info, __u32 size)
 {
 	union bpf_attr attr = no_attr;
@@ -253,4 +268,29 @@ int link_info(int link, struct bpf_link_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	return get_info(link, info, sizeof(*info));
+}
+
+int btf_open_id(__u32 id)
+{
+	union bpf_attr attr = no_attr;
+
+	attr.btf_id = id;
+	return call(BPF_BTF_GET_FD_BY_ID, &attr);
+}
+
+int btf_read(int btf, void *data, __u32 size)
+{
+	struct bpf_btf_info info = { .btf = pointer(data), .btf_size = size };
+	int result = get_info(btf, &info, sizeof(info));
+
+	return result < 0 ? result : (int)info.btf_size;
+}
+
+int object_pin(int object, const char *path)
+{
+	union bpf_attr attr = no_attr;
+
+	attr.pathname = pointer(path);
+	attr.bpf_fd = object;
+	return call(BPF_OBJ_PIN, &attr);
 }

@@ -10,6 +10,8 @@ int map_open_id(__u32 id);
 int map_next_id(__u32 *id);
 int map_open_pin(const char *path);
 int map_create_array(const char *name, __u32 value_size, __u32 entries, __u32 flags);
+/* Of the type, sizes, flags and name in `info`; `inner`: an example of the maps in it, or -1. */
+int map_create_like(const struct bpf_map_info *info, int inner);
 int map_info(int map, struct bpf_map_info *info);
 
 int map_lookup(int map, const void *key, void *value);
@@ -40,5 +42,11 @@ void wait_for_programs(void);
 int link_open_id(__u32 id);
 int link_next_id(__u32 *id);
 int link_info(int link, struct bpf_link_info *info);
+
+int btf_open_id(__u32 id);
+/* Copies at most `size` bytes, and returns how many there are. */
+int btf_read(int btf, void *data, __u32 size);
+
+int object_pin(int object, const char *path);
 
 #endif

@@ -62,7 +62,8 @@ static void add_attribute(struct request *request, __u16 type, const void *value
 
 	attribute->rta_type = type;
 	attribute->rta_len = RTA_LENGTH(size);
-	memcpy(RTA_DATA(attribute), value, size);
+	if (size)
+		memcpy(RTA_DATA(attribute), value, size);
 	request->header.nlmsg_len = at + RTA_ALIGN(attribute->rta_len);
 }
 
@@ -230,6 +231,47 @@ const struct device *find_device(const struct device *devices, int count, int if
 			return &devices[i];
 	}
 	return NULL;
+}
+
+/* Adds an attribute whose value is the attributes that are added until it is closed. */
+static struct rtattr *open_nest(struct request *request, __u16 type)
+{
+	struct rtattr *nest = (struct rtattr *)((char *)request +
+						NLMSG_ALIGN(request->header.nlmsg_len));
+
+	add_attribute(request, type | NLA_F_NESTED, NULL, 0);
+	return nest;
+}
+
+static void close_nest(struct request *request, struct rtattr *nest)
+{
+	nest->rta_len = (char *)request + NLMSG_ALIGN(request->header.nlmsg_len) - (char *)nest;
+}
+
+int netlink_swap_xdp(int netlink, const struct device *device, int program, int former)
+{
+	static const __u32 modes[] = {
+		[XDP_ATTACHED_DRV] = XDP_FLAGS_DRV_MODE,
+		[XDP_ATTACHED_SKB] = XDP_FLAGS_SKB_MODE,
+		[XDP_ATTACHED_HW] = XDP_FLAGS_HW_MODE,
+	};
+	__s32 descriptor = program, expected = former;
+	struct request request;
+	struct ifinfomsg *link;
+	struct rtattr *nest;
+	__u32 flags;
+
+	if (device->xdp_mode >= sizeof(modes) / sizeof(*modes) || !modes[device->xdp_mode])
+		return -EOPNOTSUPP;
+	flags = modes[device->xdp_mode] | XDP_FLAGS_REPLACE;
+	link = start_request(&request, RTM_SETLINK, 0, sizeof(*link));
+	link->ifi_index = device->ifindex;
+	nest = open_nest(&request, IFLA_XDP);
+	add_attribute(&request, IFLA_XDP_FD, &descriptor, sizeof(descriptor));
+	add_attribute(&request, IFLA_XDP_FLAGS, &flags, sizeof(flags));
+	add_attribute(&request, IFLA_XDP_EXPECTED_FD, &expected, sizeof(expected));
+	close_nest(&request, nest);
+	return ask(netlink, &request, NULL, NULL);
 }
 
 static int receive_nsid(struct nlmsghdr *message, void *argument)

@@ -34,6 +34,9 @@ struct device {
 int netlink_devices(int netlink, struct device **devices);
 const struct device *find_device(const struct device *devices, int count, int ifindex);
 
+/* Puts an XDP program in the place of the one that is on the device, if that still is. */
+int netlink_swap_xdp(int netlink, const struct device *device, int program, int former);
+
 /* The id by which the socket's namespace knows the one that is open as `netns`; -1: it has none. */
 int netlink_nsid(int netlink, int netns);
 

@@ -7,14 +7,11 @@
 
 #include "kernel/bpf.h"
 #include "kernel/netlink.h"
+#include "model/carry_over.h"
 #include "model/discover.h"
+#include "model/pins.h"
 
 #define MAX_BALANCERS 64
-
-static const char *const default_pins[] = {
-	"/sys/fs/bpf/tc/globals",
-	"/sys/fs/bpf/xdp/globals",
-};
 
 /* Opens the map, if it is one of the balancer's. */
 static int keep_map(int map, const struct bpf_map_info *info, void *argument)
@@ -36,19 +33,6 @@ static enum status open_by_program(__u32 program, struct balancer *balancer)
 		return fail(FAILED, "cannot read program %u: %s", program, strerror(-result));
 	balancer->program = program;
 	return DONE;
-}
-
-static bool open_pins(const char *directory, struct balancer *balancer)
-{
-	char path[400];
-
-	for (int i = 0; i < MAPS; i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", directory, map_layouts[i].name) >=
-		    (int)sizeof(path))
-			return false;
-		balancer->map[i] = map_open_pin(path);
-	}
-	return balancer->map[MAP_SERVICES] >= 0;
 }
 
 /* The balancers of all loaded programs, and a program of each. Returns their number or -errno. */
@@ -129,10 +113,10 @@ static enum status open_detached(struct balancer *balancer, struct selector *sel
 	__u32 ids[MAX_BALANCERS], programs[MAX_BALANCERS];
 	int count;
 
-	for (unsigned int i = 0; i < sizeof(default_pins) / sizeof(*default_pins); i++) {
-		if (!open_pins(default_pins[i], balancer))
+	for (int i = 0; i < PIN_DIRECTORIES; i++) {
+		if (!open_pins(pin_directories[i], balancer))
 			continue;
-		snprintf(selector->s, sizeof(selector->s), "-p %s", default_pins[i]);
+		snprintf(selector->s, sizeof(selector->s), "-p %s", pin_directories[i]);
 		return DONE;
 	}
 	count = list_balancers(ids, programs);
@@ -260,27 +244,35 @@ static enum status open_selected(const struct selection *selection, struct balan
 	return status;
 }
 
-static enum status check_layout(struct balancer *balancer)
+static enum status check_layout(const struct balancer *balancer)
 {
-	struct bpf_map_info info;
+	int index = differing_map(balancer);
+	__u32 layout = layout_of(balancer);
 
-	for (int i = 0; i < MAPS; i++) {
-		if (balancer->map[i] < 0)
-			return fail(FAILED, "the balancer has no map %s: is it of another version?",
-				    map_layouts[i].name);
-		if (map_info(balancer->map[i], &info) || info.key_size != map_layouts[i].key_size ||
-		    info.value_size != map_layouts[i].value_size ||
-		    info.max_entries != map_layouts[i].entries)
-			return fail(FAILED,
-				    "%s has another layout: the balancer is of another version",
-				    map_layouts[i].name);
-		if (i == MAP_SERVICES)
-			balancer->id = info.id;
-	}
-	return DONE;
+	if (index == MAPS)
+		return DONE;
+	if (layout < LAYOUT_VERSION)
+		return fail(FAILED,
+			    "the balancer's maps have layout %u, those of this xdp-lb %u: 'xdp-lb "
+			    "upgrade DEV' takes the balancer over",
+			    layout, LAYOUT_VERSION);
+	if (balancer->map[index] < 0)
+		return fail(FAILED, "the balancer has no map %s: it is of another version",
+			    map_layouts[index].name);
+	return fail(FAILED, "%s has another layout: the balancer is of another version",
+		    map_layouts[index].name);
 }
 
-static enum status map_entries(struct balancer *balancer)
+/* What is to be read may be older than this helper. */
+static enum status take_layout(const struct selection *selection, struct balancer *balancer)
+{
+	if (selection->may_be_older && differing_map(balancer) != MAPS &&
+	    layout_of(balancer) <= LAYOUT_VERSION)
+		return become_copy(balancer);
+	return check_layout(balancer);
+}
+
+enum status map_entries(struct balancer *balancer)
 {
 	balancer->config = map_memory(balancer->map[MAP_CONFIG], sizeof(struct config));
 	balancer->backends = map_memory(balancer->map[MAP_BACKENDS],
@@ -295,6 +287,7 @@ static enum status map_entries(struct balancer *balancer)
 enum status open_balancer(const struct selection *selection, struct balancer *balancer)
 {
 	enum status status = DONE;
+	struct bpf_map_info info;
 
 	memset(balancer, 0, sizeof(*balancer));
 	balancer->lock = -1;
@@ -310,8 +303,12 @@ enum status open_balancer(const struct selection *selection, struct balancer *ba
 	else if (!open_pins(selection->pins, balancer))
 		status = fail(FAILED, "'%.100s': no maps of a balancer are pinned there%s",
 			      selection->pins, geteuid() ? " (xdp-lb must be run as root)" : "");
+	if (!status && !map_info(balancer->map[MAP_SERVICES], &info))
+		balancer->id = info.id;
+	if (!status && selection->is_for_upgrade)
+		return DONE;
 	if (!status)
-		status = check_layout(balancer);
+		status = take_layout(selection, balancer);
 	if (!status)
 		status = map_entries(balancer);
 	if (status)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdlib.h>
 
+#include "kernel/bpf.h"
 #include "lib/clock.h"
 #include "model/flow_table.h"
 #include "model/read_config.h"
 #include "model/slots.h"
+#include "model/structures.h"
 
 /* Modes dsr and ipip hear one side only, so there a flow counts from its first packet. */
 static bool is_half_open(const struct flow *flow)
@@ -48,6 +50,46 @@ __u32 count_living_flows(const struct balancer *balancer)
 
 	for (__u32 i = 0; i < FLOWS; i++)
 		count += read_flow(balancer, i, now, &flow);
+	return count;
+}
+
+static __u32 count_converted(const struct balancer *running, const struct btf *btf,
+			     const char *flows, const struct bpf_map_info *info, bool nat_only)
+{
+	__u32 type = find_struct(btf, flow_structure.name), count = 0, now = tick_now();
+	struct btf_place cookie;
+
+	if (!type || !find_member(btf, type, "cookie", &cookie))
+		return 0;
+	for (__u32 i = 0; i < info->max_entries; i++) {
+		const char *record = flows + (size_t)i * info->value_size;
+		struct flow flow = { .cookie = 0 };
+
+		if (!*(const __u32 *)(record + cookie.offset))
+			continue;
+		convert(&flow_structure, btf, type, record, &flow);
+		count += is_shown(running, &flow, now) && (!nat_only || flow.state & FLOW_NAT);
+	}
+	return count;
+}
+
+__u32 count_flows_of(const struct balancer *running, const struct balancer *of, bool nat_only)
+{
+	int map = of->map[MAP_FLOWS];
+	struct bpf_map_info info;
+	const char *flows;
+	struct btf *btf;
+	__u32 count = 0;
+
+	if (map < 0 || map_info(map, &info))
+		return 0;
+	flows = map_memory(map, (size_t)info.max_entries * info.value_size);
+	btf = load_btf(map);
+	if (flows && btf)
+		count = count_converted(running, btf, flows, &info, nat_only);
+	if (flows)
+		unmap_memory(flows, (size_t)info.max_entries * info.value_size);
+	free_btf(btf);
 	return count;
 }
 

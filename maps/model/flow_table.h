@@ -9,6 +9,10 @@
 /* Copies flow number `i` if it lives and is one to show. */
 bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow *flow);
 
+/* How many flows live in `of`, whatever its layout, by the configuration of `running`; `nat_only`:
+ * of those in mode nat. */
+__u32 count_flows_of(const struct balancer *running, const struct balancer *of, bool nat_only);
+
 /* How many living flows each backend has, by its number; to be freed; NULL without memory. */
 __u32 *count_flows_by_backend(const struct balancer *balancer);
 __u32 count_living_flows(const struct balancer *balancer);

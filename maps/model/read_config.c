@@ -47,11 +47,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
 	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
 }
 
-/*
- * The ids of the balancer's tables, told by their names: a look into xlb_tables waits for a grace
- * period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
- */
-static void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
+void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
 {
 	unsigned int id_of_balancer, number;
 	struct bpf_map_info info;
@@ -73,17 +69,21 @@ static void list_tables(const struct balancer *balancer, __u32 *tables, bool *ha
 	}
 }
 
+int open_table(const struct balancer *balancer, __u32 number, const __u32 *tables)
+{
+	__u32 id = number < MAX_TABLES ? tables[number] : 0;
+	int result = id ? 0 : map_lookup(balancer->map[MAP_TABLES], &number, &id);
+
+	return result ? result : map_open_id(id);
+}
+
 /* Maps the service's table, if it has one. */
 static void map_table(const struct balancer *balancer, struct config_service *service,
 		      const __u32 *tables)
 {
+	int map = open_table(balancer, service->table, tables);
 	struct bpf_map_info info;
-	__u32 id = service->table < MAX_TABLES ? tables[service->table] : 0;
-	int map;
 
-	if (!id && map_lookup(balancer->map[MAP_TABLES], &service->table, &id))
-		return;
-	map = map_open_id(id);
 	if (map < 0)
 		return;
 	if (!map_info(map, &info)) {

@@ -14,6 +14,14 @@ enum status read_config(struct balancer *balancer, struct configuration *config,
 /* The name of a table as a map: it tells whose it is, and its number. */
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
+/*
+ * The ids of the balancer's tables, by number, told by their names: a look into xlb_tables waits
+ * for a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
+ */
+void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table);
+/* Opens a table by its number. A descriptor, or -errno. */
+int open_table(const struct balancer *balancer, __u32 number, const __u32 *tables);
+
 /* A slot of the table that runs, below running_slots. */
 struct slot running_slot(const struct config_service *service, __u32 slot);
 

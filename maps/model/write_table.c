@@ -12,7 +12,6 @@
 #include "model/slots.h"
 #include "model/write_table.h"
 
-#define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
 #define MUCH_GARBAGE 8 /* old tables that are thrown out; fewer wait for their numbers to be used */
 
 /* The claims of the service's backends, and their numbers: one more than there are, of 0: none. */

@@ -7,6 +7,8 @@
 #include "model/config.h"
 #include "model/numbers.h"
 
+#define TABLE_FLAGS (BPF_F_MMAPABLE | BPF_F_INNER_MAP) /* of a table as a map */
+
 /* A table on its way into xlb_tables. */
 struct new_table {
 	struct config_service *service;

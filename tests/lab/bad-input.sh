@@ -153,6 +153,9 @@ limit set VIP:8000/tcp pps -1
 limit set VIP:8000/tcp nonsense 5
 limit set nonsense pps 5
 refresh now
+upgrade
+upgrade nonsense-that-is-too-long
+upgrade lo now
 save now more
 apply
 -x service show
@@ -196,6 +199,8 @@ flow show VIP:81/tcp
 flow flush VIP:8000/tcp NET99
 deny del PREFIX
 apply /nonexistent
+upgrade veth77
+upgrade lo
 -d veth77 service show
 -d lo service show
 -n nonexistent service show

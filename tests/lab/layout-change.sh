@@ -22,9 +22,9 @@ new_lb()
 	"$TMP/new/xdp-lb" -n "${prefix}lb" "$@"
 }
 
-new_attach()
+new_attach() # [-f]
 {
-	"$TMP/new/scripts/attach.sh" -n "${prefix}lb" -m native veth6 2>&1
+	"$TMP/new/scripts/attach.sh" "$@" -n "${prefix}lb" -m native veth6 2>&1
 }
 
 lab_up
@@ -45,12 +45,15 @@ on lb ip link set dev veth6 xdpdrv off
 grep "another layout" <<<"$said" >/dev/null || fail "what is said does not help: $said"
 attach
 equal "$(lb save)" "$saved" "configuration"
+equal "$(new_lb save)" "$saved" "configuration that the new helper reads"
+! new_lb service show 2>"$TMP/err" || fail "the new helper shows maps of another layout"
+note "$(cat "$TMP/err")"
 equal "$(ask 20 | awk '{ sum += $2 } END { print sum }')" 20 "answers"
 
-# What it says to do.
-lb save >"$TMP/file"
-"$top/scripts/detach.sh" -n "${prefix}lb" veth6
-new_attach >/dev/null || fail "the new program is not taken"
+# What it says to do where nothing runs.
+on lb ip link set dev veth6 xdpdrv off
+"$TMP/new/xdp-lb" -p /sys/fs/bpf/tc/globals save "$TMP/file"
+new_attach -f >/dev/null || fail "the new program is not taken"
 new_lb apply "$TMP/file"
 equal "$(new_lb save)" "$saved" "configuration that was carried over"
 equal "$(ask 20 | awk '{ sum += $2 } END { print sum }')" 20 "answers"

@@ -80,6 +80,7 @@ static const char *const forms[] = {
 	"!watch from ADDRESS announce COUNT keep -o TARGET",
 	"!watch drain within SECONDS -o TARGET",
 	"watch up -o TARGET",
+	"!upgrade DEV dry-run",
 	"help",
 	"version",
 };
