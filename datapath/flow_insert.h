@@ -318,35 +318,52 @@ static __always_inline bool is_stale(const struct config *config, __u32 pointer,
 	       !is_alive(config, flow, now);
 }
 
+/* Whether the pointer leads to a flow of the client of this one: another CPU has begun it. */
+static __always_inline bool is_twin(__u32 pointer, __u32 hash, const struct flow *own)
+{
+	const struct flow *flow = is_pointer_of(pointer, hash) ? flow_at(pointer) : NULL;
+
+	return flow && own && flow != own && flow->cookie &&
+	       same_tuple(&flow->client, &own->client);
+}
+
 /*
  * Makes the client's packets find the record. Where there is no room, an evictable flow is ended
- * and its pointer taken. Returns false if there is none.
+ * and its pointer taken. Returns the index of the flow that they find: another one, if the client's
+ * packet was on two CPUs at once and the other was first, as both look for a place in one order; or
+ * NO_FLOW, if there is no room.
  */
-GLOBAL int add_pointer(__u32 hash, __u32 index, __u32 now)
+GLOBAL __u32 add_pointer(__u32 hash, __u32 index, __u32 now)
 {
 	struct flow_bucket *bucket = bucket_at(hash);
 	__u32 pointer = make_pointer(hash, index);
 	__u32 zero = 0;
 	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct flow *own = flow_at(index);
 
 	if (!bucket || !config)
-		return false;
+		return NO_FLOW;
 	for (__u32 i = 0; i < 2 * FLOW_POINTERS; i++) {
 		__u32 *pointed = pointer_at(bucket, first_pointer(hash) + i);
 		__u32 old = READ_ONCE(*pointed);
-		struct flow *flow;
 
 		if (old == pointer)
-			return true; /* left by the last flow of the same client and port */
+			return index; /* left by the last flow of the same client and port */
 		if (old && !is_stale(config, old, hash, now)) {
-			flow = flow_at(old);
+			struct flow *flow = flow_at(old);
+
+			if (is_twin(old, hash, own))
+				return old & (FLOWS - 1);
 			if (i < FLOW_POINTERS || !flow || !evict(flow))
 				continue;
 		}
 		if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
-			return true;
+			return index;
+		old = READ_ONCE(*pointed);
+		if (is_twin(old, hash, own))
+			return old & (FLOWS - 1);
 	}
-	return false;
+	return NO_FLOW;
 }
 
 /* Fills in what the search needs to know of the packet, for a flow to pkt->backend. */
@@ -383,7 +400,7 @@ static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct pa
 						   const struct backend *backend)
 {
 	struct vip *vip = bpf_map_lookup_elem(&xlb_vips, pkt->vip);
-	struct flow *flow;
+	struct flow *flow, *own;
 
 	if (!vip)
 		return VERDICT_INTERNAL;
@@ -397,15 +414,19 @@ static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct pa
 	search->seed = bpf_get_prandom_u32();
 	if (!insert_record(ctx, search))
 		return search->full ? VERDICT_TABLE_FULL : VERDICT_NO_PORT;
-	flow = flow_at(search->index);
-	if (!flow)
+	own = flow_at(search->index);
+	pkt->flow = add_pointer(pkt->flow_hash, search->index, search->now);
+	flow = flow_at(pkt->flow);
+	if (!own)
 		return VERDICT_INTERNAL;
-	pkt->flow = search->index;
+	if (pkt->flow != search->index)
+		end_flow(own);
+	if (pkt->flow == NO_FLOW || !flow)
+		return VERDICT_TABLE_FULL;
+	pkt->is_new = pkt->flow == search->index;
+	pkt->backend = flow->backend;
 	pkt->cookie = READ_ONCE(flow->cookie);
-	if (add_pointer(pkt->flow_hash, search->index, search->now))
-		return CONTINUE;
-	end_flow(flow);
-	return VERDICT_TABLE_FULL;
+	return pkt->cookie ? CONTINUE : VERDICT_FLOW_GONE;
 }
 
 /*

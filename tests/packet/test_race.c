@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,6 +307,66 @@ static void crowded_bucket(void)
 	CHECK_EQUAL(count_flows(), FLOW_POINTERS);
 }
 
+/*
+ * The same SYN on two CPUs at once, as a switch that doubles a frame or a client's own repetition has
+ * it: one flow begins, and both go to the same port of the backend.
+ */
+#define TWICE 40000 /* clients; SLOW: a hundredth */
+
+static struct worker twins[2];
+static atomic_int arrived;
+
+/* Both threads leave here at the same time, to some 10 ns. */
+static void meet(int round)
+{
+	atomic_fetch_add(&arrived, 1);
+	for (int i = 0; atomic_load(&arrived) < 2 * (round + 1); i++)
+		if (i > 10000)
+			sched_yield();
+}
+
+static void *begin_twice(void *argument)
+{
+	struct worker *worker = argument;
+
+	for (int i = 0; i < worker->rounds; i++) {
+		struct client *client = &worker->client[i % CLIENTS];
+
+		memcpy(client->address, (uint8_t[]){ 100, 90 + (i >> 16), i >> 8, i }, 4);
+		memcpy(client->port, (uint8_t[]){ 160, i }, 2);
+		meet(i);
+		client_sends(worker, client, SYN);
+	}
+	return NULL;
+}
+
+static int compare_clients(const void *a, const void *b)
+{
+	const struct flow *const *first = a, *const *second = b;
+
+	return memcmp(&(*first)->client, &(*second)->client, sizeof(struct tuple));
+}
+
+static void same_syn_twice(void)
+{
+	int rounds = TWICE / stride();
+
+	arrived = 0;
+	for (int i = 0; i < 2; i++) {
+		twins[i] = (struct worker){ .rounds = rounds };
+		if (pthread_create(&twins[i].thread, NULL, begin_twice, &twins[i]))
+			broken("thread");
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(twins[i].thread, NULL);
+	check_table();
+	qsort(flows, flow_count, sizeof(*flows), compare_clients);
+	for (int i = 1; i < flow_count; i++)
+		check(compare_clients(&flows[i - 1], &flows[i]), "a client has two flows");
+	/* Ports get scarce, so that some of the first have given way. */
+	check(flow_count > rounds * 9 / 10, "%d flows of %d", flow_count, rounds);
+}
+
 static void service(void)
 {
 	config()->generation = GENERATION_CHANGING + 1;
@@ -316,6 +378,7 @@ static const struct test_case cases[] = {
 	CASE("race: threads that fight for the same ports", V4, service, DO(race)),
 	CASE("race: a full bucket of established flows, and a flood to it", V4, service,
 	     DO(crowded_bucket)),
+	CASE("race: the same SYN on two CPUs begins one flow", V4, service, DO(same_syn_twice)),
 };
 
 int main(int argc, char **argv)
