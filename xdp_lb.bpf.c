@@ -127,10 +127,8 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 		pkt->mode = route->service->mode;
 		pkt->service = route->service->number;
 	}
-	if (pkt->malformed)
-		return VERDICT_MALFORMED;
-	if (pkt->bad_source)
-		return VERDICT_BAD_SOURCE;
+	if (pkt->fault)
+		return pkt->fault;
 	return config->flags ? check_switches(frame, pkt, config, route->found.flow) : CONTINUE;
 }
 
@@ -425,6 +423,8 @@ static __always_inline enum verdict parse_rest(struct xdp_md *ctx, struct packet
 	if (is_icmp(pkt))
 		return parse_error(ctx, pkt);
 	if (is_later_fragment(pkt)) {
+		if (is_tiny_fragment(pkt))
+			return VERDICT_TINY_FRAGMENT;
 		if (!recall_ports(pkt))
 			return VERDICT_FRAGMENT_EARLY;
 	} else if (!parse_ports(ctx, pkt)) {

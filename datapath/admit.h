@@ -16,6 +16,15 @@ static __always_inline bool is_denied(__u64 first, __u64 second)
 	return bpf_map_lookup_elem(&xlb_deny, &key);
 }
 
+/* The same of the packet's source, if there are denied ones. */
+static __always_inline bool is_denied_now(const struct packet *pkt)
+{
+	__u32 zero = 0;
+	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+
+	return config && config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]);
+}
+
 /*
  * The generic cell rate algorithm (ITU-T I.371, annex A): *next is when the next packet would come
  * were all evenly spaced, in ns; `burst` packets, 1 or more, may come at once. Shared by all CPUs:

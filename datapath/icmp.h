@@ -11,7 +11,10 @@
 #include "parse.h"
 
 #define MAX_QUOTE 128 /* bytes of the packet in an answer: its IP and L4 headers, with options */
-#define ANSWERS_PER_SECOND 1000 /* all together, as Linux has it: net.ipv4.icmp_msgs_per_sec */
+#define ANSWERS_PER_SECOND 500 /* of a kind: of both 1,000, net.ipv4.icmp_msgs_per_sec of Linux */
+#define ANSWERS_TO_ONE 100 /* a second, of a kind, to the sources that share an entry */
+
+#define MAX_IPV4_MTU 0xffff /* what the field has room for (RFC 1191) */
 
 /* The part of an ICMP or ICMPv6 error before the packet it is about. */
 struct icmp_error {
@@ -54,15 +57,17 @@ static __always_inline bool parse_quoted_packet(struct xdp_md *ctx, struct packe
 GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 {
 	__u32 l3, l4, size;
-	__u8 malformed;
+	__u8 fault;
 	const struct icmp_error *icmp;
 	__u64 vip[2];
 
 	if (!pkt)
 		return VERDICT_INTERNAL;
 	copy_address(vip, pkt->vip);
-	malformed = pkt->malformed || (!pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt));
-	pkt->bad_source = is_bad_source(pkt->peer, pkt->vip, pkt->ipv6);
+	note_fault(pkt, !pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt), VERDICT_MALFORMED);
+	note_fault(pkt, is_bad_source(pkt->peer, pkt->vip, pkt->ipv6), VERDICT_BAD_SOURCE);
+	note_fault(pkt, is_denied_now(pkt), VERDICT_DENIED);
+	fault = pkt->fault;
 	icmp = frame_at(ctx, pkt->l4, sizeof(*icmp));
 	if (pkt->dry_run || pkt->fragment || !icmp || l4_size(pkt) < sizeof(*icmp) ||
 	    !is_error(pkt, icmp))
@@ -82,8 +87,29 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 	pkt->size = size;
 	pkt->fragment = 0;
 	pkt->is_error = true;
-	pkt->malformed = malformed;
+	pkt->fault = fault;
 	return CONTINUE;
+}
+
+/*
+ * A path MTU below the least one is relayed as that: one client of a backend sets the size of the
+ * segments for all, as they all have the VIP's address there. Returns what it adds to the checksum.
+ */
+static __always_inline __u32 raise_mtu(const struct packet *pkt, struct icmp_error *icmp)
+{
+	__u32 zero = 0;
+	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	bool is_too_big = pkt->ipv6 ?
+				  icmp->type == ICMPV6_PKT_TOOBIG :
+				  icmp->type == ICMP_DEST_UNREACH && icmp->code == ICMP_FRAG_NEEDED;
+	__u32 mtu = bpf_ntohl(icmp->info), before = icmp->info;
+
+	if (!pkt->ipv6)
+		mtu &= MAX_IPV4_MTU;
+	if (!config || !is_too_big || mtu >= least_pmtu(config))
+		return 0;
+	icmp->info = bpf_htonl(least_pmtu(config));
+	return add_sums(fold_sum(icmp->info), negate_sum(fold_sum(before)));
 }
 
 /* Updates the quoted L4 checksum if the quote reaches so far. Returns whether it did. */
@@ -160,25 +186,45 @@ static __always_inline void translate_error(const struct frame *frame, const str
 	if (pkt->ipv6)
 		sum = add_sums(sum, outer_sum);
 	if (icmp)
-		icmp->checksum = updated_checksum(icmp->checksum, sum);
+		icmp->checksum = updated_checksum(icmp->checksum,
+						  add_sums(sum, raise_mtu(pkt, icmp)));
 	set_addresses(frame, pkt, other.address, outer_sum);
+}
+
+/* Whether the budget of all answers of a kind has one left, and that of this source. So none can
+ * use up what another needs: sources share an entry by a secret hash. An IPv6 source is its /64. */
+GLOBAL int answers_conform(__u64 first, __u64 second, __u32 is_first_kind)
+{
+	const __u64 source[] = { first, second }, whole[] = { first, is_ipv4(source) ? second : 0 };
+	__u32 zero = 0, kind = is_first_kind ? 0 : 1, of_kind, of_source;
+	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	__u64 *next;
+
+	if (!config)
+		return false;
+	of_kind = ANSWER_SOURCES + kind;
+	of_source = flow_hash(config, whole, kind) % ANSWER_SOURCES;
+	next = bpf_map_lookup_elem(&xlb_answers, &of_source);
+	if (!next || !conforms(next, ANSWERS_TO_ONE, ANSWERS_TO_ONE, false))
+		return false;
+	next = bpf_map_lookup_elem(&xlb_answers, &of_kind);
+	return next && conforms(next, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, false);
 }
 
 /*
  * Whether an answer may be sent: RFC 1122, 3.2.2, and RFC 4443, 2.4 say when not (sources that are
  * no single host end earlier, see source.h); and not too many.
  */
-static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *pkt)
+static __always_inline bool may_answer(struct xdp_md *ctx, const struct packet *pkt,
+				       enum verdict verdict)
 {
 	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
-	__u32 zero = 0;
-	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &zero);
 
 	if (!eth || is_group_mac(eth->destination) || is_group_mac(eth->source))
 		return false;
 	if (pkt->is_error || is_later_fragment(pkt))
 		return false;
-	return limit && conforms(&limit->next_flow, ANSWERS_PER_SECOND, ANSWERS_PER_SECOND, false);
+	return answers_conform(pkt->peer[0], pkt->peer[1], verdict == VERDICT_TTL);
 }
 
 /* The sum of an answer's ICMP header and quote, `size` bytes from `offset` on, whole words. */
@@ -269,7 +315,7 @@ GLOBAL int answer_sender(struct xdp_md *ctx, __u32 verdict)
 
 	if (!pkt)
 		return VERDICT_INTERNAL;
-	if (!may_answer(ctx, pkt))
+	if (!may_answer(ctx, pkt, verdict))
 		return verdict;
 	error.type = pkt->ipv6 ? ICMPV6_TIME_EXCEED : ICMP_TIME_EXCEEDED;
 	if (verdict == VERDICT_TOO_BIG) {

@@ -114,14 +114,15 @@ struct packet {
 	__u32 tag[MAX_VLAN_TAGS]; /* each with the EtherType before it, as in the frame */
 	__u32 tags; /* number of tags; on the fast path read where they are needed */
 	__be32 fragment_id;
+	__be32 new_id; /* of a fragment that is translated */
+	__u32 fragment_at; /* IPv6: offset of the fragment header */
 	__u16 fragment; /* as in IPv4: IPV4_MORE_FRAGMENTS, IPV4_FRAGMENT_OFFSET; 0: it is whole */
 	__u8 fragment_protocol; /* part of the fragment's key */
 	__u8 protocol; /* of L4 */
 	__u8 tcp_flags; /* 0 for all that is not TCP, and for later fragments */
 	__u8 ipv6;
 	__u8 is_error; /* an ICMP error: never answered with another */
-	__u8 malformed;
-	__u8 bad_source; /* see source.h */
+	__u8 fault; /* enum verdict: what a service drops it for; 0: nothing */
 	__u8 dry_run; /* see struct decision */
 	__u8 from_backend; /* an answer, in mode nat */
 	/* Found on the way: */

@@ -2,7 +2,7 @@
 /*
  * Stage 1, parse, slow path: any frame. Nothing is written to the frame here, and nothing is
  * decided: a packet too broken to say whose it is belongs to no service, and one that says whose it
- * is but lies about its lengths is marked `malformed`, for its service to drop.
+ * is but lies about its lengths, say, has a `fault`, for its service to drop it.
  */
 #ifndef PARSE_H
 #define PARSE_H
@@ -14,6 +14,12 @@
 #define IPV6_MORE_FRAGMENTS 0x0001
 #define TCP_FLAGS_AT 13
 #define MAX_IPV4_WORDS 15
+#define MAX_IPV4_OPTIONS 40 /* bytes */
+#define IPV4_END_OF_OPTIONS 0
+#define IPV4_NO_OPERATION 1
+#define IPV4_LOOSE_ROUTE 131 /* source and record route, RFC 791 */
+#define IPV4_STRICT_ROUTE 137
+#define TINY_OFFSET 1 /* RFC 3128: of a fragment that has TCP's flags, in units of 8 bytes */
 
 struct vlan_header {
 	__be16 tag;
@@ -26,6 +32,13 @@ struct fragment_header {
 	__be16 offset; /* and flags */
 	__be32 id;
 };
+
+/* Notes what is wrong with the packet; the first fault counts. */
+static __always_inline void note_fault(struct packet *pkt, bool is_faulty, enum verdict fault)
+{
+	if (is_faulty && !pkt->fault)
+		pkt->fault = fault;
+}
 
 /* Bytes from L4 on to the packet's end, as the IP header has it. */
 static __always_inline __u32 l4_size(const struct packet *pkt)
@@ -100,7 +113,7 @@ static __always_inline bool parse_ipv4(struct xdp_md *ctx, struct packet *pkt)
 		return false;
 	header = ip->ihl * 4;
 	pkt->size = bpf_ntohs(ip->tot_len);
-	pkt->malformed = pkt->size > pkt->length - pkt->l3;
+	note_fault(pkt, pkt->size > pkt->length - pkt->l3, VERDICT_MALFORMED);
 	if (pkt->size < header)
 		pkt->size = header;
 	pkt->l4 = pkt->l3 + header;
@@ -128,7 +141,16 @@ static __always_inline void parse_fragment_header(struct packet *pkt,
 	if (offset & IPV6_MORE_FRAGMENTS)
 		pkt->fragment |= IPV4_MORE_FRAGMENTS;
 	pkt->fragment_id = header->id;
+	pkt->fragment_at = pkt->l4;
 	pkt->fragment_protocol = header->next;
+}
+
+/* Hop-by-hop options come first, or the packet is not to be taken (RFC 8200, section 4). */
+static __always_inline void check_order(struct packet *pkt)
+{
+	bool is_first = pkt->l4 == pkt->l3 + sizeof(struct ipv6_words);
+
+	note_fault(pkt, pkt->protocol == IPPROTO_HOPOPTS && !is_first, VERDICT_MALFORMED);
 }
 
 /*
@@ -164,6 +186,7 @@ GLOBAL int parse_extensions(struct xdp_md *ctx, struct packet *pkt)
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
 		if (!is_extension(pkt->protocol) || is_later_fragment(pkt))
 			return CONTINUE;
+		check_order(pkt);
 		if (!parse_extension(ctx, pkt))
 			return VERDICT_NO_SERVICE;
 	}
@@ -181,7 +204,7 @@ static __always_inline enum verdict parse_ipv6(struct xdp_md *ctx, struct packet
 	payload = bpf_ntohs(ip->ttl & 0xffff);
 	pkt->l4 = pkt->l3 + sizeof(*ip);
 	pkt->size = sizeof(*ip) + payload;
-	pkt->malformed = payload > pkt->length - pkt->l4 || is_ipv4(pkt->peer);
+	note_fault(pkt, payload > pkt->length - pkt->l4 || is_ipv4(pkt->peer), VERDICT_MALFORMED);
 	pkt->protocol = ip->ttl >> 16;
 	pkt->fragment = 0;
 	return is_extension(pkt->protocol) ? parse_extensions(ctx, pkt) : CONTINUE;
@@ -229,6 +252,27 @@ static __always_inline bool is_intact_any_ipv4(struct xdp_md *ctx, struct packet
 	return fold_sum(sum) == CHECKSUM_OK;
 }
 
+/* Whether the sender chose the packet's way: LSRR or SSRR (RFC 7126 has them dropped). */
+GLOBAL int is_source_routed(struct xdp_md *ctx, struct packet *pkt)
+{
+	__u32 at;
+
+	if (!pkt)
+		return false;
+	at = pkt->l3 + sizeof(struct iphdr);
+	for (__u32 i = 0; i < MAX_IPV4_OPTIONS; i++) {
+		const __u8 *type = frame_at(ctx, at, sizeof(*type)), *size;
+
+		if (at >= pkt->l4 || !type || *type == IPV4_END_OF_OPTIONS)
+			return false;
+		if (*type == IPV4_LOOSE_ROUTE || *type == IPV4_STRICT_ROUTE)
+			return true;
+		size = frame_at(ctx, at + 1, sizeof(*size));
+		at += *type == IPV4_NO_OPERATION ? 1 : size && *size ? *size : 1;
+	}
+	return false;
+}
+
 static __always_inline bool is_intact_tcp(struct xdp_md *ctx, struct packet *pkt)
 {
 	struct tcphdr *tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
@@ -251,17 +295,28 @@ static __always_inline bool is_intact_udp(struct xdp_md *ctx, const struct packe
 }
 
 /*
- * Checks what the headers claim. Where it is wrong the packet is malformed: its service drops it.
+ * Checks what the headers claim. Where that is wrong the packet has a fault: its service drops it.
  */
 static __always_inline void check_headers(struct xdp_md *ctx, struct packet *pkt)
 {
-	pkt->bad_source = is_bad_source(pkt->peer, pkt->vip, pkt->ipv6);
-	if (!pkt->ipv6 && !is_intact_any_ipv4(ctx, pkt))
-		pkt->malformed = true;
-	if (is_later_fragment(pkt))
-		return;
-	if (pkt->protocol == IPPROTO_TCP ? !is_intact_tcp(ctx, pkt) : !is_intact_udp(ctx, pkt))
-		pkt->malformed = true;
+	bool is_intact = pkt->ipv6 || is_intact_any_ipv4(ctx, pkt);
+
+	note_fault(pkt, !is_intact, VERDICT_MALFORMED);
+	if (!is_later_fragment(pkt)) {
+		is_intact = pkt->protocol == IPPROTO_TCP ? is_intact_tcp(ctx, pkt) :
+							   is_intact_udp(ctx, pkt);
+		note_fault(pkt, !is_intact, VERDICT_MALFORMED);
+	}
+	note_fault(pkt, is_bad_source(pkt->peer, pkt->vip, pkt->ipv6), VERDICT_BAD_SOURCE);
+	if (!pkt->ipv6 && pkt->l4 > pkt->l3 + sizeof(struct iphdr))
+		note_fault(pkt, is_source_routed(ctx, pkt), VERDICT_SOURCE_ROUTE);
+}
+
+/* Whether it would write over the flags of a TCP header that has been looked at (RFC 3128). */
+static __always_inline bool is_tiny_fragment(const struct packet *pkt)
+{
+	return (pkt->fragment & IPV4_FRAGMENT_OFFSET) == TINY_OFFSET &&
+	       pkt->fragment_protocol == IPPROTO_TCP;
 }
 
 #endif

@@ -10,6 +10,7 @@
 
 #define DEFAULT_MTU 1500 /* of a tunnel, where the helper has not said */
 #define MAX_IP_SIZE 65535
+#define FRAGMENT_ID_AT 4 /* in the fragment header (RFC 8200, section 4.5) */
 
 /* The MACs of the next hop and our own, where it is not known: that which the frame came to. */
 static __always_inline const void *macs_by_frame(const struct hop *hop, const struct ethernet *eth)
@@ -168,6 +169,29 @@ static __always_inline void set_ports(const struct frame *frame, const struct pa
 	}
 }
 
+/* Gives a fragment the id that its datagram has for the receiver: see fresh_id(). */
+GLOBAL int set_fragment_id(struct xdp_md *ctx)
+{
+	struct packet *pkt = slow_packet();
+	struct iphdr *ip;
+	__be32 *id;
+
+	if (!pkt)
+		return 0;
+	if (pkt->ipv6) {
+		id = frame_at(ctx, pkt->fragment_at + FRAGMENT_ID_AT, sizeof(*id));
+		if (id)
+			*id = pkt->new_id;
+		return 0;
+	}
+	ip = frame_at(ctx, pkt->l3, sizeof(*ip));
+	if (!ip)
+		return 0;
+	ip->check = updated_checksum(ip->check, add_sums(negate_sum(ip->id), pkt->new_id & 0xffff));
+	ip->id = pkt->new_id;
+	return 0;
+}
+
 /* Translates a packet of a NAT flow for its other side. */
 static __always_inline void translate(const struct frame *frame, const struct packet *pkt,
 				      const struct found *found)
@@ -175,6 +199,8 @@ static __always_inline void translate(const struct frame *frame, const struct pa
 	struct other_side other = other_side(pkt, found);
 
 	set_addresses(frame, pkt, other.address, other.address_sum);
+	if (!frame->fast && pkt->fragment)
+		set_fragment_id(frame->ctx);
 	if (!is_later_fragment(pkt))
 		set_ports(frame, pkt, other.ports, other.flow_sum);
 }

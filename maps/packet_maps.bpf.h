@@ -52,6 +52,18 @@ struct {
 } xlb_direct SEC(".maps");
 
 /*
+ * What the balancer's own ICMP answers go by: the ns when the next one conforms, to the sources
+ * that share an entry, and behind these for each of the two kinds of answers.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ANSWER_SOURCES + ANSWER_KINDS);
+	__type(key, __u32);
+	__type(value, __u64);
+	__uint(pinning, PINNING);
+} xlb_answers SEC(".maps");
+
+/*
  * What this CPU found in xlb_vips and xlb_services last, absence of a VIP too: a lookup here takes
  * a third of the time of one there. An entry holds while `generation` is that of struct config.
  */
@@ -107,6 +119,16 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } xlb_flow_cache SEC(".maps");
+
+/* Identifications of fragmented datagrams, counted for the receivers that share an entry. */
+#define ID_BITS 11
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << ID_BITS);
+	__type(key, __u32);
+	__type(value, __u32);
+} xlb_ids SEC(".maps");
 
 /* What the slow path has that is too large for the stack: struct scratch of the data path. Each CPU
  * has one, as nothing interrupts the program. */

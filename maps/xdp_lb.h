@@ -53,6 +53,8 @@
 #endif
 
 #define MAX_OWN (2 * MAX_BACKENDS + MAX_OWN_ADDRESSES)
+#define ANSWER_SOURCES 1024 /* entries that sources share for the budget of ICMP answers */
+#define ANSWER_KINDS 2 /* time exceeded, too big */
 #define MAX_TABLES (2 * MAX_SERVICES + 1) /* the one in use, and the one being swapped in */
 #define DEFAULT_SLOTS 65537
 #define MAX_SLOTS 655373 /* a prime; 100 slots for each of 6,500 backends */
@@ -74,6 +76,8 @@
 #define DEFAULT_FIN_TIMEOUT 120
 #define DEFAULT_UDP_TIMEOUT 300
 #define HALF_OPEN_TIMEOUT 60 /* and of UDP, until its client has returned */
+
+#define DEFAULT_PMTU 1280 /* the least path MTU that is relayed; that of IPv6 */
 
 /* For the few functions that the data path and the helper share. */
 #define SHARED static inline __attribute__((always_inline))
@@ -314,6 +318,7 @@ struct fragment {
 	__u32 seen; /* tick */
 	__u8 protocol;
 	__u8 unused[3];
+	__be32 id; /* mode nat: that its fragments leave with */
 };
 
 /*
@@ -372,7 +377,7 @@ struct config {
 	 */
 	__u64 secret[HASH_FACTORS];
 	__u32 census; /* number of the last one, see struct source */
-	__u32 unused;
+	__u32 pmtu; /* the least path MTU that ICMP errors are relayed with */
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };
@@ -468,6 +473,11 @@ SHARED _Bool is_passing(const struct flow *flow)
 	       (flow->state & (FLOW_NAT | FLOW_RETURNED)) == FLOW_NAT;
 }
 
+SHARED __u32 least_pmtu(const struct config *config)
+{
+	return config->pmtu ? config->pmtu : DEFAULT_PMTU;
+}
+
 /* Seconds that the flow may be idle. */
 SHARED __u32 idle_timeout(const struct config *config, const struct flow *flow)
 {
@@ -539,7 +549,9 @@ SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
 	X(RATE_LIMITED, DROP, "rate-limited")                                                      \
 	X(FLOW_LIMITED, DROP, "flow-limited")                                                      \
 	X(INTERNAL, ABORTED, "internal")                                                           \
-	X(BAD_SOURCE, DROP, "bad-source")
+	X(BAD_SOURCE, DROP, "bad-source")                                                          \
+	X(SOURCE_ROUTE, DROP, "source-route")                                                      \
+	X(TINY_FRAGMENT, DROP, "tiny-fragment")
 
 /*
  * Why a packet of a VIP takes the slow path: name, as printed. Append only.

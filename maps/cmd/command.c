@@ -70,6 +70,8 @@ const struct command commands[] = {
 	{ "limit set VIP [pps N [burst M]] [flows N [per-source]] [conns N]",
 	  "packets per second per source; new flows per second; flows of a source",
 	  parse_limit, .change = set_limit, .flags = IN_FILE },
+	{ "limit pmtu N", "the least path MTU that ICMP errors are relayed with",
+	  parse_pmtu, .change = set_pmtu, .flags = IN_FILE },
 	{ "limit del VIP", "delete its limits", parse_vip_only, .change = delete_limit },
 	{ "limit show", "limits of services", parse_nothing, .show = show_limits },
 	{ "refresh", "resolve next hops again", parse_nothing, .run = refresh_backends },

@@ -74,6 +74,14 @@ struct line line_of_limit(const struct config_service *service)
 	return line;
 }
 
+struct line line_of_pmtu(__u32 pmtu)
+{
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s), "limit pmtu %u", pmtu);
+	return line;
+}
+
 struct line line_of_timeout(const char *name, __u32 seconds)
 {
 	struct line line;

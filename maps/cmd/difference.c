@@ -134,6 +134,8 @@ void report_difference(struct balancer *balancer, const struct request *request,
 		if (timeout_of(running, i) != seconds)
 			say("%s", line_of_timeout(timeout_names[i], seconds).s);
 	}
+	if (running->pmtu != wanted->pmtu)
+		say("%s", line_of_pmtu(wanted->pmtu).s);
 	say_services(running, wanted);
 	say_denies(running, wanted);
 	close_level();

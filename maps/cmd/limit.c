@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* limit set, del, show */
+/* limit set, del, pmtu, show */
 #include <string.h>
 
 #include "cmd/limit.h"
@@ -7,6 +7,8 @@
 #include "lib/text.h"
 
 #define LEAST_BURST 10 /* packets: a handshake and a request come at once */
+#define LEAST_PMTU 68 /* that IPv4 allows for (RFC 791) */
+#define MOST_PMTU 65535
 #define BURST_PART 10 /* a tenth of a second's worth */
 
 static __u32 default_burst(__u32 pps)
@@ -64,6 +66,21 @@ enum status set_limit(struct configuration *config, const struct request *reques
 	return DONE;
 }
 
+bool parse_pmtu(struct words *words, struct request *request)
+{
+	const char *word = next_word(words, "a number of bytes");
+
+	return word && parse_number(word, LEAST_PMTU, MOST_PMTU, &request->pmtu) &&
+	       no_more_words(words);
+}
+
+/* Of the balancer: clients of all services share the backends' idea of the path to the VIP. */
+enum status set_pmtu(struct configuration *config, const struct request *request)
+{
+	config->pmtu = request->pmtu;
+	return DONE;
+}
+
 enum status delete_limit(struct configuration *config, const struct request *request)
 {
 	struct config_service *service = config_need(config, &request->vip);
@@ -101,6 +118,11 @@ enum status show_limits(struct view *view, const struct request *request)
 	open_array(NULL);
 	for (unsigned int i = 0; i < view->count; i++)
 		show_limit(&view->services[i]);
+	if (view->config.pmtu != DEFAULT_PMTU) {
+		open_object(NULL);
+		print_number("pmtu", "pmtu %llu\n", view->config.pmtu);
+		close_level();
+	}
 	close_level();
 	return DONE;
 }

@@ -7,6 +7,8 @@
 #include "lib/error.h"
 
 bool parse_limit(struct words *words, struct request *request);
+bool parse_pmtu(struct words *words, struct request *request);
+enum status set_pmtu(struct configuration *config, const struct request *request);
 enum status set_limit(struct configuration *config, const struct request *request);
 enum status delete_limit(struct configuration *config, const struct request *request);
 enum status show_limits(struct view *view, const struct request *request);

@@ -22,7 +22,7 @@ struct request {
 	__u32 weight;
 	__u8 mac[6];
 	bool has_mac;
-	__u32 pps, burst, flows, conns; /* limits */
+	__u32 pps, burst, flows, conns, pmtu; /* limits */
 	bool per_source; /* flows */
 	unsigned int timeout; /* index of timeout_names */
 	__u32 seconds;

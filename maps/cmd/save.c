@@ -28,6 +28,8 @@ static void print_config(const struct configuration *config)
 	printf(SAVE_FIRST_LINE "\n");
 	for (unsigned int i = 0; i < TIMEOUTS; i++)
 		printf("%s\n", line_of_timeout(timeout_names[i], timeout_of(config, i)).s);
+	if (config->pmtu != DEFAULT_PMTU)
+		printf("%s\n", line_of_pmtu(config->pmtu).s);
 	for (unsigned int i = 0; i < config->count; i++) {
 		printf("\n");
 		say_new_service(&config->services[i]);

@@ -13,6 +13,7 @@ void config_init(struct configuration *config)
 	config->tcp_timeout = DEFAULT_TCP_TIMEOUT;
 	config->fin_timeout = DEFAULT_FIN_TIMEOUT;
 	config->udp_timeout = DEFAULT_UDP_TIMEOUT;
+	config->pmtu = DEFAULT_PMTU;
 }
 
 static void free_service(struct config_service *service)

@@ -66,6 +66,7 @@ struct configuration {
 	struct config_service *services; /* sorted */
 	unsigned int count, room;
 	__u32 tcp_timeout, fin_timeout, udp_timeout; /* seconds, never 0 */
+	__u32 pmtu; /* bytes, never 0 */
 	bool has_denies; /* `denies` was loaded, or comes from a file */
 	struct config_deny *denies; /* sorted */
 	unsigned int deny_count, deny_room;

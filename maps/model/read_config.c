@@ -263,6 +263,7 @@ enum status read_config(struct balancer *balancer, struct configuration *config,
 	config->tcp_timeout = tcp_timeout(settings);
 	config->fin_timeout = fin_timeout(settings);
 	config->udp_timeout = udp_timeout(settings);
+	config->pmtu = least_pmtu(settings);
 	config->has_table = calloc(MAX_TABLES, sizeof(*config->has_table));
 	if (vips && tables && config->has_table) {
 		load_vips(balancer, vips);

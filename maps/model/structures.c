@@ -114,6 +114,7 @@ static const struct field config_fields[] = {
 	PLAIN(config, secret),
 	PLAIN(config, knows_macs),
 	PLAIN(config, census),
+	PLAIN(config, pmtu),
 	NESTED(config, trace, tuple),
 };
 STRUCTURE(config);

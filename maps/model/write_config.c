@@ -277,7 +277,7 @@ static int write_denies(struct commit *commit)
 	return result;
 }
 
-static void write_timeouts(struct balancer *balancer, const struct configuration *running,
+static void write_settings(struct balancer *balancer, const struct configuration *running,
 			   const struct configuration *wanted)
 {
 	const struct config *settings = balancer->config;
@@ -288,6 +288,8 @@ static void write_timeouts(struct balancer *balancer, const struct configuration
 		store(settings->fin_timeout, wanted->fin_timeout);
 	if (running->udp_timeout != wanted->udp_timeout)
 		store(settings->udp_timeout, wanted->udp_timeout);
+	if (running->pmtu != wanted->pmtu)
+		store(settings->pmtu, wanted->pmtu);
 }
 
 static int execute(struct commit *commit)
@@ -303,7 +305,7 @@ static int execute(struct commit *commit)
 	if (!result && commit->wanted->has_denies)
 		result = write_denies(commit);
 	if (!result)
-		write_timeouts(commit->balancer, commit->running, commit->wanted);
+		write_settings(commit->balancer, commit->running, commit->wanted);
 	return result;
 }
 

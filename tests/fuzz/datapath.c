@@ -44,10 +44,12 @@ void standin_register(void)
 	REGISTER(14, xlb_slow, KIND_ARRAY);
 	REGISTER(15, xlb_own, KIND_HASH);
 	REGISTER(16, xlb_direct, KIND_ARRAY);
-	REGISTER(17, xlb_vip_cache, KIND_ARRAY);
-	REGISTER(18, xlb_svc_cache, KIND_ARRAY);
-	REGISTER(19, xlb_flow_cache, KIND_ARRAY);
-	standin_maps[20] = (struct standin_map){
+	REGISTER(17, xlb_answers, KIND_ARRAY);
+	REGISTER(18, xlb_ids, KIND_ARRAY);
+	REGISTER(19, xlb_vip_cache, KIND_ARRAY);
+	REGISTER(20, xlb_svc_cache, KIND_ARRAY);
+	REGISTER(21, xlb_flow_cache, KIND_ARRAY);
+	standin_maps[22] = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),

@@ -74,12 +74,32 @@ static void allow_transport(struct permit *permit, const struct view *view)
 		allow(permit, place, 2);
 }
 
+/* A fragment gets another identification; that of IPv6 is somewhere in the extension headers. */
+static void allow_id(struct permit *permit, const uint8_t *frame, const struct view *view)
+{
+	if (!view->fragment)
+		return;
+	if (view->family == 4) {
+		allow(permit, view->l3 + 4, 2);
+		return;
+	}
+	for (size_t at = view->l3 + 40, next = frame[view->l3 + 6]; at + 8 <= view->l4;) {
+		if (next == IPPROTO_FRAGMENT) {
+			allow(permit, at + 4, 4);
+			return;
+		}
+		next = frame[at];
+		at += 8 * (frame[at + 1] + 1);
+	}
+}
+
 /* In the quoted packet all that in a packet may change, but for its hop count. */
 static void allow_quote(struct permit *permit, const uint8_t *frame, const struct view *view)
 {
 	struct view quote = view_packet(frame, view->end, view->l4 + 8, view->family);
 
 	allow(permit, view->l4 + 2, 2);
+	allow(permit, view->l4 + 4, 4); /* a path MTU that is too small */
 	if (!quote.family || quote.l4 + 4 > view->end)
 		return;
 	quote.end = view->end; /* what it says of itself may be more, or less */
@@ -128,6 +148,7 @@ static const char *check_nat(const struct trial *trial, const struct view *in,
 	memset(&permit, 0, sizeof(permit));
 	allow(&permit, 0, MACS);
 	allow_header(&permit, in);
+	allow_id(&permit, trial->in, in);
 	if (is_transport(in))
 		allow_transport(&permit, in);
 	else if (is_icmp_error(trial->in, in))

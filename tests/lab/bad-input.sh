@@ -152,6 +152,9 @@ limit set VIP:8000/tcp pps many
 limit set VIP:8000/tcp pps -1
 limit set VIP:8000/tcp nonsense 5
 limit set nonsense pps 5
+limit pmtu
+limit pmtu big
+limit pmtu 0
 refresh now
 upgrade
 upgrade nonsense-that-is-too-long

@@ -44,6 +44,7 @@ static const struct {
 	[MAP_FRAGMENTS] = { "xlb_fragments", 0 },
 	[MAP_DENY] = { "xlb_deny", 0 },
 	[MAP_OWN] = { "xlb_own", 0 },
+	[MAP_ANSWERS] = { "xlb_answers", 0 },
 	[MAP_LIMITS] = { "xlb_limits", sizeof(struct limit) * (MAX_SERVICES + 1) },
 	[MAP_SOURCES] = { "xlb_sources", 0 },
 	[MAP_SVC_STATS] = { "xlb_svc_stats", 0 },

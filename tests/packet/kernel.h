@@ -35,6 +35,7 @@ enum map {
 	MAP_SLOW,
 	MAP_OWN,
 	MAP_DIRECT,
+	MAP_ANSWERS,
 	MAPS,
 };
 

@@ -191,6 +191,22 @@ static int kind_of(const struct layer *layer)
 	return family == 4 ? LAYER_IP4 : LAYER_IP6;
 }
 
+/* An identification: as wanted, or what the data path chose. */
+static uint32_t identification(const struct frame *frame, int wanted, int otherwise, size_t at,
+			       size_t size)
+{
+	int *slot;
+
+	if (wanted < CHOSEN(0) || wanted >= CHOSEN(MAX_CHOSEN))
+		return or_else(wanted, otherwise);
+	slot = &chosen[wanted - CHOSEN(0)];
+	if (*slot || !frame->seen || at + size > frame->seen_length)
+		return *slot;
+	for (size_t i = 0; i < size; i++)
+		*slot = *slot << 8 | frame->seen[at + i];
+	return *slot;
+}
+
 static int ether_type(const struct layer *layer, const struct layer *next)
 {
 	if (layer->type)
@@ -269,13 +285,15 @@ static size_t emit_ip4(struct frame *frame, const struct layer *layer, size_t at
 	size_t end;
 
 	memset(ip, 1, header); /* options: no operation */
+	if (layer->option)
+		memcpy(ip + IP4_LENGTH, (uint8_t[]){ layer->option, 7, 4, 10, 0, 0, 1 }, 7);
 	end = emit(frame, layer + 1, at + header, &pseudo);
 	if (fragment)
 		end = keep_fragment(frame->bytes, at + header, end, fragment, 0, &offset);
 	ip[0] = or_else(layer->version, 4) << 4 | or_else(layer->header, header / 4);
 	ip[1] = layer->tos;
 	put16(ip + 2, or_else(layer->length, end - at));
-	put16(ip + 4, or_else(layer->id, 0x1234));
+	put16(ip + 4, identification(frame, layer->id, 0x1234, at + 4, 2));
 	put16(ip + 6, offset);
 	ip[8] = or_else(layer->ttl, 64);
 	ip[9] = or_else(layer->protocol, protocol_of(layer + 1, false));
@@ -303,7 +321,7 @@ static size_t emit_ip6(struct frame *frame, const struct layer *layer, size_t at
 		header[0] = next;
 		header[1] = 0;
 		put16(header + 2, offset << 3 | (offset & MORE_FRAGMENTS ? 1 : 0));
-		put32(header + 4, or_else(layer->id, 0x12345678));
+		put32(header + 4, identification(frame, layer->id, 0x12345678, payload + 4, 4));
 		next = PROTOCOL_FRAGMENT;
 	}
 	put32(ip, or_else(layer->version, 6) << 28 | layer->tos << 20 | layer->flow);
@@ -325,7 +343,7 @@ static size_t emit_extension(struct frame *frame, const struct layer *layer, siz
 	bytes[0] = or_else(layer->protocol, protocol_of(layer + 1, true));
 	bytes[1] = or_else(layer->header, layer->options);
 	put16(bytes + 2, or_else(layer->offset, layer->type == PROTOCOL_FRAGMENT ? 0 : 0x0104));
-	put32(bytes + 4, layer->id);
+	put32(bytes + 4, identification(frame, layer->id, 0, at + 4, 4));
 	return emit(frame, layer + 1, at + length, pseudo);
 }
 

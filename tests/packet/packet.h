@@ -97,7 +97,9 @@ struct layer {
 	int flags; /* TCP */
 	int type; /* of Ethernet, VLAN tag, extension header, message */
 	int ttl; /* 64 */
-	int id, tos, flow;
+	int id; /* or CHOSEN() */
+	int tos, flow;
+	int option; /* IPv4: type of the first option, of 7 bytes; instead of no operation */
 	int offset; /* IPv4: the 16 bits of flags and offset; extension: any 2 bytes after length */
 	int options; /* bytes of them: IPv4, TCP; extension header: length in units of 8 bytes */
 	int protocol; /* instead of that of the layer that follows */

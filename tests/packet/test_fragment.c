@@ -48,14 +48,14 @@ static void one_flow(void)
 #define QUERY_IN(first, ...)                                                                       \
 	P(ETH(C1, LB), IP(C1, VIP, ##__VA_ARGS__), UDP(40000, DNS), DATA(4001),                    \
 	  FRAGMENT(first, IN_FIRST))
-#define QUERY_OUT(first, ...)                                                                      \
-	P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, ##__VA_ARGS__), UDP(40000, DNS), DATA(4001),         \
+#define QUERY_OUT(first)                                                                           \
+	P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), UDP(40000, DNS), DATA(4001),       \
 	  FRAGMENT(first, IN_FIRST))
 #define ANSWER_IN(first)                                                                           \
 	P(ETH(B1, LB), IP(B1, VIP, .id = 99), UDP(DNS, 40000), DATA(4001),                         \
 	  FRAGMENT(first, IN_FIRST))
 #define ANSWER_OUT(first)                                                                          \
-	P(ETH(LB, C1), IP(VIP, C1, .ttl = 63, .id = 99), UDP(DNS, 40000), DATA(4001),              \
+	P(ETH(LB, C1), IP(VIP, C1, .ttl = 63, .id = CHOSEN(1)), UDP(DNS, 40000), DATA(4001),       \
 	  FRAGMENT(first, IN_FIRST))
 
 #define QUERY(first) SENT(QUERY_IN(first), QUERY_OUT(first))
@@ -71,6 +71,11 @@ static void young_fragments(void)
 {
 	CHECK_EQUAL(count_fragments(), 1);
 	age_fragments(28);
+}
+
+static void ids_differ(void)
+{
+	CHECK(chosen[0] != chosen[2]);
 }
 
 static const struct test_case cases[] = {
@@ -107,31 +112,31 @@ static const struct test_case cases[] = {
 	CASE("fragment: of a datagram without checksum", BOTH, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS, .no_sum = true), DATA(2000),
 		    FRAGMENT(0, 1480)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, DNS, .no_sum = true),
-		    DATA(2000), FRAGMENT(0, 1480))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)),
+		    UDP(40000, DNS, .no_sum = true), DATA(2000), FRAGMENT(0, 1480))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS, .no_sum = true), DATA(2000),
 		    FRAGMENT(1480, 1480)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, DNS, .no_sum = true),
-		    DATA(2000), FRAGMENT(1480, 1480)))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)),
+		    UDP(40000, DNS, .no_sum = true), DATA(2000), FRAGMENT(1480, 1480)))),
 	CASE("fragment: another port at the backend", BOTH, other_port,
-	     SENT(QUERY_IN(0), P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, 5353), DATA(4001),
-				 FRAGMENT(0, 1480))),
-	     SENT(QUERY_IN(1480), P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, 5353),
-				    DATA(4001), FRAGMENT(1480, 1480)))),
+	     SENT(QUERY_IN(0), P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)),
+				 UDP(40000, 5353), DATA(4001), FRAGMENT(0, 1480))),
+	     SENT(QUERY_IN(1480), P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)),
+				    UDP(40000, 5353), DATA(4001), FRAGMENT(1480, 1480)))),
 	CASE("fragment: the shortest first one", BOTH, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(100), FRAGMENT(0, 8), PAD(60)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, DNS), DATA(100), FRAGMENT(0, 8),
-		    PAD(60))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), UDP(40000, DNS),
+		    DATA(100), FRAGMENT(0, 8), PAD(60))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(100), FRAGMENT(8, 8)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), UDP(40000, DNS), DATA(100),
-		    FRAGMENT(8, 8)))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), UDP(40000, DNS),
+		    DATA(100), FRAGMENT(8, 8)))),
 	CASE("fragment: TCP in several pieces", BOTH, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN), DATA(500), FRAGMENT(0, 256)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), TCP(40000, HTTP, SYN), DATA(500),
-		    FRAGMENT(0, 256))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), TCP(40000, HTTP, SYN),
+		    DATA(500), FRAGMENT(0, 256))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN), DATA(500), FRAGMENT(256, 999)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), TCP(40000, HTTP, SYN), DATA(500),
-		    FRAGMENT(256, 999))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), TCP(40000, HTTP, SYN),
+		    DATA(500), FRAGMENT(256, 999))),
 	     THEN(one_flow)),
 	CASE("fragment: a first one that ends in the TCP header is malformed", BOTH, services,
 	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN), DATA(500), FRAGMENT(0, 16)),
@@ -142,42 +147,42 @@ static const struct test_case cases[] = {
 	CASE("fragment: later ones with IPv4 options", V4, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP, .options = 8), UDP(40000, DNS), DATA(2000),
 		    FRAGMENT(0, 1024)),
-		  P(ETH(LB, B1), IP(VIP, B1, .options = 8, .ttl = 63), UDP(40000, DNS), DATA(2000),
-		    FRAGMENT(0, 1024))),
+		  P(ETH(LB, B1), IP(VIP, B1, .options = 8, .ttl = 63, .id = CHOSEN(0)),
+		    UDP(40000, DNS), DATA(2000), FRAGMENT(0, 1024))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP, .options = 40), UDP(40000, DNS), DATA(2000),
 		    FRAGMENT(1024, 1024)),
-		  P(ETH(LB, B1), IP(VIP, B1, .options = 40, .ttl = 63), UDP(40000, DNS), DATA(2000),
-		    FRAGMENT(1024, 1024)))),
+		  P(ETH(LB, B1), IP(VIP, B1, .options = 40, .ttl = 63, .id = CHOSEN(0)),
+		    UDP(40000, DNS), DATA(2000), FRAGMENT(1024, 1024)))),
 	CASE("fragment: options before the fragment header", V6, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), EXTENSION(0), EXTENSION(44, .offset = 1, .id = 7),
 		    UDP(40000, DNS, .length = 88, .no_sum = true), DATA(40)),
 		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), EXTENSION(0),
-		    EXTENSION(44, .offset = 1, .id = 7),
+		    EXTENSION(44, .offset = 1, .id = CHOSEN(0)),
 		    UDP(40000, DNS, .length = 88, .no_sum = true), DATA(40))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), EXTENSION(0),
 		    EXTENSION(44, .offset = 48, .id = 7, .protocol = 17), DATA(32)),
 		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), EXTENSION(0),
-		    EXTENSION(44, .offset = 48, .id = 7, .protocol = 17), DATA(32)))),
+		    EXTENSION(44, .offset = 48, .id = CHOSEN(0), .protocol = 17), DATA(32)))),
 	CASE("fragment: options behind the fragment header", V6, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), EXTENSION(44, .offset = 1, .id = 7),
 		    EXTENSION(60, .options = 2), UDP(40000, DNS, .length = 88, .no_sum = true),
 		    DATA(40)),
-		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63), EXTENSION(44, .offset = 1, .id = 7),
-		    EXTENSION(60, .options = 2), UDP(40000, DNS, .length = 88, .no_sum = true),
-		    DATA(40))),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63),
+		    EXTENSION(44, .offset = 1, .id = CHOSEN(0)), EXTENSION(60, .options = 2),
+		    UDP(40000, DNS, .length = 88, .no_sum = true), DATA(40))),
 	     SENT(P(ETH(C1, LB), IP(C1, VIP), EXTENSION(44, .offset = 72, .id = 7, .protocol = 60),
 		    DATA(32)),
 		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63),
-		    EXTENSION(44, .offset = 72, .id = 7, .protocol = 60), DATA(32)))),
+		    EXTENSION(44, .offset = 72, .id = CHOSEN(0), .protocol = 60), DATA(32)))),
 	CASE("fragment: in a VLAN, padded", BOTH, services,
 	     SENT(P(ETH(C1, LB), VLAN(3), IP(C1, VIP), UDP(40000, DNS), DATA(30), FRAGMENT(0, 24),
 		    PAD(64)),
-		  P(ETH(LB, B1), VLAN(3), IP(VIP, B1, .ttl = 63), UDP(40000, DNS), DATA(30),
-		    FRAGMENT(0, 24), PAD(64))),
+		  P(ETH(LB, B1), VLAN(3), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), UDP(40000, DNS),
+		    DATA(30), FRAGMENT(0, 24), PAD(64))),
 	     SENT(P(ETH(C1, LB), VLAN(3), IP(C1, VIP), UDP(40000, DNS), DATA(30), FRAGMENT(24, 24),
 		    PAD(64)),
-		  P(ETH(LB, B1), VLAN(3), IP(VIP, B1, .ttl = 63), UDP(40000, DNS), DATA(30),
-		    FRAGMENT(24, 24), PAD(64)))),
+		  P(ETH(LB, B1), VLAN(3), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), UDP(40000, DNS),
+		    DATA(30), FRAGMENT(24, 24), PAD(64)))),
 	CASE("fragment: a header checksum that lies", V4, services, QUERY(0),
 	     KEPT(QUERY_IN(1480, .add = 1), MALFORMED), QUERY(1480)),
 	CASE("fragment: a length that lies", BOTH, services, QUERY(0),
@@ -194,6 +199,31 @@ static const struct test_case cases[] = {
 	     THEN(no_fragments)),
 	CASE("fragment: a later one with a TTL of 1 is not answered", BOTH, services, QUERY(0),
 	     KEPT(QUERY_IN(1480, .ttl = 1), TTL), QUERY(1480)),
+	CASE("fragment: two clients with one id are two datagrams at the backend", BOTH, services,
+	     QUERY(0),
+	     SENT(P(ETH(C2, LB), IP(C2, VIP), UDP(40001, DNS), DATA(4001), FRAGMENT(0, 1480)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(2)), UDP(40001, DNS),
+		    DATA(4001), FRAGMENT(0, 1480))),
+	     QUERY(1480),
+	     SENT(P(ETH(C2, LB), IP(C2, VIP), UDP(40001, DNS), DATA(4001), FRAGMENT(1480, 1480)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(2)), UDP(40001, DNS),
+		    DATA(4001), FRAGMENT(1480, 1480))),
+	     THEN(ids_differ)),
+	CASE("fragment: of an id that is used again the newest first one counts", BOTH, services,
+	     QUERY(0),
+	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40001, DNS), DATA(4001), FRAGMENT(0, 1480)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(2)), UDP(40001, DNS),
+		    DATA(4001), FRAGMENT(0, 1480))),
+	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(40001, DNS), DATA(4001), FRAGMENT(1480, 1480)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(2)), UDP(40001, DNS),
+		    DATA(4001), FRAGMENT(1480, 1480))),
+	     THEN(ids_differ)),
+	CASE("fragment: one that would write over TCP's flags (RFC 3128)", BOTH, services,
+	     SENT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN), DATA(500), FRAGMENT(0, 256)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .id = CHOSEN(0)), TCP(40000, HTTP, SYN),
+		    DATA(500), FRAGMENT(0, 256))),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN), DATA(500), FRAGMENT(8, 256)),
+		  TINY_FRAGMENT)),
 	CASE("fragment: mode dsr", BOTH, direct_service,
 	     SENT(QUERY_IN(0),
 		  P(ETH(LB, B1), IP(C1, VIP), UDP(40000, DNS), DATA(4001), FRAGMENT(0, 1480))),

@@ -34,6 +34,11 @@ static void no_flow(void)
 	CHECK_EQUAL(count_flows(), 0);
 }
 
+static void one_flow(void)
+{
+	CHECK_EQUAL(count_flows(), 1);
+}
+
 #define FROM_C1 IP(C1, VIP)
 #define TO_B1 IP(VIP, B1, .ttl = 63)
 #define BROKEN(...) KEPT(P(ETH(C1, LB), __VA_ARGS__), MALFORMED)
@@ -225,6 +230,16 @@ static const struct test_case ttl_cases[] = {
 		  P(ETH(LB, B1),
 		    IP(VIP, B1, .tos = 0xb9, .flow = 0xbeef5, .offset = 0x4000, .ttl = 63),
 		    TCP(40000, HTTP, SYN)))),
+	CASE("ip: a way that the sender has chosen (RFC 7126)", V4, services,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP, .options = 8, .option = 131), TCP(40000, HTTP, SYN)),
+		  SOURCE_ROUTE),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP, .options = 40, .option = 137), UDP(40000, DNS)),
+		  SOURCE_ROUTE),
+	     NOBODYS(IP(C1, VIP, .options = 8, .option = 131), UDP(40000, 54)), THEN(no_flow)),
+	CASE("ip: a way that is recorded only is no such", V4, services,
+	     SENT(P(ETH(C1, LB), IP(C1, VIP, .options = 8, .option = 7), TCP(40000, HTTP, SYN)),
+		  P(ETH(LB, B1), IP(VIP, B1, .ttl = 63, .options = 8, .option = 7),
+		    TCP(40000, HTTP, SYN)))),
 	CASE("ip: the evil bit (RFC 3514) is kept", V4, services,
 	     SENT(P(ETH(C1, LB), IP(C1, VIP, .offset = 0x8000), TCP(40000, HTTP, SYN)),
 		  P(ETH(LB, B1), IP(VIP, B1, .offset = 0x8000, .ttl = 63), TCP(40000, HTTP, SYN)))),
@@ -241,6 +256,18 @@ static const struct test_case extension_cases[] = {
 	CASE("ipv6: hop-by-hop options", V6, services,
 	     SENT(P(ETH(C1, LB), FROM_C1, EXTENSION(HOP_BY_HOP), TCP(40000, HTTP, SYN), DATA(3)),
 		  P(ETH(LB, B1), TO_B1, EXTENSION(HOP_BY_HOP), TCP(40000, HTTP, SYN), DATA(3)))),
+	CASE("ipv6: hop-by-hop options that are not first (RFC 8200, section 4)", V6, services,
+	     BROKEN(FROM_C1, OPTIONS(0), EXTENSION(HOP_BY_HOP), TCP(40000, HTTP, SYN)),
+	     BROKEN(FROM_C1, EXTENSION(HOP_BY_HOP), EXTENSION(HOP_BY_HOP), UDP(40000, DNS)),
+	     THEN(no_flow)),
+	CASE("ipv6: a UDP checksum of zero stays, in one flow (RFC 6936, section 5)", V6, services,
+	     SENT(P(ETH(C1, LB), FROM_C1, UDP(40000, DNS, .no_sum = true), DATA(3)),
+		  P(ETH(LB, B1), TO_B1, UDP(40000, DNS, .no_sum = true), DATA(3))),
+	     SENT(P(ETH(C1, LB), FROM_C1, UDP(40000, DNS), DATA(3)),
+		  P(ETH(LB, B1), TO_B1, UDP(40000, DNS), DATA(3))),
+	     SENT(P(ETH(B1, LB), IP(B1, VIP), UDP(DNS, 40000, .no_sum = true), DATA(3)),
+		  P(ETH(LB, C1), IP(VIP, C1, .ttl = 63), UDP(DNS, 40000, .no_sum = true), DATA(3))),
+	     THEN(one_flow)),
 	CASE("ipv6: destination options, of several lengths", V6, services,
 	     SENT(P(ETH(C1, LB), FROM_C1, OPTIONS(0), UDP(40000, DNS), DATA(3)),
 		  P(ETH(LB, B1), TO_B1, OPTIONS(0), UDP(40000, DNS), DATA(3))),

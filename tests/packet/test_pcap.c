@@ -214,6 +214,30 @@ static void find_next_out(struct recording *recording)
 		recording->next_out++;
 }
 
+#define IP4_ID 18 /* offsets in a frame without tags */
+#define IP4_OFFSET 20
+#define IP4_CHECKSUM 24
+#define IP6_NEXT 20
+#define IP6_ID 58 /* of a fragment header that comes first */
+
+/* A fragment that is translated has an id that nobody knows before: it gets the recorded one. */
+static void take_id(uint8_t *sent, const struct recorded *recorded)
+{
+	bool ipv4 = sent[12] == 0x08;
+	uint16_t checksum;
+
+	if (!ipv4 && sent[IP6_NEXT] == IPPROTO_FRAGMENT)
+		memcpy(sent + IP6_ID, recorded->bytes + IP6_ID, 4);
+	if (!ipv4 || !(sent[IP4_OFFSET] & 0x3f || sent[IP4_OFFSET + 1]) ||
+	    internet_checksum(sent + MIN_FRAME, 20, 0))
+		return;
+	memcpy(sent + IP4_ID, recorded->bytes + IP4_ID, 2);
+	memset(sent + IP4_CHECKSUM, 0, 2);
+	checksum = internet_checksum(sent + MIN_FRAME, 20, 0);
+	sent[IP4_CHECKSUM] = checksum >> 8;
+	sent[IP4_CHECKSUM + 1] = checksum;
+}
+
 /* What is sent must be what the recording has next; what is not must stay as it was. */
 static void play_frame(struct recording *recording, int number)
 {
@@ -231,6 +255,7 @@ static void play_frame(struct recording *recording, int number)
 	if (!passed_so_far())
 		return;
 	out = &recording->frame[recording->next_out++];
+	take_id(outcome.frame, out);
 	check_bytes(outcome.frame, outcome.length, out->bytes, out->length);
 	check(passed_so_far(), "frame %d in, %d out", number + 1, recording->next_out);
 }

@@ -68,6 +68,7 @@ static const char *const forms[] = {
 	"limit set VIP flows RATE",
 	"limit del VIP",
 	"limit show",
+	"limit pmtu RATE",
 	"!refresh",
 	"!trace VIP SOURCE count COUNT",
 	"!trace count COUNT",

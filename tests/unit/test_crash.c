@@ -282,6 +282,7 @@ static void timeouts(struct configuration *config)
 	config->tcp_timeout = 700;
 	config->fin_timeout = 30;
 	config->udp_timeout = 40;
+	config->pmtu = 1400;
 }
 
 static void several(struct configuration *config)

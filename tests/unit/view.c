@@ -34,8 +34,8 @@ char *describe(const struct configuration *config)
 		describe_service(out, &config->services[i]);
 	for (unsigned int i = 0; i < config->deny_count; i++)
 		fprintf(out, "deny %s\n", text_of_prefix(&config->denies[i].key).s);
-	fprintf(out, "timeouts %u %u %u\n", config->tcp_timeout, config->fin_timeout,
-		config->udp_timeout);
+	fprintf(out, "timeouts %u %u %u pmtu %u\n", config->tcp_timeout, config->fin_timeout,
+		config->udp_timeout, config->pmtu);
 	fclose(out);
 	return text;
 }
