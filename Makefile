@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # The targets that matter: all, deps, demo, demo-containers, attach, detach, test, check, bench,
-# vmtest, fuzz, deb, install, uninstall, clean. V=1 shows the commands.
+# attack, vmtest, fuzz, deb, install, uninstall, clean. V=1 shows the commands.
 
 PREFIX = /usr/local
 UNITDIR = $(PREFIX)/lib/systemd/system
@@ -65,6 +65,8 @@ build/flags: FORCE
 	$(Q)echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 		echo '$(CC) $(CLANG) $(CPPFLAGS) $(CFLAGS)' >$@
 
+tools: $(TOOLS)
+
 tests: $(LAB_OBJECTS) $(TOOLS) $(UNIT_TESTS) $(PACKET_TESTS) $(SOCKMAP)
 
 # The example of scripts/sockmap.
@@ -110,6 +112,11 @@ check: deps-check
 bench: deps-bench
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/run
+
+# What the attacks that the project knows do to honest clients; LONG=1: a minute each, not 10 s.
+attack: deps-attack
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)tests/attack/run
 
 vmtest: deps-vmtest
 	$(Q)$(MAKE) --no-print-directory all tests
@@ -164,5 +171,5 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
-.PHONY: all tests sockmap deps demo demo-containers attach detach test check bench vmtest fuzz \
-	deb install uninstall clean FORCE
+.PHONY: all tests tools sockmap deps demo demo-containers attach detach test check bench attack \
+	vmtest fuzz deb install uninstall clean FORCE

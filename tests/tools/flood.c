@@ -3,13 +3,21 @@
  * A flood of packets, to test what the balancer does under attack. Refuses to run outside of a
  * network namespace.
  *
- *   flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT] DEV MAC ADDRESS PORT
+ *   flood [-u] [-r RATE] [-c COUNT] [-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT]
+ *         DEV MAC ADDRESS PORT
  *       sends COUNT SYNs (-u: UDP datagrams of 64 bytes) at RATE packets per second to ADDRESS:PORT
  *       by DEV to MAC, and prints how many. Sources are random, or SOURCES ones from SOURCE on, in
  *       turn; those of IPv6 are each in a /64 of its own (-b: consecutive ones of BITS bits). Their
  *       ports are random, or all -p.
- *   flood -l [-u] [-r RATE] DEV MAC ADDRESS PORT
- *       sends one from each "ADDRESS PORT" that standard input lists.
+ *   flood -l [-u] [-r RATE] [-c COUNT] DEV MAC ADDRESS PORT
+ *       sends one from each "ADDRESS PORT" that standard input lists, or COUNT from them in turn.
+ *
+ *   -f FLAGS   instead of SYNs: letters of S, A, F, R; with a comma, as S,A: one after the other
+ *              from each source
+ *   -t TTL     instead of 64
+ *   -g         IPv4: each is the first fragment of a datagram of its own
+ *   -m MTU     IPv4: instead, ICMP errors that say "fragmentation needed" about packets from
+ *              ADDRESS:PORT to each source, and that its path has this MTU
  */
 #define _GNU_SOURCE /* sendmmsg */
 #include <linux/if_packet.h>
@@ -17,6 +25,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
@@ -28,6 +37,7 @@
 #include "address.h"
 
 #define BATCH 64
+#define FLAGS_AT 13 /* in a TCP header */
 #define DATA 64 /* bytes in a datagram */
 #define OPTIONS 4 /* bytes: a SYN without MSS is no honest one */
 
@@ -35,6 +45,11 @@ struct transport {
 	union {
 		struct tcphdr tcp;
 		struct udphdr udp;
+		struct {
+			struct icmphdr header;
+			struct iphdr ip;
+			struct tcphdr tcp;
+		} __attribute__((packed)) error;
 	};
 	uint8_t rest[DATA];
 };
@@ -55,7 +70,10 @@ struct frame {
 };
 
 struct flood {
-	bool udp;
+	bool udp, fragments;
+	uint8_t flags[4]; /* of TCP, byte 13, one after the other */
+	unsigned int phases; /* of these */
+	int ttl, mtu; /* mtu 0: no ICMP error */
 	unsigned long rate, count, sources;
 	int bits; /* the host part of an IPv6 source begins here */
 	bool has_source;
@@ -95,6 +113,8 @@ static uint16_t finish_sum(uint32_t sum)
 
 static size_t transport_length(const struct flood *flood)
 {
+	if (flood->mtu)
+		return sizeof(((struct transport *)NULL)->error);
 	return flood->udp ? sizeof(struct udphdr) + DATA : sizeof(struct tcphdr) + OPTIONS;
 }
 
@@ -102,6 +122,20 @@ static void fill_transport(const struct flood *flood, struct transport *transpor
 {
 	static const uint8_t mss[OPTIONS] = { 2, 4, 1460 >> 8, 1460 & 0xff };
 
+	if (flood->mtu) {
+		transport->error.header.type = ICMP_DEST_UNREACH;
+		transport->error.header.code = ICMP_FRAG_NEEDED;
+		transport->error.header.un.frag.mtu = htons(flood->mtu);
+		transport->error.ip.version = 4;
+		transport->error.ip.ihl = 5;
+		transport->error.ip.ttl = 60;
+		transport->error.ip.protocol = IPPROTO_TCP;
+		transport->error.ip.tot_len = htons(1500);
+		transport->error.ip.saddr = flood->target.v4.sin_addr.s_addr;
+		transport->error.tcp.source = htons(port);
+		transport->error.tcp.doff = sizeof(struct tcphdr) / 4;
+		return;
+	}
 	if (flood->udp) {
 		transport->udp.dest = htons(port);
 		transport->udp.len = htons(transport_length(flood));
@@ -109,7 +143,7 @@ static void fill_transport(const struct flood *flood, struct transport *transpor
 	}
 	transport->tcp.dest = htons(port);
 	transport->tcp.doff = transport_length(flood) / 4;
-	transport->tcp.syn = 1;
+	((uint8_t *)&transport->tcp)[FLAGS_AT] = flood->flags[0];
 	transport->tcp.window = htons(64240);
 	memcpy(&transport->tcp + 1, mss, sizeof(mss));
 }
@@ -117,7 +151,7 @@ static void fill_transport(const struct flood *flood, struct transport *transpor
 static void fill_template(struct flood *flood, const uint8_t *mac, const uint8_t *own, int port)
 {
 	struct frame *frame = &flood->template;
-	int protocol = flood->udp ? IPPROTO_UDP : IPPROTO_TCP;
+	int protocol = flood->mtu ? IPPROTO_ICMP : flood->udp ? IPPROTO_UDP : IPPROTO_TCP;
 
 	memcpy(frame->eth.ether_dhost, mac, ETH_ALEN);
 	memcpy(frame->eth.ether_shost, own, ETH_ALEN);
@@ -126,7 +160,8 @@ static void fill_template(struct flood *flood, const uint8_t *mac, const uint8_t
 		flood->length = sizeof(frame->eth) + sizeof(struct iphdr) + transport_length(flood);
 		frame->v4.ip.version = 4;
 		frame->v4.ip.ihl = 5;
-		frame->v4.ip.ttl = 64;
+		frame->v4.ip.ttl = flood->ttl;
+		frame->v4.ip.frag_off = htons(flood->fragments ? IP_MF : 0);
 		frame->v4.ip.protocol = protocol;
 		frame->v4.ip.tot_len = htons(flood->length - sizeof(frame->eth));
 		frame->v4.ip.daddr = flood->target.v4.sin_addr.s_addr;
@@ -138,7 +173,7 @@ static void fill_template(struct flood *flood, const uint8_t *mac, const uint8_t
 	frame->v6.ip.ip6_flow = htonl(6 << 28);
 	frame->v6.ip.ip6_plen = htons(transport_length(flood));
 	frame->v6.ip.ip6_nxt = protocol;
-	frame->v6.ip.ip6_hlim = 64;
+	frame->v6.ip.ip6_hlim = flood->ttl;
 	frame->v6.ip.ip6_dst = flood->target.v6.sin6_addr;
 	fill_transport(flood, &frame->v6.transport, port);
 }
@@ -183,6 +218,7 @@ static union address source_of(const struct flood *flood, unsigned long number)
 {
 	union address source;
 
+	number /= flood->phases;
 	if (flood->list)
 		return flood->list[number % flood->sources];
 	source = flood->has_source ? stepped_source(flood, number % flood->sources) :
@@ -193,7 +229,7 @@ static union address source_of(const struct flood *flood, unsigned long number)
 
 /* Ports, sequence number, checksum. `sum` is that of the addresses. */
 static void finish_transport(const struct flood *flood, struct transport *transport, __be16 port,
-			     uint32_t sum)
+			     unsigned long number, uint32_t sum)
 {
 	size_t length = transport_length(flood);
 
@@ -207,9 +243,26 @@ static void finish_transport(const struct flood *flood, struct transport *transp
 		return;
 	}
 	transport->tcp.source = port;
+	((uint8_t *)&transport->tcp)[FLAGS_AT] = flood->flags[number % flood->phases];
 	transport->tcp.seq = random_number() >> 32;
+	transport->tcp.ack_seq = random_number() >> 32;
 	transport->tcp.check = 0;
 	transport->tcp.check = finish_sum(add_words(sum, transport, length));
+}
+
+/* Of an error about a packet to the source. */
+static void finish_error(struct transport *transport, __be32 client, __be16 port)
+{
+	size_t length = sizeof(transport->error);
+
+	transport->error.ip.daddr = client;
+	transport->error.ip.check = 0;
+	transport->error.ip.check = finish_sum(
+		add_words(0, &transport->error.ip, sizeof(transport->error.ip)));
+	transport->error.tcp.dest = port;
+	transport->error.tcp.seq = random_number() >> 32;
+	transport->error.header.checksum = 0;
+	transport->error.header.checksum = finish_sum(add_words(0, transport, length));
 }
 
 static void make_frame(const struct flood *flood, struct frame *frame, unsigned long number)
@@ -221,14 +274,20 @@ static void make_frame(const struct flood *flood, struct frame *frame, unsigned 
 		struct iphdr *ip = &frame->v4.ip;
 
 		ip->saddr = source.v4.sin_addr.s_addr;
+		ip->id = random_number() >> 32;
 		ip->check = 0;
 		ip->check = finish_sum(add_words(0, ip, sizeof(*ip)));
-		finish_transport(flood, &frame->v4.transport, port, add_words(0, &ip->saddr, 8));
+		if (flood->mtu)
+			finish_error(&frame->v4.transport, ip->saddr, port);
+		else
+			finish_transport(flood, &frame->v4.transport, port, number,
+					 add_words(0, &ip->saddr, 8));
 	} else {
 		struct ip6_hdr *ip = &frame->v6.ip;
 
 		ip->ip6_src = source.v6.sin6_addr;
-		finish_transport(flood, &frame->v6.transport, port, add_words(0, &ip->ip6_src, 32));
+		finish_transport(flood, &frame->v6.transport, port, number,
+				 add_words(0, &ip->ip6_src, 32));
 	}
 }
 
@@ -328,15 +387,35 @@ static void read_list(struct flood *flood)
 static void usage(void)
 {
 	fprintf(stderr, "usage: flood [-l] [-u] [-r RATE] [-c COUNT] "
-			"[-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT] DEV MAC ADDRESS PORT\n");
+			"[-s SOURCE [-n SOURCES] [-b BITS]] [-p PORT] "
+			"[-f FLAGS] [-t TTL] [-g] [-m MTU] DEV MAC ADDRESS PORT\n");
 	exit(2);
+}
+
+/* Letters, with commas between what is sent one after the other. */
+static void read_flags(struct flood *flood, const char *text)
+{
+	static const char letters[] = "FSR.A"; /* from the lowest bit on */
+
+	memset(flood->flags, 0, sizeof(flood->flags));
+	flood->phases = 1;
+	for (; *text; text++) {
+		const char *letter = strchr(letters, *text);
+
+		if (*text == ',')
+			flood->phases++;
+		if (letter && flood->phases <= sizeof(flood->flags))
+			flood->flags[flood->phases - 1] |= 1 << (letter - letters);
+	}
+	if (flood->phases > sizeof(flood->flags))
+		usage();
 }
 
 static void read_options(struct flood *flood, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "lur:c:s:n:b:p:")) != -1) {
+	while ((option = getopt(argc, argv, "lugr:c:s:n:b:p:f:t:m:")) != -1) {
 		switch (option) {
 		case 'l':
 			read_list(flood);
@@ -346,6 +425,18 @@ static void read_options(struct flood *flood, int argc, char **argv)
 			break;
 		case 'u':
 			flood->udp = true;
+			break;
+		case 'g':
+			flood->fragments = true;
+			break;
+		case 'f':
+			read_flags(flood, optarg);
+			break;
+		case 't':
+			flood->ttl = atoi(optarg);
+			break;
+		case 'm':
+			flood->mtu = atoi(optarg);
 			break;
 		case 'r':
 			flood->rate = strtoul(optarg, NULL, 10);
@@ -373,7 +464,14 @@ static void read_options(struct flood *flood, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct flood flood = { .count = 1000, .sources = 1, .bits = 64 };
+	struct flood flood = {
+		.count = 1000,
+		.sources = 1,
+		.bits = 64,
+		.ttl = 64,
+		.flags = { TH_SYN },
+		.phases = 1,
+	};
 	uint8_t mac[ETH_ALEN], own[ETH_ALEN];
 	int port, fd;
 
