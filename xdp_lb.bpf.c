@@ -161,15 +161,18 @@ static __always_inline enum verdict check_route(const struct frame *frame, struc
 {
 	struct next_hop next = next_hop_of(route->backend);
 	const struct flow *flow = route->found.flow;
+	enum verdict verdict;
 
 	if (frame->fast && flow && !keeps_state(frame, pkt, flow))
 		return SLOW_FLOW_STATE;
 	if (!pkt->from_backend && is_zero_mac(next.hop->mac))
 		return VERDICT_NO_NEIGHBOUR;
-	route->macs = find_macs(frame, next.hop);
-	route->ifindex = next.hop->ifindex;
+	verdict = find_macs(frame, next.hop, &route->macs);
+	if (verdict != CONTINUE)
+		return verdict;
 	if (!route->macs)
-		return VERDICT_OTHER_HOST;
+		return VERDICT_INTERNAL;
+	route->ifindex = next.hop->ifindex;
 	if (pkt->mode != MODE_DSR && ttl_of(frame, pkt) <= 1)
 		return frame->fast ? SLOW_TTL : VERDICT_TTL;
 	if (!pkt->from_backend || !flow)

@@ -24,9 +24,11 @@ static __always_inline void count(struct counter *counter, __u32 length)
 static __always_inline void count_verdict(__u32 service_number, enum verdict verdict, __u32 length)
 {
 	struct service_stats *service = bpf_map_lookup_elem(&xlb_svc_stats, &service_number);
+	__u32 index = verdict;
 
-	if (service && (__u32)verdict < VERDICT_ROOM)
-		count(&service->verdict[verdict], length);
+	keep_order(index); /* clang knows what a verdict may be, and leaves out the check */
+	if (service && index < VERDICT_ROOM)
+		count(&service->verdict[index], length);
 }
 
 static __always_inline void count_sent(__u32 backend_number, __u32 length)

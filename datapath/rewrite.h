@@ -7,6 +7,7 @@
 #define REWRITE_H
 
 #include "select.h"
+#include "source.h"
 
 #define DEFAULT_MTU 1500 /* of a tunnel, where the helper has not said */
 #define MAX_IP_SIZE 65535
@@ -24,25 +25,90 @@ static __always_inline const void *macs_by_frame(const struct hop *hop, const st
 	return scratch->macs;
 }
 
+static __always_inline struct cached_mac *cached_mac(__u32 ifindex)
+{
+	__u32 index = ifindex & ((1 << MAC_CACHE_BITS) - 1);
+
+	return bpf_map_lookup_elem(&xlb_mac_cache, &index);
+}
+
+/* Whether this CPU has found, since the last change, that frames for this MAC are ours. */
+static __always_inline bool is_mac_cached(const struct frame *frame, const struct ethernet *eth,
+					  const struct config *config)
+{
+	__u32 ifindex = frame->ctx->ingress_ifindex;
+	const struct cached_mac *cached = cached_mac(ifindex);
+
+	return cached && cached->ifindex == ifindex && same_mac(cached->mac, eth->destination) &&
+	       cached->generation == current_generation(config);
+}
+
+/* Whether the helper has seen that the device takes frames for this MAC; or does not know the
+ * device. */
+GLOBAL int is_own_mac(struct xdp_md *ctx)
+{
+	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
+	struct own_key key = { .ifindex = ctx->ingress_ifindex };
+	__u32 zero = 0;
+	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct cached_mac *cached = cached_mac(key.ifindex);
+
+	if (!eth || !config || !cached)
+		return false;
+	__builtin_memcpy(key.mac, eth->destination, sizeof(key.mac));
+	if (!is_own(&key)) {
+		__builtin_memset(key.mac, 0, sizeof(key.mac));
+		return !is_own(&key);
+	}
+	cached->generation = 0; /* nothing holds under that number */
+	__builtin_memcpy(cached->mac, key.mac, sizeof(cached->mac));
+	cached->ifindex = key.ifindex;
+	cached->generation = generation_to_cache(current_generation(config));
+	return true;
+}
+
 /*
- * The MACs that a frame for the backend gets, the next hop's and our own, if the frame is meant for
- * this host; else NULL: a switch also floods us what is for others, another balancer of the same
- * VIP perhaps. Our own MAC is known on the device that leads to the backend.
+ * Whether a frame is meant for this host that came to another MAC than that of the device which
+ * leads to its backend: a switch also floods us what is for others, another balancer of the same
+ * VIP perhaps. Returns CONTINUE, or the verdict.
  */
-static __always_inline const void *find_macs(const struct frame *frame, const struct hop *hop)
+static __always_inline enum verdict check_other_mac(const struct frame *frame,
+						    const struct hop *hop,
+						    const struct ethernet *eth, bool same_device)
+{
+	__u32 zero = 0;
+	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+
+	if (!config || is_group_mac(eth->destination) || is_zero_mac(eth->destination))
+		return VERDICT_OTHER_HOST;
+	if (!config->knows_macs)
+		return same_device && !is_zero_mac(hop->own_mac) ? VERDICT_OTHER_HOST : CONTINUE;
+	if (frame->fast)
+		return is_mac_cached(frame, eth, config) ? CONTINUE : SLOW_OTHER_MAC;
+	return is_own_mac(frame->ctx) ? CONTINUE : VERDICT_OTHER_HOST;
+}
+
+/*
+ * Finds the MACs that a frame for the backend gets, the next hop's and our own, if the frame is
+ * meant for this host. Our own MAC is known on the device that leads to the backend. Returns
+ * CONTINUE, or the verdict.
+ */
+static __always_inline enum verdict find_macs(const struct frame *frame, const struct hop *hop,
+					      const void **macs)
 {
 	const struct ethernet *eth = eth_at(frame);
 	bool same_device = hop->ifindex == frame->ctx->ingress_ifindex;
+	enum verdict verdict;
 
 	if (is_missing(frame, eth))
-		return NULL;
+		return VERDICT_OTHER_HOST;
+	*macs = hop;
 	if (same_device && same_mac(hop->own_mac, eth->destination))
-		return hop;
-	if (is_group_mac(eth->destination))
-		return NULL;
-	if (is_zero_mac(hop->own_mac))
-		return macs_by_frame(hop, eth);
-	return same_device ? NULL : hop;
+		return CONTINUE;
+	verdict = check_other_mac(frame, hop, eth, same_device);
+	if (verdict == CONTINUE && is_zero_mac(hop->own_mac))
+		*macs = macs_by_frame(hop, eth);
+	return verdict;
 }
 
 /*

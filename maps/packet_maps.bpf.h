@@ -120,6 +120,26 @@ struct {
 	__type(value, __u64);
 } xlb_flow_cache SEC(".maps");
 
+/*
+ * The MACs for which this CPU has lately found that frames are ours (see xlb_own), by the low bits
+ * of the device. An entry holds while `generation` is that of struct config.
+ */
+#define MAC_CACHE_BITS 6
+
+struct cached_mac {
+	__u32 ifindex;
+	__u32 generation;
+	__u16 mac[3];
+	__u16 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << MAC_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_mac);
+} xlb_mac_cache SEC(".maps");
+
 /* Identifications of fragmented datagrams, counted for the receivers that share an entry. */
 #define ID_BITS 11
 

@@ -566,7 +566,8 @@ SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
 	X(TTL, "ttl")                                                                              \
 	X(TOO_BIG, "too-big")                                                                      \
 	X(TRACE, "trace") /* it matches the filter of the trace */                                 \
-	X(SWITCHED_OFF, "switched-off") /* CONFIG_NO_FAST_PATH */
+	X(SWITCHED_OFF, "switched-off") /* CONFIG_NO_FAST_PATH */                                  \
+	X(OTHER_MAC, "other-mac") /* not that of the way to its backend; is it ours? */
 
 /* clang-format off */
 enum verdict {

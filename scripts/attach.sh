@@ -103,6 +103,7 @@ report_shared() # BALANCER
 	place=$(place_of "$(programs_of "$1")" "$ns" "$dev")
 	if [ -n "$place" ]; then
 		echo "$dev is one balancer with $place: $has"
+		"${helper[@]}" refresh >/dev/null # it has MACs of its own
 	else
 		echo "takes over $has from the pins"
 	fi

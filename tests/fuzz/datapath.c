@@ -49,7 +49,8 @@ void standin_register(void)
 	REGISTER(19, xlb_vip_cache, KIND_ARRAY);
 	REGISTER(20, xlb_svc_cache, KIND_ARRAY);
 	REGISTER(21, xlb_flow_cache, KIND_ARRAY);
-	standin_maps[22] = (struct standin_map){
+	REGISTER(22, xlb_mac_cache, KIND_ARRAY);
+	standin_maps[23] = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),

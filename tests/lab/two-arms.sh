@@ -108,6 +108,7 @@ two_arms()
 	everyone_answers
 	transfer
 	[ "$(redirected)" -gt "$(scaled 1000 400)" ] || fail "packets did not cross from arm to arm"
+	for_nobody_else
 	lb stats zero
 	lb service del "$vip:8000/tcp"
 	lb service del "$vip:7/udp"
@@ -121,6 +122,27 @@ address_of() # HOST
 	b2) at 5 2 ;;
 	b3) at 6 2 ;;
 	esac
+}
+
+# A frame for the MAC of another host, which the switch floods, is not for us.
+for_nobody_else()
+{
+	local before
+
+	lb service add "$vip:9/udp" mode dsr
+	lb backend add "$vip:9/udp" "$(address_of b1)"
+	before=$(redirected)
+	on h1 "$TOOLS/flood" -u -c 100 veth0 02:00:00:00:00:99 "$vip_address" 9 >/dev/null
+	on h1 "$TOOLS/flood" -u -c 10 veth0 de:ad:be:ef:00:10 "$vip_address" 9 >/dev/null
+	await 5 has_redirected "$before" 10
+	equal "$(lb -j stats "$vip:9/udp" | jq '.services[0].packets')" 10 \
+		"packets forwarded of 100 for another MAC and 10 for ours"
+	lb service del "$vip:9/udp"
+}
+
+has_redirected() # BEFORE COUNT
+{
+	[ $(($(redirected) - $1)) -ge "$2" ]
 }
 
 redirected()

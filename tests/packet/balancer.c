@@ -326,6 +326,16 @@ void own_host(enum host host)
 	map_update(MAP_OWN, &key, &value);
 }
 
+void own_mac(int ifindex, enum host host)
+{
+	struct own_key key = { .ifindex = ifindex };
+	uint32_t value = OWN_MAC;
+
+	memcpy(key.mac, mac_of(host), sizeof(key.mac));
+	map_update(MAP_OWN, &key, &value);
+	config()->knows_macs = 1;
+}
+
 void own_backend(enum host host, int port, int protocol)
 {
 	struct own_key key = { .address = address_of(host) };

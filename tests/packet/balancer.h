@@ -49,6 +49,7 @@ void change_service(int service, void (*change)(struct service *));
 void deny(enum host host, int bits);
 /* What the helper says of the balancer's host, and of who serves where. */
 void own_host(enum host host);
+void own_mac(int ifindex, enum host host); /* NOBODY: these are all of the device's */
 void own_backend(enum host host, int port, int protocol);
 struct address address_of(enum host host); /* in the family of the case */
 /* XXH32 of a packet to the VIP, by the xxhash package: picks the slot, and the source of its

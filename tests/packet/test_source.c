@@ -125,10 +125,53 @@ static const struct test_case own_cases[] = {
 	     KEPT(P(BACK(B1), UDP(DNS, 40000)), NO_SERVICE), THEN(no_flow)),
 };
 
+/* Two arms: the backend is on another device than the clients. */
+static void two_arms(void)
+{
+	struct backend *backend;
+
+	direct();
+	backend = backend_of(1, B1);
+	backend->hop[0].ifindex = 77;
+	memcpy(backend->hop[0].own_mac, mac_of(STRANGER), 6);
+}
+
+static void two_arms_known(void)
+{
+	two_arms();
+	own_mac(IFINDEX_LO, LB);
+	own_mac(IFINDEX_LO, ROUTER); /* of a macvlan, as keepalived makes one */
+	own_mac(IFINDEX_LO, NOBODY);
+}
+
+static void other_device_known(void)
+{
+	two_arms();
+	own_mac(77, STRANGER);
+	own_mac(77, NOBODY);
+}
+
+#define FRAME_TO(mac) P(ETH(C1, mac), IP(C1, VIP), TCP(40000, HTTP, ACK))
+#define ACROSS_BY(mac)                                                                             \
+	REDIRECTED_TO(FRAME_TO(mac), P(ETH(STRANGER, B1), IP(C1, VIP), TCP(40000, HTTP, ACK)))
+
+static const struct test_case mac_cases[] = {
+	CASE("mac: two arms, for the device's own and its macvlan's", BOTH, two_arms_known,
+	     ACROSS_BY(LB), ACROSS_BY(LB), ACROSS_BY(ROUTER), ACROSS_BY(LB)),
+	CASE("mac: two arms, for another host", BOTH, two_arms_known, ACROSS_BY(LB),
+	     KEPT(FRAME_TO(C2), OTHER_HOST), KEPT(FRAME_TO(NOBODY), OTHER_HOST),
+	     KEPT(FRAME_TO(ALL_NODES), OTHER_HOST), KEPT(FRAME_TO(STRANGER), OTHER_HOST)),
+	CASE("mac: two arms, where the device's are not known", BOTH, other_device_known,
+	     ACROSS_BY(LB), ACROSS_BY(C2), KEPT(FRAME_TO(NOBODY), OTHER_HOST)),
+	CASE("mac: two arms, where nothing is known", BOTH, two_arms, ACROSS_BY(LB), ACROSS_BY(C2),
+	     KEPT(FRAME_TO(NOBODY), OTHER_HOST), KEPT(FRAME_TO(ALL_NODES), OTHER_HOST)),
+};
+
 int main(int argc, char **argv)
 {
 	open_kernel(argc, argv);
 	RUN(cases);
 	RUN(own_cases);
+	RUN(mac_cases);
 	return finish_cases();
 }
