@@ -38,6 +38,9 @@ INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftra
 	bytes.sh detach.sh etcd.sh import-ipvs.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh \
 	unit.sh))
 
+EXAMPLES = $(PREFIX)/share/doc/xdp-lb/examples
+STATUS_PAGE := $(addprefix scripts/status/,index.html status.css status.js)
+
 ifneq ($(V),1)
 Q = @
 say = @printf '  %-8s%s\n' $(1) $@;
@@ -146,14 +149,17 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib/xdp-lb/keepalived/release.sh
 	install -D -m 644 maps/man/xdp-lb.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/xdp-lb/examples \
+	install -D -m 644 -t $(DESTDIR)$(EXAMPLES) \
 		scripts/grafana-dashboard.json scripts/prometheus-alerts.yml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/xdp-lb/status $(STATUS_PAGE)
+	$(call install_text,scripts/status/nginx.conf,$(EXAMPLES)/nginx-status.conf)
 	[ -e $(DESTDIR)/etc/xdp-lb/xdp-lb.conf ] || \
 		install -m 644 scripts/xdp-lb.conf $(DESTDIR)/etc/xdp-lb
 
 # A configuration stays, if it is more than what was installed.
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb $(DESTDIR)$(PREFIX)/share/doc/xdp-lb
+	rm -rf $(DESTDIR)$(PREFIX)/lib/xdp-lb $(DESTDIR)$(PREFIX)/share/doc/xdp-lb \
+		$(DESTDIR)$(PREFIX)/share/xdp-lb
 	rm -f $(DESTDIR)$(PREFIX)/sbin/xdp-lb $(DESTDIR)$(PREFIX)/share/man/man8/xdp-lb.8 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/xdp-lb \
 		$(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))

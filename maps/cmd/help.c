@@ -6,10 +6,6 @@
 #include "cmd/command.h"
 #include "cmd/help.h"
 
-#ifndef VERSION
-#define VERSION "1.0"
-#endif
-
 #define HELP_COLUMN 44
 
 bool parse_help(struct words *words, struct request *request)

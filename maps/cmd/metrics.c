@@ -67,6 +67,12 @@ static void print_head(const char *name, const char *type, const char *help)
 	printf("# HELP xdplb_%s %s\n# TYPE xdplb_%s %s\n", name, help, name, type);
 }
 
+void print_gauge(const char *name, const char *help, __u64 value)
+{
+	print_head(name, "gauge", help);
+	printf("xdplb_%s %llu\n", name, value);
+}
+
 /* The begin of a sample's line, whose labels begin with those of a service. */
 static void print_service(const struct metric *metric, const struct config_service *service)
 {
@@ -174,10 +180,9 @@ enum status show_metrics(struct view *view, const struct request *request)
 		return status;
 	for (unsigned int i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
 		show_metric(&metrics[i], &view->config, &reading);
-	print_head("flows", "gauge", "Living flows in the flow table.");
-	printf("xdplb_flows %u\n", count_living_flows(&view->balancer));
-	print_head("flow_capacity", "gauge", "Flows that the flow table has room for.");
-	printf("xdplb_flow_capacity %u\n", FLOWS);
+	print_gauge("flows", "Living flows in the flow table.",
+		    count_living_flows(&view->balancer));
+	print_gauge("flow_capacity", "Flows that the flow table has room for.", FLOWS);
 	print_fingerprint(&view->config);
 	free_reading(&reading);
 	return DONE;

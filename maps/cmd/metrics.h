@@ -6,6 +6,7 @@
 #include "cmd/view.h"
 #include "lib/error.h"
 
+void print_gauge(const char *name, const char *help, __u64 value);
 enum status show_metrics(struct view *view, const struct request *request);
 
 #endif

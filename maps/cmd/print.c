@@ -12,6 +12,7 @@
 static char closing[MAX_DEPTH];
 static int depth;
 static bool is_first = true;
+static const char *next_name; /* of a value that is given none */
 
 static void write_quoted(const char *text)
 {
@@ -29,11 +30,19 @@ static void write_quoted(const char *text)
 	putchar('"');
 }
 
+void print_name(const char *name)
+{
+	next_name = name;
+}
+
 static void begin_value(const char *name)
 {
 	if (!is_first)
 		putchar(',');
 	is_first = false;
+	if (!name)
+		name = next_name;
+	next_name = NULL;
 	if (!name)
 		return;
 	write_quoted(name);
@@ -115,6 +124,14 @@ void print_bool(const char *name, const char *text, bool value)
 void print_null(const char *name, const char *text)
 {
 	print_word(name, "null", text);
+}
+
+void print_json(const char *text)
+{
+	if (!options.json)
+		return;
+	begin_value(NULL);
+	fputs(text, stdout);
 }
 
 void print_endpoint(const struct endpoint *endpoint)

@@ -36,9 +36,8 @@ static void subtract_words(void *from, const void *before, size_t size)
 		rest[i] -= rest[i] >= term[i] ? term[i] : 0;
 }
 
-/* Makes `now` the difference to `before`. */
-static void subtract_reading(struct reading *now, const struct reading *before,
-			     const struct config_service *services, unsigned int count)
+void subtract_reading(struct reading *now, const struct reading *before,
+		      const struct config_service *services, unsigned int count)
 {
 	unsigned int backends = 0;
 
@@ -128,8 +127,8 @@ static void show_service(const struct config_service *service, const struct serv
 	close_level();
 }
 
-static void show_reading(const struct view *view, const struct reading *reading, bool is_of_one,
-			 double seconds)
+void print_reading(const struct view *view, const struct reading *reading, bool is_of_one,
+		   double seconds)
 {
 	const struct backend_stats *backends = reading->backends;
 
@@ -181,7 +180,7 @@ enum status show_stats(struct view *view, const struct request *request)
 
 	if (status)
 		return status;
-	show_reading(view, &reading, request->has_vip, request->seconds ? reading.seconds : 0);
+	print_reading(view, &reading, request->has_vip, request->seconds ? reading.seconds : 0);
 	free_reading(&reading);
 	return DONE;
 }

@@ -15,6 +15,7 @@
 #include "watch/announce.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
+#include "watch/status.h"
 #include "watch/watch.h"
 
 #define LOOK_NS (250 * NS_PER_MS) /* whether the configuration is another one */
@@ -23,6 +24,7 @@
 /* What `watch` does. A part comes behind those that it uses. */
 static const struct part *const parts[] = {
 	&announce_part,
+	&status_part,
 	NULL,
 };
 
@@ -111,6 +113,14 @@ static void say_state(const char *text)
 	snprintf(status, sizeof(status), "STATUS=%s", text);
 	notify(status);
 	warn("%s", text);
+}
+
+void report_parts(void)
+{
+	for (const struct part *const *part = parts; *part; part++) {
+		if ((*part)->report)
+			(*part)->report(&watch);
+	}
 }
 
 static void call_parts(void)

@@ -32,6 +32,8 @@ struct part {
 	/* There is a balancer, or another one, or another configuration, or (has_balancer is false)
 	 * no balancer any more. Pointers into watch->config from before are not valid. */
 	void (*follow)(struct watch *watch);
+	/* Prints what it has to say as members of status.json (cmd/print.h). */
+	void (*report)(const struct watch *watch);
 	/* At the end, which SIGTERM or SIGINT brings. A kill does not: do not rely on it. */
 	void (*stop)(struct watch *watch);
 };
@@ -44,6 +46,8 @@ enum status run_watch(const struct request *request);
  * was is not written. All parts follow before it returns.
  */
 enum status watch_change(struct watch *watch, const struct change *change);
+
+void report_parts(void);
 
 /* Around opening sockets in the balancer's network namespace; watch_enter() returns what
  * watch_leave() needs, or -errno. */
