@@ -5,6 +5,7 @@
 
 # shellcheck disable=SC2154,SC2016 # here, tree, KERNEL, DEBIAN: set by run; the guest expands
 readonly UNITS='xdp-lb@eth0 xdp-lb@eth1'
+readonly NEXT_LAYOUT=100
 readonly CONF=/etc/xdp-lb/xdp-lb.conf
 # By eth0, and one to which the client comes by eth1.
 readonly ONE_ARM="10.0.0.10 [fd00:10::10]" VIPS="10.0.0.10 [fd00:10::10] 10.9.9.9"
@@ -38,12 +39,26 @@ list_files()
 		-path /var/tmp -prune -o -path /root -prune -o -print" | sort
 }
 
+# A later version, whose maps have another layout.
+make_next()
+{
+	mkdir next
+	tar -C "$tree" --exclude=./.git --exclude=./build --exclude='*.o' --exclude=./xdp-lb -c . |
+		tar -x -C next
+	sed -i -e "s/^\(#define LAYOUT_VERSION\) .*/\1 $NEXT_LAYOUT/" \
+		-e 's/^struct \(service\|config\) {$/&\n\t__u32 another, more;/' \
+		next/maps/xdp_lb.h
+	sed -i '1s/(.*)/(99)/' next/debian/changelog
+	next/scripts/deb.sh
+}
+
 make_disk()
 {
-	local package
+	local package next
 
 	package=$("$tree/scripts/deb.sh")
-	"$here/debian.sh" "$KERNEL" "$DEBIAN" "$tree/$package" disk
+	next=$(make_next)
+	"$here/debian.sh" "$KERNEL" "$DEBIAN" "$tree/$package" "next/$next" disk
 }
 
 install_package()
@@ -242,6 +257,33 @@ reinstalled()
 	packets_flow $VIPS
 }
 
+# A connection that is used all the while.
+keep_asking()
+{
+	on h1 curl -sS --rate 2/s -m 600 -o answers -w '%{num_connects}\n' \
+		"http://10.0.0.10:8000/?[1-$1]" >connects
+}
+
+upgraded()
+{
+	local busy
+
+	guest 'ip -j link show eth0' | jq '.[0].xdp.prog.id' >program
+	guest 'xdp-lb save' >saved
+	keep_asking 60 &
+	busy=$!
+	sleep 2
+	guest 'dpkg -i /root/next/*.deb'
+	guest 'xdp-lb version' | grep "layout of maps $NEXT_LAYOUT"
+	guest 'ip -j link show eth0' | jq '.[0].xdp.prog.id' | not grep -x "$(cat program)"
+	guest 'xdp-lb save' | diff saved -
+	one_balancer
+	wait $busy
+	[ "$(awk '{ sum += $1 } END { print NR, sum }' connects)" = '60 1' ]
+	# shellcheck disable=SC2086 # a word each
+	packets_flow $VIPS
+}
+
 purge_leaves_nothing()
 {
 	guest 'mkdir -p /etc/systemd/system/xdp-lb@eth0.service.d'
@@ -281,6 +323,7 @@ check_boot()
 	check boot/units units_are_sound
 	check boot/watch-rights watch_has_its_rights
 	check boot/reinstall reinstalled
+	check boot/upgrade upgraded
 	check boot/purge purge_leaves_nothing
 	end_guest
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# debian.sh KERNEL DEBIAN DEB OUTPUT: a disk with a Debian (see base.sh) for that kernel, which has
-# the package DEB in /root, not installed.
+# debian.sh KERNEL DEBIAN DEB NEXT OUTPUT: a disk with a Debian (see base.sh) for that kernel, which
+# has the package DEB in /root, not installed, and a later version of it in /root/next.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -37,15 +37,17 @@ configure()
 	: >"$root/etc/machine-id"
 }
 
-[ $# = 4 ] || die "usage: debian.sh KERNEL DEBIAN DEB OUTPUT"
+[ $# = 5 ] || die "usage: debian.sh KERNEL DEBIAN DEB NEXT OUTPUT"
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 tar -x -C "$root" -f "$2" --exclude='./dev/*'
 cp -r "$1/lib/modules" "$root/usr/lib"
 depmod -b "$root/usr" "$(ls "$1/lib/modules")"
 cp "$3" "$root/root"
+mkdir "$root/root/next"
+cp "$4" "$root/root/next"
 configure
 chmod 755 "$root"
-rm -f "$4"
-truncate -s $SIZE "$4"
-mkfs.ext4 -q -d "$root" "$4"
+rm -f "$5"
+truncate -s $SIZE "$5"
+mkfs.ext4 -q -d "$root" "$5"
