@@ -98,6 +98,24 @@ kill_upgrades() # VERSION
 	note "$killed upgrades were killed"
 }
 
+# What cannot be loaded changes nothing.
+fails_to_load()
+{
+	local id
+
+	id=$(program_id)
+	mkdir "$TMP/broken"
+	cp "$TMP/changed/xdp-lb" "$TMP/broken"
+	! helper broken upgrade veth6 >"$TMP/out" 2>"$TMP/err" || fail "an upgrade without a program"
+	note "$(cat "$TMP/err")"
+	head -c 5000 "$TMP/changed/xdp_lb.bpf.o" >"$TMP/broken/xdp_lb.bpf.o"
+	! helper broken upgrade veth6 >"$TMP/out" 2>"$TMP/err" || fail "an upgrade to half a program"
+	note "$(cat "$TMP/err")"
+	equal "$(program_id)" "$id" program
+	equal "$(lb save)" "$saved" "configuration after an upgrade that failed"
+	pins_are_of_program
+}
+
 lab_up
 build_version changed 100 1
 build_version records 101 2
@@ -113,6 +131,7 @@ start_busy 20000
 equal "$(helper changed save)" "$saved" "configuration as the new version reads it"
 helper changed upgrade veth6 dry-run
 equal "$(lb save)" "$saved" "configuration after a dry run"
+fails_to_load
 kill_upgrades changed
 helper changed upgrade veth6
 equal "$(helper changed save)" "$saved" "configuration after the upgrade"
