@@ -50,9 +50,20 @@ configure()
 	lb backend drain "$vip:8000/tcp" "$backend3"
 	lb service add "$vip:53/udp" mode dsr hash source settle 60
 	lb backend add "$vip:53/udp" "$backend2" mac de:ad:be:ef:00:02
+	# One with slots in transition: it has carried a packet, and then a backend drains.
+	lb service add "$vip:9001/tcp" mode dsr
+	lb backend add "$vip:9001/tcp" "$backend2" mac de:ad:be:ef:00:02
+	lb backend add "$vip:9001/tcp" "$backend3" mac de:ad:be:ef:00:03
+	on h1 curl -s -m 0.5 "http://$vip:9001/" || true
+	lb backend drain "$vip:9001/tcp" "$backend3"
 	lb limit set "$vip:53/udp" pps 100 burst 200 flows 50
 	lb deny add 192.0.2.0/24
 	lb timeout set fin 77
+}
+
+slots_in_transition() # COMMAND...
+{
+	"$@" -j service show | jq '[.[].backends[].slots_left // 0] | add'
 }
 
 start_busy() # FIRST_PORT
@@ -126,6 +137,8 @@ use_family 4
 configure
 saved=$(lb save)
 flows=$(lb -j flow count | jq .flows)
+slots=$(slots_in_transition lb)
+within "$slots" 20000 45000 "slots in transition"
 
 start_busy 20000
 equal "$(helper changed save)" "$saved" "configuration as the new version reads it"
@@ -135,6 +148,7 @@ fails_to_load
 kill_upgrades changed
 helper changed upgrade veth6
 equal "$(helper changed save)" "$saved" "configuration after the upgrade"
+equal "$(slots_in_transition helper changed)" "$slots" "slots in transition after it"
 helper changed -j flow count | jq -e ".flows >= $CONNECTIONS + $flows" >"$TMP/out" ||
 	fail "flows are missing"
 pins_are_of_program
