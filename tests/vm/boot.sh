@@ -36,7 +36,7 @@ list_files()
 {
 	guest "find / -xdev -path /var/log -prune -o -path /var/cache -prune -o \
 		-path /var/lib/dpkg -prune -o -path /var/lib/systemd -prune -o -path /tmp -prune -o \
-		-path /var/tmp -prune -o -path /root -prune -o -print" | sort
+		-path /var/backups -prune -o -path /var/tmp -prune -o -path /root -prune -o -print" | sort
 }
 
 # A later version, whose maps have another layout.
