@@ -165,6 +165,9 @@ static __always_inline enum verdict check_route(const struct frame *frame, struc
 
 	if (frame->fast && flow && !keeps_state(frame, pkt, flow))
 		return SLOW_FLOW_STATE;
+	if (!frame->fast && pkt->is_error && flow &&
+	    !is_quote_plausible(frame->ctx, route->found.index))
+		return VERDICT_NO_FLOW;
 	if (!pkt->from_backend && is_zero_mac(next.hop->mac))
 		return VERDICT_NO_NEIGHBOUR;
 	verdict = find_macs(frame, next.hop, &route->macs);

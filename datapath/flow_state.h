@@ -146,6 +146,28 @@ static __always_inline enum origin origin_of(struct xdp_md *ctx, const struct pa
 	return ORIGIN_BACKEND;
 }
 
+#define QUOTED_TCP 8 /* bytes that every quote has (RFC 792): ports, sequence number */
+
+/*
+ * Whether an ICMP error about an established TCP flow quotes what its sender may have sent: who only
+ * guesses the ports does not know the number. The quoted packet went to the one that packets with the
+ * error's addresses come from, so the other side has sent it.
+ */
+GLOBAL int is_quote_plausible(struct xdp_md *ctx, __u32 index)
+{
+	struct packet *pkt = slow_packet();
+	const struct flow *flow = flow_at(index);
+	const void *tcp;
+
+	if (!pkt || !flow)
+		return false;
+	if (pkt->protocol != IPPROTO_TCP || !(flow->state & FLOW_ESTABLISHED))
+		return true;
+	tcp = frame_at(ctx, pkt->quote.l4, QUOTED_TCP);
+	return tcp && pkt->quote.l4 + QUOTED_TCP <= pkt->quote.end &&
+	       is_near(upper_half(tcp), flow->sequence[pkt->from_backend ? 0 : 1]);
+}
+
 /* What is read of a TCP segment. */
 struct segment {
 	__u32 sequence, acknowledged;

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# UDP datagrams of 8,000 bytes and more are echoed: they travel in fragments, both ways.
+# UDP datagrams of 8,000 bytes and more are echoed: they travel in fragments, both ways. The parts of
+# two clients' datagrams are never joined at a backend, even if they have the same identification.
 #
 #    h1 udp ---> lb VIP:7 ---> h2, h3 udp
 . "$(dirname "$(realpath "$0")")/../topology.sh"
@@ -15,8 +16,17 @@ fragments()
 	on h1 "$TOOLS/udp" ask "$vip_address" 7 checksum 1 8000 1473 2960 8000 40000 7999 65507
 	[ "$family" = 6 ] || on h1 "$TOOLS/udp" ask "$vip_address" 7 none 8000 1473 2960
 	[ "$(counted "$reassembled" h1)" -gt "$before" ] || fail "nothing came in fragments"
+	[ "$family" = 6 ] || two_clients
 	lb service del "$vip:7/udp"
 	[ "$mode" = nat ] || backends_undo
+}
+
+# At one backend, where in mode nat both are the VIP.
+two_clients()
+{
+	lb backend del "$vip:7/udp" 10.0.0.3
+	on h1 "$TOOLS/udp" fragments "$vip_address" 7 10.0.0.101 10.0.0.102 ||
+		fail "two clients of one identification"
 }
 
 each_way()
@@ -28,6 +38,8 @@ each_way()
 lab_up
 reach h1 $VIP_NETWORK 0 10
 attach
+use_family 4
+add_addresses 2
 start_echo udp 7
 each_family each_way
 expect_no_errors

@@ -10,11 +10,17 @@
  *       equal. With `none` neither it nor the answer has a checksum (IPv4).
  *   udp hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT
  *       the same from SOURCES consecutive addresses, all from SOURCE_PORT, all at the same time.
+ *   udp fragments ADDRESS PORT SOURCE OTHER
+ *       IPv4, as root: sends the first half of a datagram from SOURCE, and then a whole one from
+ *       OTHER, in two fragments that have the same identification. Fails if the echo of the whole
+ *       one does not come back, or if SOURCE gets anything.
  *   udp names ADDRESS PORT COUNT
  *       for each line of input, prints who answers on each of COUNT sockets, and "end".
  */
 #define _GNU_SOURCE /* struct in6_pktinfo */
 #include <errno.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +171,62 @@ static int hold(const union address *target, const union address *source, int so
 	return 0;
 }
 
+#define HALF 800 /* bytes of a datagram, with its header, in each fragment */
+#define SHARED_ID 4711
+
+/* Half of a datagram without checksum, all of whose bytes are `byte`. */
+static void send_half(int raw, const union address *from, const union address *to, int half,
+		      char byte)
+{
+	struct {
+		struct iphdr ip;
+		char data[HALF];
+	} packet = {
+		.ip = {
+			.version = 4,
+			.ihl = 5,
+			.ttl = 64,
+			.protocol = IPPROTO_UDP,
+			.id = htons(SHARED_ID),
+			.frag_off = htons(half ? HALF / 8 : IP_MF),
+			.saddr = from->v4.sin_addr.s_addr,
+			.daddr = to->v4.sin_addr.s_addr,
+		},
+	};
+	struct udphdr udp = {
+		.source = from->v4.sin_port,
+		.dest = to->v4.sin_port,
+		.len = htons(2 * HALF),
+	};
+
+	memset(packet.data, byte, HALF);
+	if (!half)
+		memcpy(packet.data, &udp, sizeof(udp));
+	if (sendto(raw, &packet, sizeof(packet), 0, &to->any, length_of(to)) < 0)
+		die("sendto");
+}
+
+/* Two clients that have one identification; of the first one's datagram half is lost. */
+static int fragments(const union address *target, const union address *one,
+		     const union address *other)
+{
+	int raw = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	int hears_one = open_socket(target, one), hears_other = open_socket(target, other);
+	static char echo[MAX_SIZE];
+	ssize_t size = 2 * HALF - sizeof(struct udphdr);
+
+	if (raw < 0)
+		die("raw socket");
+	send_half(raw, one, target, 0, 'n');
+	send_half(raw, other, target, 0, 'o');
+	send_half(raw, other, target, 1, 'o');
+	if (recv(hears_other, echo, sizeof(echo), 0) != size || echo[size - 1] != 'o')
+		die("the echo of the other's datagram");
+	if (recv(hears_one, echo, sizeof(echo), 0) >= 0)
+		die(echo[size - 1] == 'o' ? "one got the other's bytes" : "an echo of half");
+	return 0;
+}
+
 /* The name of the server that answers on this socket; "-" if none does. */
 static const char *hear_name(int fd)
 {
@@ -209,8 +271,9 @@ int main(int argc, char **argv)
 	if (argc < 5 || (argc == 5 && strcmp(argv[1], "names"))) {
 		fprintf(stderr, "usage: udp serve PORT [NAME] | ask ADDRESS PORT checksum|none "
 				"SIZE... | "
-				"hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT | names ADDRESS PORT "
-				"COUNT\n");
+				"hold ADDRESS PORT SOURCE SOURCES SOURCE_PORT | "
+				"fragments ADDRESS PORT SOURCE OTHER | "
+				"names ADDRESS PORT COUNT\n");
 		return 2;
 	}
 	target = parse_address(argv[2], atoi(argv[3]));
@@ -220,6 +283,12 @@ int main(int argc, char **argv)
 		union address source = parse_address(argv[4], atoi(argv[6]));
 
 		return hold(&target, &source, atoi(argv[5]));
+	}
+	if (strcmp(argv[1], "fragments") == 0 && argc == 6) {
+		union address one = parse_address(argv[4], 4000);
+		union address other = parse_address(argv[5], 4001);
+
+		return fragments(&target, &one, &other);
 	}
 	return ask(&target, strcmp(argv[4], "none"), argv + 5);
 }
