@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The targets that matter: all, deps, demo, demo-containers, attach, detach, test, check, bench,
-# attack, vmtest, fuzz, deb, install, uninstall, clean. V=1 shows the commands.
+# The targets that matter: all, deps, demo, demo-containers, demo-fleet, attach, detach, test and
+# check; bench, attack, vmtest, fuzz, deb, install, uninstall, clean. V=1 shows the commands.
 
 PREFIX = /usr/local
 UNITDIR = $(PREFIX)/lib/systemd/system
@@ -98,6 +98,10 @@ demo-containers: deps-demo-containers
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)containers/demo.sh
 
+demo-fleet: deps-demo-fleet
+	$(Q)$(MAKE) --no-print-directory all build/tests/tools/steady
+	$(Q)scripts/demo-fleet.sh
+
 attach: $(BPF_OBJECTS)
 	$(Q)scripts/attach.sh $(if $(filter-out 0,$(FRESH)),-f) $(if $(NETNS),-n '$(NETNS)') \
 		$(if $(MODE),-m '$(MODE)') '$(DEV)'
@@ -177,5 +181,5 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 FORCE:
-.PHONY: all tests tools sockmap deps demo demo-containers attach detach test check bench attack \
-	vmtest fuzz deb install uninstall clean FORCE
+.PHONY: all tests tools sockmap deps demo demo-containers demo-fleet attach detach test check \
+	bench attack vmtest fuzz deb install uninstall clean FORCE

@@ -62,7 +62,7 @@ fleet_up() # plain|resilient
 	fleet setup "$1"
 	start_listeners
 	await_next_hops "1 2 3"
-	on router ip -ts monitor route >"$TMP/routes" &
+	spawn router ip -ts monitor route >"$TMP/routes"
 }
 
 start_listeners()
@@ -70,7 +70,7 @@ start_listeners()
 	local host
 
 	for host in b1 b2 b3 b4; do
-		on $host "$TOOLS/steady" serve $PORT $host &
+		spawn $host "$TOOLS/steady" serve $PORT $host
 		await 5 serves $host $PORT
 	done
 }
