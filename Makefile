@@ -147,8 +147,10 @@ install: all
 	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
 	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/lib/xdp-lb/,lib.sh bpftrace.sh)
 	$(call install_text,maps/man/xdp-lb.8,$(PREFIX)/share/man/man8/xdp-lb.8)
-	$(foreach unit,$(UNITS),$(call install_text,scripts/systemd/$(unit),$(UNITDIR)/$(unit)) &&) :
-	$(foreach file,$(FLEET_FILES),$(call install_text,$(file),$(PREFIX)/lib/xdp-lb/$(file:scripts/%=%)) &&) :
+	$(foreach unit,$(UNITS),\
+		$(call install_text,scripts/systemd/$(unit),$(UNITDIR)/$(unit)) &&) :
+	$(foreach file,$(FLEET_FILES),\
+		$(call install_text,$(file),$(PREFIX)/lib/xdp-lb/$(file:scripts/%=%)) &&) :
 	chmod 755 $(DESTDIR)$(PREFIX)/lib/xdp-lb/bird/nexthops.sh \
 		$(DESTDIR)$(PREFIX)/lib/xdp-lb/keepalived/release.sh
 	install -D -m 644 maps/man/xdp-lb.bash \
