@@ -207,11 +207,12 @@ static void hear(struct connection *connection)
 		hear_echo(connection, buffer, length);
 }
 
-static void hear_all(void)
+/* `patience` in ms; -1: for ever */
+static void hear_all(int patience)
 {
 	struct epoll_event events[EVENTS];
 
-	for (int i = epoll_wait(epoll, events, EVENTS, TICK); i-- > 0;)
+	for (int i = epoll_wait(epoll, events, EVENTS, patience); i-- > 0;)
 		if (events[i].data.ptr)
 			hear(events[i].data.ptr);
 }
@@ -239,7 +240,7 @@ static void open_all(const union address *target, int first_port)
 	for (int i = 0; i < count; i++)
 		open_connection(&all[i], target, first_port + i);
 	for (end = now_ms() + PATIENCE; greeted < count && now_ms() < end;) {
-		hear_all();
+		hear_all(TICK);
 		greeted = 0;
 		for (int i = 0; i < count; i++)
 			greeted += all[i].greeted == NAME_SIZE;
@@ -269,7 +270,7 @@ static void talk(int signals, int interval)
 			if (each->sent < each->wanted)
 				say(each);
 		}
-		hear_all();
+		hear_all(interval ? TICK : -1); /* nothing to send: only to hear */
 	}
 }
 
@@ -293,7 +294,7 @@ static void await_last_echoes(void)
 	int64_t end = now_ms() + PATIENCE;
 
 	while (count_waiting() && now_ms() < end) {
-		hear_all();
+		hear_all(TICK);
 		for (int i = 0; i < count; i++)
 			if (is_waiting(&all[i]) && all[i].sent < all[i].wanted)
 				say(&all[i]);

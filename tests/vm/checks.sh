@@ -85,6 +85,7 @@ run_checks()
 	check_dispatcher
 	check_tests
 	end_guest
+	check_months
 	check_boot
 	summary
 }

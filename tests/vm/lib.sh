@@ -16,31 +16,35 @@ die()
 	exit 1
 }
 
+# Runs QEMU in the background, and waits until the guest listens for commands.
+start_qemu() # KERNEL INITRAMFS COMMAND_LINE OPTION...
+{
+	rm -f port.in port.out
+	mkfifo port.in port.out
+	qemu-system-x86_64 -machine pc -cpu qemu64 -m 3G \
+		-nodefaults -no-user-config -no-reboot -display none -vga none \
+		-kernel "$1"/boot/vmlinuz-* -initrd "$2" -append "$COMMAND_LINE $3" \
+		-serial file:console -device virtio-rng-pci \
+		-device virtio-serial-pci -chardev pipe,id=port,path=port \
+		-device virtserialport,chardev=port,name=xdp-lb "${@:4}" </dev/null &
+	qemu=$!
+	exec {to_guest}<>port.in {from_guest}<>port.out
+	guest_answer "$BOOT_SECONDS"
+}
+
 # eth0 has four queues: two that the guest's two processors receive by, two that XDP sends by.
 start_guest() # KERNEL INITRAMFS [DISK]
 {
 	local disk=()
 
 	[ $# = 2 ] || disk=(-drive "file=$3,format=raw,if=virtio,cache=unsafe")
-	rm -f port.in port.out
-	mkfifo port.in port.out
-	qemu-system-x86_64 -accel tcg,thread=multi -machine pc -cpu qemu64 -smp 2 -m 3G \
-		-nodefaults -no-user-config -no-reboot -display none -vga none \
-		-kernel "$1"/boot/vmlinuz-* -initrd "$2" \
-		-append "$COMMAND_LINE${3:+ disk}" "${disk[@]}" \
-		-serial file:console -device virtio-rng-pci \
-		-device virtio-serial-pci -chardev pipe,id=port,path=port \
-		-device virtserialport,chardev=port,name=xdp-lb \
+	start_qemu "$1" "$2" "${3:+disk}" -accel tcg,thread=multi -smp 2 "${disk[@]}" \
 		-netdev tap,id=net0,ifname=tap0,script=no,downscript=no,queues=4 \
 		-device virtio-net-pci,netdev=net0,mq=on,vectors=10,mac=de:ad:be:ef:00:10 \
 		-netdev tap,id=net1,ifname=tap1,script=no,downscript=no \
 		-device virtio-net-pci,netdev=net1,mac=de:ad:be:ef:00:04 \
 		-netdev tap,id=net2,ifname=tap2,script=no,downscript=no \
-		-device virtio-net-pci,netdev=net2,mac=de:ad:be:ef:00:05 \
-		</dev/null &
-	qemu=$!
-	exec {to_guest}<>port.in {from_guest}<>port.out
-	guest_answer "$BOOT_SECONDS"
+		-device virtio-net-pci,netdev=net2,mac=de:ad:be:ef:00:05
 }
 
 # Copies what the guest prints up to the line with its command's status, which becomes ours.
