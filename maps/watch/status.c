@@ -24,6 +24,7 @@
 #include "watch/status.h"
 
 #define EVERY_NS (2 * NS_PER_SECOND)
+#define METRICS_NS (10 * NS_PER_SECOND) /* they are asked for less often */
 #define SOON_NS (50 * NS_PER_MS) /* after a change, with those that come along */
 
 static struct {
@@ -31,6 +32,7 @@ static struct {
 	struct timer timer;
 	struct reading last; /* for rates */
 	unsigned int services, backends; /* that `last` is of; 0 services: none */
+	__u64 metrics; /* when they were written, ns */
 	int error; /* that was said last */
 } status;
 
@@ -184,27 +186,29 @@ static void print_metrics(void)
 }
 
 /* What fails is said once: the files of the last time stay, whose time tells how old they are. */
-static void note_error(const char *name, int error)
+static void note_error(int error)
 {
 	if (error && error != status.error)
-		warn("%s/%s: %s", status.watch->request->directory, name, strerror(-error));
+		warn("%s: %s", status.watch->request->directory, strerror(-error));
 	status.error = error;
 }
 
 static void write_files(struct timer *timer)
 {
 	const char *directory = status.watch->request->directory;
+	__u64 now = nanosecond_now();
 	int result;
 
+	timer_set(timer, now + EVERY_NS);
 	if (status.watch->has_balancer && map_flows(&status.watch->balancer))
 		return;
 	examine_now_and_then(status.watch);
 	result = replace_file(directory, "status.json", print_status);
-	if (result)
-		note_error("status.json", result);
-	else
-		note_error("metrics", replace_file(directory, "metrics", print_metrics));
-	timer_set(timer, nanosecond_now() + EVERY_NS);
+	if (!result && now - status.metrics >= METRICS_NS) {
+		result = replace_file(directory, "metrics", print_metrics);
+		status.metrics = now;
+	}
+	note_error(result);
 }
 
 static enum status start(struct watch *watch)
@@ -229,6 +233,7 @@ static void follow(struct watch *watch)
 	status.backends = backends;
 	if (!watch->has_balancer)
 		forget_findings();
+	status.metrics = 0;
 	timer_set(&status.timer, nanosecond_now() + SOON_NS);
 }
 

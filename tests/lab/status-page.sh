@@ -148,6 +148,23 @@ balancer_is_gone()
 	await_status '.balancer != null'
 }
 
+# What does not fit is said once, and written when it fits.
+disk_is_full()
+{
+	local full=$TMP/full
+
+	mkdir "$full"
+	mount -t tmpfs -o size=4k tmpfs "$full"
+	spawn lb "$top/xdp-lb" watch -o "$full" 2>"$TMP/err"
+	await 10 grep 'No space left' "$TMP/err"
+	mount -o remount,size=8m "$full"
+	await 10 test -s "$full/metrics"
+	jq -e .services "$full/status.json" >"$TMP/out"
+	equal "$(grep -c 'No space left' "$TMP/err")" 1 "complaints of a full disk"
+	kill "$pid" && wait "$pid" || true
+	umount "$full"
+}
+
 # For a screen and for a phone, under load; SHOTS=DIRECTORY keeps the pictures. README's is the first.
 pictures()
 {
@@ -173,6 +190,7 @@ lb backend drain "$vip:8000/tcp" "$backend3"
 start_watch
 values_are_those_of_stats
 others_may_look
+disk_is_full
 pictures
 names_are_text
 balancer_is_gone
