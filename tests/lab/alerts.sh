@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # scripts/prometheus-alerts.yml: each rule fires when it should and not before, which alerts.yml says;
-# and what the rules ask for is what `xdp-lb metrics` exports.
+# and what the rules ask for is what `xdp-lb metrics` exports, and `xdp-lb watch` in its file.
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 . "$top/tests/promtool.sh"
 
@@ -23,7 +23,10 @@ known_names()
 
 	lab_up
 	attach
-	lb metrics >"$TMP/metrics"
+	spawn lb "$top/xdp-lb" watch -o "$TMP/watch"
+	await 10 grep -q xdplb_packets_total "$TMP/watch/metrics"
+	kill "$pid"
+	lb metrics | cat - "$TMP/watch/metrics" >"$TMP/metrics"
 	while read -r name; do
 		grep -q "^# TYPE $name " "$TMP/metrics" || fail "no metric $name is exported"
 	done < <(grep -o 'xdplb_[a-z_]*' "$RULES" | sort -u)
