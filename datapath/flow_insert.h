@@ -7,10 +7,14 @@
 #define FLOW_INSERT_H
 
 #include "flow_state.h"
+#include "port_hint.h"
 #include "vip.h"
 
 #define FIRST_OTHER_PORT 1024 /* where the client's port is taken: from here up */
 #define PORT_TRIES 128 /* a port may be free: with 95 % taken, one in 700 searches ends in vain */
+#define HINT_TRIES 4 /* of these in lines of hints, after the client's own port */
+#define SLOTS_AHEAD 16 /* where the slot's backend has no port left, one of these may have */
+#define FULL_TRIES 9 /* where a long search has found none within this tick */
 #define MIN_TRIES 6 /* at least so many before a flow is evicted, see must_evict */
 #define MANY_TRIES 32 /* with 80 % taken, one search in 1,000 gets so far */
 
@@ -218,6 +222,9 @@ static __always_inline void write_record(struct search *search, struct flow_buck
 	if (!flow || (search->evicts && !evict(flow)))
 		return;
 	end_flow(flow);
+	if (flow->state & FLOW_NAT &&
+	    (flow->backend != search->flow.backend || flow->port != search->tuple.vip_port))
+		note_port_free(flow->backend, flow->port);
 	barrier();
 	sum_up(&search->flow, &search->tuple);
 	search->flow.port = search->tuple.vip_port;
@@ -259,30 +266,67 @@ static __always_inline bool is_port_reserved(struct xdp_md *ctx, struct search *
 	return is_service_port(&search->vip, &search->service) || host_uses_port(ctx, search);
 }
 
-/* Tries port number `i` of the search. Returns 1 to end it (bpf_loop). */
-static long try_port(__u32 i, struct attempt *attempt)
+/* The port of try number `i`: the client's own, then some that seem free, then any. 0: none. */
+static __always_inline __be16 port_to_try(const struct search *search, __u32 i)
+{
+	__u32 spread = search->seed + i * XXH_PRIME_1;
+
+	if (!i)
+		return search->wanted;
+	if (i <= HINT_TRIES)
+		return suggest_port(search->flow.backend, spread);
+	return bpf_htons(FIRST_OTHER_PORT + ((spread >> 16) * (65536 - FIRST_OTHER_PORT) >> 16));
+}
+
+/* Tries the port that the search has come to. */
+static __always_inline void try_tuple(struct attempt *attempt, const struct config *config)
 {
 	struct search *search = attempt->search;
-	__u32 zero = 0, way, hash;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
-	struct flow_bucket *bucket;
-	__u32 spread = (search->seed + i * XXH_PRIME_1) >> 16;
+	__u32 hash = flow_hash_of(config, &search->tuple), way;
+	struct flow_bucket *bucket = bucket_at(hash);
 
-	search->tuple.vip_port = search->wanted;
-	if (i)
-		search->tuple.vip_port = bpf_htons(FIRST_OTHER_PORT +
-						   (spread * (65536 - FIRST_OTHER_PORT) >> 16));
-	if (!config)
-		return 0;
-	hash = flow_hash_of(config, &search->tuple);
-	bucket = bucket_at(hash);
 	if (!bucket || !lock_bucket(bucket))
-		return 0;
+		return;
 	way = choose_way(search, config, bucket, hash);
 	if (way != NO_WAY && !is_port_reserved(attempt->ctx, search))
 		write_record(search, bucket, way, hash);
 	unlock_bucket(bucket);
+	/* Taken by this flow, or by whom it belongs to. */
+	if (search->any_port)
+		note_port_taken(search->flow.backend, search->tuple.vip_port);
+}
+
+/* Try number `i` of the search. Returns 1 to end it (bpf_loop). */
+static long try_port(__u32 i, struct attempt *attempt)
+{
+	struct search *search = attempt->search;
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+
+	search->tuple.vip_port = port_to_try(search, i);
+	if (!config || (i && !search->tuple.vip_port))
+		return 0;
+	try_tuple(attempt, config);
 	return search->done || must_evict(search, i + 1);
+}
+
+/*
+ * Tries ports until one is free. Where a long search has found none a moment ago, a short one is
+ * enough: so a flood to a backend that has no port left costs little.
+ */
+static __always_inline void search_port(struct attempt *attempt)
+{
+	struct search *search = attempt->search;
+	struct port_hints *hints = hints_of(search->flow.backend);
+	bool is_short = hints && hints->full == search->now;
+
+	bpf_loop(is_short ? FULL_TRIES : PORT_TRIES, try_port, attempt, 0);
+	if (!hints || search->victim)
+		return;
+	if (search->done && hints->full)
+		hints->full = 0;
+	else if (!search->done && !is_short)
+		hints->full = search->now;
 }
 
 /*
@@ -294,7 +338,7 @@ static __always_inline bool insert_record(struct xdp_md *ctx, struct search *sea
 	struct attempt attempt = { ctx, search };
 
 	if (search->any_port) {
-		bpf_loop(PORT_TRIES, try_port, &attempt, 0);
+		search_port(&attempt);
 		if (search->done || !search->victim)
 			return search->done;
 		search->wanted = search->victim;
@@ -344,7 +388,7 @@ GLOBAL __u32 add_pointer(__u32 hash, __u32 index, __u32 now)
 	if (!bucket || !config)
 		return NO_FLOW;
 	for (__u32 i = 0; i < 2 * FLOW_POINTERS; i++) {
-		__u32 *pointed = pointer_at(bucket, first_pointer(hash) + i);
+		__u32 *pointed = pointer_at(bucket, first_pointer(hash) + i % FLOW_POINTERS);
 		__u32 old = READ_ONCE(*pointed);
 
 		if (old == pointer)
@@ -393,13 +437,33 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 	return search;
 }
 
+/* The backend of one of the next slots that is another than pkt->backend, or 0. */
+static __always_inline __u32 next_backend(const struct packet *pkt)
+{
+	__u32 number = pkt->table;
+	void *table = bpf_map_lookup_elem(&xlb_tables, &number);
+
+	for (__u32 i = 1; i <= SLOTS_AHEAD; i++) {
+		__u32 slot = pkt->slot + i;
+		__u32 backend;
+
+		if (slot >= pkt->slots)
+			slot -= pkt->slots;
+		backend = backend_of_slot(table, slot) & ~SLOT_MOVING;
+		if (backend && backend != pkt->backend)
+			return backend;
+	}
+	return 0;
+}
+
 /* Begins a flow in mode nat, to pkt->backend. The client's port is kept where it is free towards
  * the backend; else ports are tried at random. Returns CONTINUE, or the verdict. */
-static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct packet *pkt,
-						   struct search *search,
-						   const struct backend *backend)
+GLOBAL int begin_nat_flow(struct xdp_md *ctx)
 {
-	struct vip *vip = bpf_map_lookup_elem(&xlb_vips, pkt->vip);
+	struct packet *pkt = slow_packet();
+	struct backend *backend = pkt ? backend_at(pkt->backend) : NULL;
+	struct search *search = backend ? start_search(ctx, pkt, backend) : NULL;
+	struct vip *vip = search ? bpf_map_lookup_elem(&xlb_vips, pkt->vip) : NULL;
 	struct flow *flow, *own;
 
 	if (!vip)
@@ -430,20 +494,31 @@ static __always_inline enum verdict begin_nat_flow(struct xdp_md *ctx, struct pa
 }
 
 /*
- * Writes the record of a new flow. In modes dsr and ipip there may be no room: then its first packet
- * goes where those that follow will, as their flow is not remembered: to the slot's former backend
- * (JET, CoNEXT'20). Returns CONTINUE, or the verdict.
+ * Writes the record of a new flow. In modes dsr and ipip there may be no room: then its first
+ * packet goes where those that follow will, as their flow is not remembered: to the slot's former
+ * backend (JET, CoNEXT'20). Returns CONTINUE, or the verdict.
  */
 GLOBAL int begin_flow(struct xdp_md *ctx)
 {
 	struct packet *pkt = slow_packet();
-	struct backend *backend = pkt ? backend_at(pkt->backend) : NULL;
-	struct search *search = backend ? start_search(ctx, pkt, backend) : NULL;
+	struct backend *backend;
+	struct search *search;
 
+	if (!pkt)
+		return VERDICT_INTERNAL;
+	if (pkt->mode == MODE_NAT) {
+		int verdict = begin_nat_flow(ctx);
+		__u32 next = verdict == VERDICT_NO_PORT ? next_backend(pkt) : 0;
+
+		if (!next)
+			return verdict;
+		pkt->backend = next;
+		return begin_nat_flow(ctx);
+	}
+	backend = backend_at(pkt->backend);
+	search = backend ? start_search(ctx, pkt, backend) : NULL;
 	if (!search)
 		return VERDICT_INTERNAL;
-	if (pkt->mode == MODE_NAT)
-		return begin_nat_flow(ctx, pkt, search, backend);
 	search->wanted = search->tuple.vip_port;
 	if (!insert_record(ctx, search) && pkt->former) {
 		pkt->backend = pkt->former;

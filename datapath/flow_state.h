@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Stage state: what a packet does to its flow. Addresses and ports can be forged by anybody, so they
- * alone change nothing: a TCP packet must have numbers that its side could have by now (RFC 5961), an
- * answer must not come from where the client's packets come from. What does not look so is forwarded,
- * as its receiver judges better, and changes nothing.
+ * Stage state: what a packet does to its flow. Addresses and ports can be forged by anybody, so
+ * they alone change nothing: a TCP packet must have numbers that its side could have by now (RFC
+ * 5961), an answer must not come from where the client's packets come from. What does not look so
+ * is forwarded, as its receiver judges better, and changes nothing.
  */
 #ifndef FLOW_STATE_H
 #define FLOW_STATE_H
@@ -11,7 +11,8 @@
 #include "flow_table.h"
 
 /* How far a packet's number may be from the one noted, in units of 2^16: 2^24. One guess of 128 is
- * so near. A sender has no more than a window under way, and both numbers are noted all the time. */
+ * so near. A sender has no more than a window under way, and both numbers are noted all the
+ * time. */
 #define SEQUENCE_WINDOW 256
 #define FAST_OPEN_WINDOW 65536 /* what a backend may send before the handshake's last packet */
 
@@ -207,8 +208,8 @@ static __always_inline __u8 establish(struct flow *flow, __u8 state, __u32 clien
 
 /*
  * A handshake goes on. It is complete when the client shows that it has seen the backend's number:
- * a sender of spoofed packets has not, and one of 2^32 guesses is right. Before that a backend sends
- * data only to a client that it knows (RFC 7413).
+ * a sender of spoofed packets has not, and one of 2^32 guesses is right. Before that a backend
+ * sends data only to a client that it knows (RFC 7413).
  */
 static __always_inline __u8 shake_hands(const struct packet *pkt, struct flow *flow,
 					const struct segment *segment, __u8 state)
@@ -252,9 +253,9 @@ static __always_inline bool is_plausible(const struct segment *segment, bool has
 }
 
 /*
- * An established flow goes on, by a plausible segment. FIN and RST are taken back by what their side
- * sends after them, were they its own. Of a side that has sent its FIN the lower half of the number
- * after it is noted.
+ * An established flow goes on, by a plausible segment. FIN and RST are taken back by what their
+ * side sends after them, were they its own. Of a side that has sent its FIN the lower half of the
+ * number after it is noted.
  */
 static __always_inline __u8 go_on(const struct packet *pkt, struct flow *flow,
 				  const struct segment *segment, __u8 state)
@@ -362,8 +363,8 @@ static __always_inline bool note_remembered(const struct packet *pkt, struct flo
 	return true;
 }
 
-/* Slow path: notes what the packet does to its flow. Returns whether it counts: whether the flow has
- * been heard of, and where from. */
+/* Slow path: notes what the packet does to its flow. Returns whether it counts: whether the flow
+ * has been heard of, and where from. */
 GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
 {
 	struct packet *pkt = slow_packet();

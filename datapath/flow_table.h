@@ -58,7 +58,7 @@ static __always_inline struct flow_bucket *bucket_at(__u32 hash)
  */
 static __always_inline __u32 first_pointer(__u32 hash)
 {
-	__u32 number = (hash & (FLOW_WAYS - 1)) | hash >> (32 - FLOW_WAY_BITS) << FLOW_WAY_BITS;
+	__u32 number = (hash & (FLOW_WAYS - 1)) | hash >> 31 << FLOW_WAY_BITS;
 
 	/* Else clang leaves out a mask, as it knows how large an OR may be. Linux 6.1 does not. */
 	keep_order(number);
@@ -141,9 +141,15 @@ static __always_inline __u32 cached_pointer(__u32 hash)
 	return is_pointer_of(word >> 32, hash) ? word >> 32 : 0;
 }
 
+/* Pointer `number`, counted round: below twice as many as there are. */
 static __always_inline __u32 *pointer_at(struct flow_bucket *bucket, __u32 number)
 {
-	return &bucket->half[number & 1].pointer[number / 2 & (FLOW_POINTERS / 2 - 1)];
+	if (number >= FLOW_POINTERS)
+		number -= FLOW_POINTERS;
+	keep_order(number);
+	if (number >= FLOW_POINTERS) /* for the verifier */
+		number = 0;
+	return &bucket->half[number & 1].pointer[number / 2];
 }
 
 static __always_inline __u32 *tag_at(struct flow_bucket *bucket, __u32 way)

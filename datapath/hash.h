@@ -26,8 +26,9 @@ static __always_inline __u32 flow_hash_of(const struct config *config, const str
 }
 
 /*
- * Draws the factors of flow_hash() that are missing. Whoever comes first does it: a loader alone may
- * have attached the program. Without them the fast path finds no flow, so this is for the slow one.
+ * Draws the factors of flow_hash() that are missing. Whoever comes first does it: a loader alone
+ * may have attached the program. Without them the fast path finds no flow, so this is for the slow
+ * one.
  */
 static __always_inline void draw_secret(struct config *config)
 {

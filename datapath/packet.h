@@ -131,6 +131,7 @@ struct packet {
 	__u32 backend; /* or 0 */
 	__u16 choice; /* enum choice */
 	__u16 mtu; /* of the next hop, for a packet that is too big */
+	__u32 table, slots, slot; /* of the service; slow path, for a new flow */
 	__u16 former; /* the backend that a SYN gets whose flow cannot be recorded, or 0 */
 	__u8 to_remember; /* modes dsr and ipip: its flow is to be recorded */
 	__u8 is_new; /* it begins a flow */

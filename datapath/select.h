@@ -121,6 +121,11 @@ static __always_inline enum verdict select_backend(const struct frame *frame, st
 	struct transition *transition;
 
 	pkt->backend = word & ~SLOT_MOVING;
+	if (!frame->fast) {
+		pkt->table = service->table;
+		pkt->slots = service->slots;
+		pkt->slot = slot;
+	}
 	pkt->choice = pkt->backend ? CHOICE_TABLE : CHOICE_NONE;
 	if (!(word & SLOT_MOVING) || service->mode == MODE_NAT)
 		return CONTINUE;

@@ -51,6 +51,15 @@ struct {
 	__uint(pinning, PINNING);
 } xlb_direct SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PORT_HINTS);
+	__type(key, __u32);
+	__type(value, struct port_hints);
+	__uint(pinning, PINNING);
+} xlb_ports SEC(".maps");
+
 /*
  * What the balancer's own ICMP answers go by: the ns when the next one conforms, to the sources
  * that share an entry, and behind these for each of the two kinds of answers.

@@ -147,7 +147,7 @@ struct service {
 	__u8 mode; /* enum mode */
 	__u8 hash; /* enum hash */
 	__u16 flags; /* SERVICE_* */
-	__u32 settle; /* seconds that a slot's transition lasts; 0: until no flow is left, a day at most */
+	__u32 settle; /* seconds that a slot's transition lasts; 0: see is_transition_over() */
 	__u32 changed; /* tick when its table was last swapped; UDP flows in transition go by it */
 };
 
@@ -261,9 +261,9 @@ struct flow {
 	union {
 		/* TCP, without FLOW_ESTABLISHED: the backend's first number, if FLOW_SYN_ACK. */
 		__u32 isn;
-		/* TCP, with it: the upper halves of the last sequence numbers of client and backend,
-		 * as in the packet. Of a side whose FIN is noted the lower half of the number after
-		 * it. */
+		/* TCP, with it: the upper halves of the last sequence numbers of client and
+		 * backend, as in the packet. Of a side whose FIN is noted the lower half of the
+		 * number after it. */
 		__be16 sequence[2];
 		__u32 answered; /* UDP, with FLOW_ESTABLISHED: tick of the first answer */
 	};
@@ -273,7 +273,7 @@ struct flow {
 };
 
 #define FLOW_WAYS 8
-#define FLOW_POINTERS 16
+#define FLOW_POINTERS 22 /* with the table 95 % full, one bucket of 200,000 has more */
 #define FLOW_BUCKETS (1 << FLOW_BUCKET_BITS)
 #define FLOW_WAY_BITS 3
 #define FLOW_INDEX_BITS (FLOW_BUCKET_BITS + FLOW_WAY_BITS)
@@ -292,15 +292,24 @@ struct flow_bucket {
 		__u32 pointer[FLOW_POINTERS / 2];
 		__u32 tag[FLOW_WAYS / 2]; /* full hash of the way's backend tuple; 0: never used */
 		__u32 lock; /* of half 0: 1 while the data path writes a flow of the bucket */
-		__u32 unused[3];
 	} half[2];
 };
 
-/* xlb_direct: when a backend was last seen to answer by itself, and not by the clients' router; index
- * is the backend's number. Written by the data path. */
+/* xlb_direct: when a backend was last seen to answer by itself, and not by the clients' router;
+ * index is the backend's number. Written by the data path. */
 struct direct {
 	__u32 seen; /* tick; 0: never */
 	__u32 generation; /* of the backend then: under another one it does not count */
+};
+
+#define PORT_HINTS 512 /* a power of two; backends with the same low bits share one */
+
+/* xlb_ports: which ports seem taken towards a backend (mode nat); see datapath/port_hint.h. The
+ * data path sets and clears bits, the helper clears those of dead flows. */
+struct port_hints {
+	__u32 taken[65536 / 32];
+	__u32 full; /* tick when a long search found no port; 0: the last one found one */
+	__u32 unused[15];
 };
 
 /* xlb_fragments: the ports of a fragmented datagram, from its first fragment. */
@@ -408,8 +417,8 @@ struct source_key {
 
 /*
  * xlb_sources: who sends to a service with a limit. A census (maps/model/census.c) writes how many
- * flows each source has, then its number into struct config: a source whose `census` is an older one
- * had none.
+ * flows each source has, then its number into struct config: a source whose `census` is an older
+ * one had none.
  */
 struct source {
 	__u64 next_packet; /* ns when the next one conforms */
@@ -431,8 +440,8 @@ SHARED __u64 mix_word(__u64 word, __u64 factor)
 }
 
 /*
- * The hash that finds flows, of a packet's source and ports, as struct packet has them. Each word is
- * added to what a secret factor made of those before it: no difference of two words makes up for
+ * The hash that finds flows, of a packet's source and ports, as struct packet has them. Each word
+ * is added to what a secret factor made of those before it: no difference of two words makes up for
  * one of two others, whatever the factors. The first word of IPv4 is 0, and costs nothing.
  */
 SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u32 ports)
@@ -440,7 +449,7 @@ SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u32 p
 	__u64 hash = mix_word(peer[0], config->secret[0]);
 
 	hash = mix_word(hash + peer[1], config->secret[1]);
-	return mix_word(hash + ports, config->secret[2]);
+	return (hash + ports) * config->secret[2] >> 32; /* a fold would spread less */
 }
 
 /* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
@@ -465,8 +474,8 @@ SHARED __u32 udp_timeout(const struct config *config)
 	return config->udp_timeout ? config->udp_timeout : DEFAULT_UDP_TIMEOUT;
 }
 
-/* Whether it is a NAT flow of UDP that could be one question and its answer, of a client that may be
- * forged. */
+/* Whether it is a NAT flow of UDP that could be one question and its answer, of a client that may
+ * be forged. */
 SHARED _Bool is_passing(const struct flow *flow)
 {
 	return flow->client.protocol == 17 && /* IPPROTO_UDP */
@@ -675,6 +684,7 @@ _Static_assert(sizeof(struct slots) == 8 && sizeof(struct transition) == 8 &&
 	       "share a table");
 _Static_assert(sizeof(struct backend) == 64, "one cache line");
 _Static_assert(sizeof(struct flow) == 64, "one cache line");
+_Static_assert(sizeof(struct port_hints) % 64 == 0, "whole cache lines");
 _Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
 _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");

@@ -25,6 +25,7 @@ struct balancer {
 	const struct config *config; /* entries of the maps, in place: see kernel/store.h */
 	const struct backend *backends;
 	const struct limit *limits;
+	const struct port_hints *ports;
 	const struct flow *flows; /* NULL before map_flows() */
 };
 

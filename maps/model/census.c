@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,17 @@ static bool is_dead(const struct balancer *balancer, const struct flow *flow, __
 	       is_past(now - MARGIN, flow->seen, idle_timeout(balancer->config, flow));
 }
 
+/* The port seems free again: a hint, as the flow is, too, for who looks at its record. */
+static void retire(struct balancer *balancer, const struct flow *flow)
+{
+	const struct port_hints *hints = &balancer->ports[flow->backend % PORT_HINTS];
+	__u16 port = ntohs(flow->port);
+
+	end_flow(flow);
+	if (flow->state & FLOW_NAT)
+		clear_bits(&hints->taken[port / 32], 1U << port % 32);
+}
+
 /* Counts the flows, and frees the records of those that are dead. */
 static bool count_all(struct balancer *balancer, struct census *census)
 {
@@ -100,7 +112,7 @@ static bool count_all(struct balancer *balancer, struct census *census)
 		if (!balancer->flows[i].cookie)
 			continue;
 		if (is_dead(balancer, &balancer->flows[i], now)) {
-			end_flow(&balancer->flows[i]);
+			retire(balancer, &balancer->flows[i]);
 			census->retired++;
 			continue;
 		}
@@ -114,8 +126,8 @@ static bool count_all(struct balancer *balancer, struct census *census)
 	return done;
 }
 
-/* A source that is written keeps what its rates need. Those that have no flow are told by the number
- * of the census, which comes last. */
+/* A source that is written keeps what its rates need. Those that have no flow are told by the
+ * number of the census, which comes last. */
 static void write_sources(struct balancer *balancer, const struct census *census)
 {
 	int map = balancer->map[MAP_SOURCES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The census: goes through all flows once, counts them, and keeps house. `refresh` takes one, and so
- * does whoever runs beside the balancer.
+ * The census: goes through all flows once, counts them, and keeps house. `refresh` takes one, and
+ * so does whoever runs beside the balancer.
  */
 #ifndef MODEL_CENSUS_H
 #define MODEL_CENSUS_H
@@ -27,8 +27,8 @@ struct census {
 };
 
 /*
- * Takes a census: writes how many flows each limited source has, frees the records of dead flows and
- * ends transitions that are over. The lock is held, and `config` is what runs. `census` has the
+ * Takes a census: writes how many flows each limited source has, frees the records of dead flows
+ * and ends transitions that are over. The lock is held, and `config` is what runs. `census` has the
  * counts; it is to be freed in any case.
  */
 enum status take_census(struct balancer *balancer, const struct configuration *config,

@@ -279,7 +279,9 @@ enum status map_entries(struct balancer *balancer)
 					(MAX_BACKENDS + 1) * sizeof(struct backend));
 	balancer->limits = map_memory(balancer->map[MAP_LIMITS],
 				      (MAX_SERVICES + 1) * sizeof(struct limit));
-	if (!balancer->config || !balancer->backends || !balancer->limits)
+	balancer->ports = map_memory(balancer->map[MAP_PORTS],
+				     PORT_HINTS * sizeof(struct port_hints));
+	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports)
 		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
 	return DONE;
 }

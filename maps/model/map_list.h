@@ -21,6 +21,7 @@
 	X(MAP_BUCKETS, "xlb_buckets", sizeof(__u32), sizeof(struct flow_bucket), FLOW_BUCKETS)     \
 	X(MAP_FLOWS, "xlb_flows", sizeof(__u32), sizeof(struct flow), FLOWS + FLOW_FORMAT)         \
 	X(MAP_DIRECT, "xlb_direct", sizeof(__u32), sizeof(struct direct), MAX_BACKENDS + 1)        \
+	X(MAP_PORTS, "xlb_ports", sizeof(__u32), sizeof(struct port_hints), PORT_HINTS)            \
 	X(MAP_FRAGMENTS, "xlb_fragments", sizeof(struct fragment_key), sizeof(struct fragment),    \
 	  MAX_FRAGMENTED)                                                                          \
 	X(MAP_DENY, "xlb_deny", sizeof(struct deny_key), sizeof(__u32), MAX_DENIED)                \

@@ -47,6 +47,15 @@ void update_record(struct balancer *balancer, const struct config_service *servi
 		store(record->service, service->number);
 }
 
+/* No flow of the backend is left, so none of its ports is taken. */
+static void forget_ports(struct balancer *balancer, __u32 number)
+{
+	static const struct port_hints zero;
+	const struct port_hints *hints = &balancer->ports[number % PORT_HINTS];
+
+	store_bytes(hints, &zero, sizeof(zero));
+}
+
 void sync_records(struct balancer *balancer, const struct configuration *config)
 {
 	for (unsigned int i = 0; i < config->count; i++) {
@@ -57,8 +66,10 @@ void sync_records(struct balancer *balancer, const struct configuration *config)
 			const struct backend *record = &balancer->backends[backend->number];
 			bool is_draining = backend->state == STATE_DRAINING;
 
-			if (record->generation != backend->generation)
+			if (record->generation != backend->generation) {
 				store(record->generation, backend->generation);
+				forget_ports(balancer, backend->number);
+			}
 			if (is_draining != !!record->drained)
 				store(record->drained, is_draining ? second_now() : 0);
 		}
@@ -73,6 +84,7 @@ static void free_record(struct balancer *balancer, __u32 number)
 	struct backend empty = { .generation = record->generation + 1 };
 
 	store(record->generation, empty.generation);
+	forget_ports(balancer, number);
 	if (record->service && record->service <= MAX_SERVICES)
 		retire_backend_stats(balancer, number, record->service);
 	store(record->service, 0);

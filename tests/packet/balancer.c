@@ -125,6 +125,7 @@ void reset_balancer(void)
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
 	memcpy(config()->secret, known_secret, sizeof(known_secret));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
+	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * TEST_BACKENDS);
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)

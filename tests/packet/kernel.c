@@ -51,6 +51,7 @@ static const struct {
 	[MAP_BE_STATS] = { "xlb_be_stats", 0 },
 	[MAP_TRACE] = { "xlb_trace", 0 },
 	[MAP_SLOW] = { "xlb_slow", 0 },
+	[MAP_PORTS] = { "xlb_ports", sizeof(struct port_hints) * PORT_HINTS },
 	[MAP_DIRECT] = { "xlb_direct", sizeof(struct direct) * (MAX_BACKENDS + 1) },
 };
 

@@ -36,6 +36,7 @@ enum map {
 	MAP_OWN,
 	MAP_DIRECT,
 	MAP_ANSWERS,
+	MAP_PORTS,
 	MAPS,
 };
 

@@ -141,14 +141,14 @@ static void secret_is_kept(void)
 
 static void twin_of_client(void)
 {
-	make_twin(C1, 40000, HTTP, 50000, "22.4.157.97");
-	CHECK_EQUAL(hash_of_flow(TWIN, 50000, HTTP), hash_of_flow(C1, 40000, HTTP));
+	make_twin(C1, 40000, HTTP, 50001, "54.209.185.141");
+	CHECK_EQUAL(hash_of_flow(TWIN, 50001, HTTP), hash_of_flow(C1, 40000, HTTP));
 }
 
 static void twin_of_backend(void)
 {
-	make_twin(B1, HTTP, 40000, 50004, "54.121.13.128");
-	CHECK_EQUAL(hash_of_flow(TWIN, 50004, 40000), hash_of_flow(B1, HTTP, 40000));
+	make_twin(B1, HTTP, 40000, 50000, "71.211.222.52");
+	CHECK_EQUAL(hash_of_flow(TWIN, 50000, 40000), hash_of_flow(B1, HTTP, 40000));
 }
 
 static void ages_27_days(void)
@@ -335,11 +335,11 @@ static const struct test_case tcp_cases[] = {
 	     CLIENT_SENDS(ACK, 1), BACKEND_SENDS(ACK, 1), THEN(secret_is_kept)),
 	CASE("tcp: a client whose packets have the same hash is another", BOTH, tcp_service,
 	     HANDSHAKE, CLIENT_SENDS(ACK, 1), DO(twin_of_client),
-	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50000, HTTP, ACK), DATA(1)), NO_FLOW),
+	     KEPT(P(ETH(C1, LB), IP(TWIN, VIP), TCP(50001, HTTP, ACK), DATA(1)), NO_FLOW),
 	     CLIENT_SENDS(ACK, 1)),
 	CASE("tcp: who sends packets of the backend's hash is not the backend", BOTH, tcp_service,
 	     HANDSHAKE, BACKEND_SENDS(ACK, 1), DO(twin_of_backend),
-	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50004, 40000, ACK), DATA(1)), NO_SERVICE),
+	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50000, 40000, ACK), DATA(1)), NO_SERVICE),
 	     BACKEND_SENDS(ACK, 1)),
 	CASE("tcp: a backend's answer of no flow passes", BOTH, tcp_service,
 	     KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE), THEN(no_flow)),
@@ -682,6 +682,16 @@ static void establish_all(struct flow *flow)
 	flow->state |= FLOW_ESTABLISHED | FLOW_RETURNED;
 }
 
+static void udp_two_slots(void)
+{
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_NAT, B1, B1);
+}
+
+static void second_slot_is_b2(void)
+{
+	set_owner(1, 1, backend_number(1, B2));
+}
+
 /* C2 takes every port of the backend, with flows of which both sides were heard. */
 static void all_ports_established(void)
 {
@@ -759,6 +769,11 @@ static const struct test_case scarce_cases[] = {
 		   udp_service, DO(half_the_ports), DO(flows_of_c3), THEN(none_gave_way)),
 	HEAVY_CASE("port: none is free, all are of established flows", BOTH, udp_service,
 		   DO(all_ports_established), KEPT(P(FROM(C1), UDP(40000, DNS)), NO_PORT)),
+	HEAVY_CASE("port: none is free, the next slot's backend takes the flow", BOTH,
+		   udp_two_slots, DO(all_ports_established), DO(second_slot_is_b2),
+		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS))),
+		   SENT(P(FROM(C1), UDP(40001, DNS)), P(TO(B2), UDP(40001, DNS))),
+		   SENT(P(FROM(C3), UDP(40002, DNS)), P(TO(B2), UDP(40002, DNS)))),
 	HEAVY_CASE("port: a UDP flow that was answered once gives its port up", BOTH, udp_service,
 		   DO(all_ports_answered),
 		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS)))),
