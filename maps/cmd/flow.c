@@ -5,6 +5,7 @@
 
 #include "cmd/flow.h"
 #include "cmd/print.h"
+#include "kernel/bpf.h"
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "model/flow_table.h"
@@ -160,6 +161,9 @@ enum status flush_flows(struct view *view, const struct request *request)
 		if (!backend)
 			return FAILED;
 	}
+	flush(&view->balancer, service, backend);
+	/* A packet that was about to evict a flow, and finds that it must not, gives it back. */
+	wait_for_programs();
 	flush(&view->balancer, service, backend);
 	return DONE;
 }

@@ -49,7 +49,7 @@ check_load()
 # tests have both tags.
 readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/import-ipvs'"\
  lab/jumbo lab/path-mtu lab/replace-program lab/same-source-port lab/sockmap lab/traceroute\
- lab/tunnel-mss lab/two-arms lab/udp lab/xdpdump lab/xdp-loader"
+ lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop lab/xdpdump lab/xdp-loader"
 
 # The guest's first namespace, which nobody needs any more, gets settings that the lab must not depend
 # on: there they are really inherited.
