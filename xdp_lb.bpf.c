@@ -10,7 +10,7 @@
  *   select     datapath/select.h                 which backend gets a packet of no known flow
  *   check      check_route(), datapath/rewrite.h may it be forwarded: next hop, MACs, TTL, MTU
  *   state      datapath/flow_insert.h            begin its flow, or note what it does to it
- *   rewrite    datapath/rewrite.h, encap.h       by mode: addresses, ports, checksums, headers
+ *   rewrite    datapath/rewrite.h, dnat.h, encap.h  by mode: addresses, ports, checksums, headers
  *   account    datapath/account.h                the one exit: counters, trace
  *
  * A stage returns CONTINUE, or the verdict that ends the packet's way. All of it is written once
@@ -20,6 +20,7 @@
  */
 #include "datapath/account.h"
 #include "datapath/admit.h"
+#include "datapath/dnat.h"
 #include "datapath/encap.h"
 #include "datapath/flow_insert.h"
 #include "datapath/fragment.h"
@@ -89,6 +90,7 @@ struct route {
 	struct service *service; /* NULL: an answer to a port that no service has */
 	struct found found; /* its NAT flow */
 	struct backend *backend;
+	struct answer *answer; /* mode dnat: what it becomes, if it is an answer; else NULL */
 	const void *macs; /* that it gets: the next hop's, and our own */
 	__u32 ifindex; /* of the device that it leaves by; 0: that which it came in by */
 };
@@ -96,18 +98,22 @@ struct route {
 /*
  * What is switched on for all packets: deny list, trace, comparison of both paths. Returns
  * CONTINUE, or the verdict. Of a known NAT flow the source is not denied: `deny add` ends the flows
- * that it covers.
+ * that it covers. Nor is that of an answer, a backend.
  */
 static __always_inline enum verdict check_switches(const struct frame *frame,
 						   const struct packet *pkt,
 						   const struct config *config,
-						   const struct flow *flow)
+						   const struct route *route)
 {
+	const struct flow *flow = route->found.flow;
+
 	if (frame->fast && config->flags & CONFIG_NO_FAST_PATH)
 		return SLOW_SWITCHED_OFF;
-	if (frame->fast && config->flags & CONFIG_TRACE && is_packet_traced(config, pkt, flow))
+	if (frame->fast && config->flags & CONFIG_TRACE &&
+	    is_packet_traced(config, pkt, flow, route->answer))
 		return SLOW_TRACE;
-	if (!flow && config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]))
+	if (!flow && !route->answer && config->flags & CONFIG_DENY &&
+	    is_denied(pkt->peer[0], pkt->peer[1]))
 		return VERDICT_DENIED;
 	return CONTINUE;
 }
@@ -129,7 +135,7 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 	}
 	if (pkt->fault)
 		return pkt->fault;
-	return config->flags ? check_switches(frame, pkt, config, route->found.flow) : CONTINUE;
+	return config->flags ? check_switches(frame, pkt, config, route) : CONTINUE;
 }
 
 /* Stage select, for a packet of no known NAT flow. Returns CONTINUE, or the verdict. */
@@ -183,6 +189,89 @@ static __always_inline enum verdict check_route(const struct frame *frame, struc
 	route->macs = flow->client_mac;
 	route->ifindex = flow->ifindex;
 	return CONTINUE;
+}
+
+/* Stage check, mode dnat: the way of an answer as the kernel routes. Returns CONTINUE, or the
+ * verdict. What the kernel has to resolve first is left to the host. */
+static __always_inline enum verdict follow_kernel(const struct frame *frame, struct packet *pkt,
+						  struct route *route)
+{
+	const struct packet *scratch = slow_packet();
+	int result = find_way(frame, pkt);
+
+	if (!scratch)
+		return VERDICT_INTERNAL;
+	route->macs = scratch->macs;
+	route->ifindex = scratch->way_ifindex;
+	if (result == BPF_FIB_LKUP_RET_SUCCESS)
+		return check_size(frame, pkt, scratch->way_mtu, 0);
+	if (frame->fast)
+		return SLOW_ROUTE;
+	pkt->is_left = result == BPF_FIB_LKUP_RET_NO_NEIGH || result == BPF_FIB_LKUP_RET_UNSUPP_LWT;
+	if (pkt->is_left)
+		return CONTINUE;
+	if (result != BPF_FIB_LKUP_RET_NOT_FWDED)
+		return VERDICT_NO_ROUTE;
+	pkt->service =
+		STATS_NO_SERVICE; /* to the host itself, or it answers that there is no way */
+	return VERDICT_NO_SERVICE;
+}
+
+/* Stage check, of an answer in mode dnat: where to. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict check_answer(const struct frame *frame, struct packet *pkt,
+						 struct route *route)
+{
+	__u32 number = route->answer->via;
+	struct backend *via = number ? backend_at(number) : NULL;
+	struct next_hop next = next_hop_of(route->backend);
+	enum verdict verdict = find_macs(frame, next.hop, &route->macs);
+
+	if (verdict != CONTINUE)
+		return verdict;
+	if (ttl_of(frame, pkt) <= 1)
+		return frame->fast ? SLOW_TTL : VERDICT_TTL;
+	if (!via)
+		return follow_kernel(frame, pkt, route);
+	next = next_hop_of(via);
+	if (is_zero_mac(next.hop->mac))
+		return VERDICT_NO_NEIGHBOUR;
+	verdict = find_macs(frame, next.hop, &route->macs);
+	route->ifindex = next.hop->ifindex;
+	return verdict == CONTINUE ? check_size(frame, pkt, next.mtu, 0) : verdict;
+}
+
+/* Stage find, of a packet that is to no VIP: is it an answer in mode dnat. Returns CONTINUE, or the
+ * verdict. */
+static __always_inline enum verdict find_answer(struct packet *pkt, const struct config *config,
+						struct route *route)
+{
+	__u32 number = find_sender(pkt, config);
+	struct backend *backend = number ? backend_at(number) : NULL;
+
+	if (!backend)
+		return VERDICT_NO_SERVICE;
+	route->answer = answer_at(backend->service);
+	if (!route->answer)
+		return VERDICT_NO_SERVICE;
+	route->backend = backend;
+	pkt->service = backend->service;
+	pkt->backend = number;
+	pkt->choice = CHOICE_ANSWER;
+	pkt->mode = MODE_DNAT;
+	pkt->from_backend = true;
+	return CONTINUE;
+}
+
+/* Stages admit and check, of an answer in mode dnat. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict decide_answer(const struct frame *frame, struct packet *pkt,
+						  const struct config *config, struct route *route)
+{
+	enum verdict verdict;
+
+	if (pkt->fault)
+		return pkt->fault;
+	verdict = check_switches(frame, pkt, config, route);
+	return verdict == CONTINUE ? check_answer(frame, pkt, route) : verdict;
 }
 
 /* Stage admit, limits: they count the packet, so they come when all else is decided. Returns
@@ -243,6 +332,11 @@ static __always_inline enum verdict rewrite_packet(struct frame *frame, struct p
 		return CONTINUE;
 	case MODE_DSR:
 		return CONTINUE;
+	case MODE_DNAT:
+		if (pkt->from_backend && !route->answer)
+			return VERDICT_INTERNAL;
+		translate_dnat(frame, pkt, route->backend, route->answer);
+		return CONTINUE;
 	case MODE_IPIP:
 		return encapsulate(frame, pkt, route->backend) ? CONTINUE : VERDICT_INTERNAL;
 	default:
@@ -266,6 +360,10 @@ static __always_inline enum verdict forward(struct frame *frame, struct packet *
 	verdict = rewrite_packet(frame, pkt, route);
 	if (verdict != CONTINUE)
 		return verdict;
+	if (!frame->fast && pkt->is_left) {
+		give_hop_back(frame, pkt);
+		return VERDICT_LEFT_TO_HOST;
+	}
 	verdict = transmit(frame, route->macs, route->ifindex);
 	return flow && is_flow_gone(&route->found) ? VERDICT_FLOW_GONE : verdict;
 }
@@ -372,6 +470,28 @@ static __always_inline __be16 parse_frame_fast(struct frame *frame, struct packe
 	return frame->l3 + headers_size(false) > end ? 0 : type;
 }
 
+/* The fast path of a packet that is to no VIP: it may be an answer in mode dnat. Returns the
+ * verdict, or SLOW_*. */
+static __always_inline enum verdict relay_fast(struct frame *frame, struct packet *pkt,
+					       const struct config *config,
+					       const struct cached_vip *vip, bool ipv6)
+{
+	struct route route = {};
+	enum verdict verdict;
+
+	if (!may_be_answer(pkt, config, vip))
+		return VERDICT_NO_SERVICE;
+	verdict = parse_sender_fast(pkt, frame->l3, ipv6);
+	if (verdict == CONTINUE)
+		verdict = find_answer(pkt, config, &route);
+	if (verdict != CONTINUE)
+		return verdict;
+	if (!parse_packet_fast(pkt, frame, ipv6))
+		return SLOW_HEADERS;
+	verdict = decide_answer(frame, pkt, config, &route);
+	return verdict == CONTINUE ? forward(frame, pkt, config, &route) : verdict;
+}
+
 /* The fast path of one family, from the IP header on. Returns as take_fast_path(). */
 static __always_inline int balance_fast(struct frame *frame, struct packet *pkt,
 					const struct config *config, bool ipv6)
@@ -386,11 +506,15 @@ static __always_inline int balance_fast(struct frame *frame, struct packet *pkt,
 	vip = find_vip(pkt, config);
 	if (!vip)
 		return XDP_ABORTED;
-	if (!pkt->vip_number)
-		return account(pkt, VERDICT_NO_SERVICE);
-	if (!parse_packet_fast(pkt, frame, config, vip->vip.flags & VIP_STATELESS, ipv6))
-		return -SLOW_HEADERS;
-	verdict = balance(frame, pkt, config, vip, &route);
+	if (pkt->vip_number) {
+		parse_source_fast(pkt, frame->l3, ipv6);
+		hash_source_fast(pkt, config, vip->vip.flags & VIP_STATELESS);
+		if (!parse_packet_fast(pkt, frame, ipv6))
+			return -SLOW_HEADERS;
+		verdict = balance(frame, pkt, config, vip, &route);
+	} else {
+		verdict = relay_fast(frame, pkt, config, vip, ipv6);
+	}
 	return verdict > CONTINUE ? -(int)verdict : account(pkt, verdict);
 }
 
@@ -465,11 +589,17 @@ static __always_inline enum verdict parse_and_decide(struct frame *frame, struct
 	vip = find_vip(pkt, config);
 	if (!vip)
 		return VERDICT_INTERNAL;
-	if (!pkt->vip_number)
+	if (!pkt->vip_number && !may_be_answer(pkt, config, vip))
 		return VERDICT_NO_SERVICE;
 	pkt->now = read_tick(vip);
 	verdict = parse_rest(frame->ctx, pkt);
 	barrier();
+	if (!pkt->vip_number) {
+		if (verdict != CONTINUE || find_answer(pkt, config, route) != CONTINUE)
+			return VERDICT_NO_SERVICE;
+		count_slow(cause_of(pkt, cause));
+		return decide_answer(frame, pkt, config, route);
+	}
 	if (!pkt->dry_run)
 		count_slow(cause_of(pkt, cause));
 	if (verdict != CONTINUE)
@@ -529,7 +659,14 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	route.found.backend = route.backend;
 	if (pkt->flow != NO_FLOW)
 		route.found.flow = flow_at(pkt->flow);
-	verdict = check_route(&frame, pkt, &route);
+	if (is_dnat_answer(pkt)) {
+		route.answer = answer_at(pkt->service);
+		if (!route.answer)
+			return VERDICT_INTERNAL;
+		verdict = check_answer(&frame, pkt, &route);
+	} else {
+		verdict = check_route(&frame, pkt, &route);
+	}
 	return verdict == CONTINUE ? forward(&frame, pkt, config, &route) : (int)verdict;
 }
 

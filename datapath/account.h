@@ -93,40 +93,63 @@ static __always_inline void report_decision(const struct xdp_md *ctx, const stru
 	decision->service = pkt->service;
 }
 
-/* Whether the trace is to tell of a packet of this flow, or of none: then a client has sent it. */
-static __always_inline bool is_packet_traced(const struct config *config, const struct packet *pkt,
-					     const struct flow *flow)
+/* The client's tuple of a packet: of the flow `flow`, or of none; in mode dnat of one that becomes
+ * `answer`, or NULL. */
+static __always_inline void describe_client(__u64 word[3], const struct packet *pkt,
+					    const struct flow *flow, const struct answer *answer)
 {
-	const __u64 word[] = { pkt->peer[0], pkt->peer[1], tuple_tail(pkt) };
+	__u32 vip_port;
 
-	return is_traced(&config->trace, flow ? (const __u64 *)&flow->client : word);
+	if (flow) {
+		__builtin_memcpy(word, &flow->client, sizeof(flow->client));
+		return;
+	}
+	copy_address(word, pkt->peer);
+	word[2] = tuple_tail(pkt);
+	if (!answer)
+		return;
+	copy_address(word, pkt->vip);
+	vip_port = answer->port ? answer->port : pkt->ports & 0xffff;
+	word[2] = pkt->ports >> 16 | vip_port << 16 | (__u64)answer->vip_number << 32 |
+		  (__u64)pkt->protocol << 48;
+}
+
+/* Whether the trace is to tell of such a packet. */
+static __always_inline bool is_packet_traced(const struct config *config, const struct packet *pkt,
+					     const struct flow *flow, const struct answer *answer)
+{
+	__u64 word[3];
+
+	describe_client(word, pkt, flow, answer);
+	return is_traced(&config->trace, word);
 }
 
 /* Tells the helper of the decision. Only service packets are told of, as they have a client. */
 static __always_inline void trace_packet(const struct xdp_md *ctx, const struct packet *pkt,
 					 const struct config *config, enum verdict verdict)
 {
+	struct answer *answer = is_dnat_answer(pkt) ? answer_at(pkt->service) : NULL;
 	struct flow *flow = NULL;
 	struct event *event;
+	__u64 word[3];
 	__u32 index;
 
 	if (!pkt->service)
 		return;
-	if (pkt->from_backend) {
+	if (pkt->from_backend && !answer) {
 		index = search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt),
 					 pkt->flow_hash);
 		flow = index == NO_FLOW ? NULL : flow_at(index);
 	}
-	if (!is_packet_traced(config, pkt, flow))
+	describe_client(word, pkt, flow, answer);
+	if (!is_traced(&config->trace, word))
 		return;
 	event = bpf_ringbuf_reserve(&xlb_trace, sizeof(*event), 0);
 	if (!event)
 		return;
 	event->time = bpf_ktime_get_ns();
-	write_tuple(&event->tuple, pkt);
-	if (flow)
-		event->tuple = flow->client;
-	copy_address(&event->vip, pkt->vip);
+	__builtin_memcpy(&event->tuple, word, sizeof(event->tuple));
+	copy_address(&event->vip, answer ? (void *)&answer->vip : pkt->vip);
 	event->length = pkt->length;
 	event->backend = pkt->backend;
 	event->service = pkt->service;

@@ -39,6 +39,18 @@ static __always_inline struct next_hop next_hop_of(struct backend *backend)
 	return next;
 }
 
+/* What answers of the service become, in mode dnat. */
+static __always_inline struct answer *answer_at(__u32 service)
+{
+	return bpf_map_lookup_elem(&xlb_replies, &service);
+}
+
+/* Mode dnat: the packet is on its way from a backend to a client. */
+static __always_inline bool is_dnat_answer(const struct packet *pkt)
+{
+	return pkt->from_backend && pkt->mode == MODE_DNAT;
+}
+
 static __always_inline __u32 bucket_of(__u32 hash)
 {
 	return hash >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);

@@ -8,11 +8,17 @@
 
 #define FRAGMENT_TIMEOUT 30 /* seconds; ip_frag_time of Linux, net/ipv4/ip_fragment.c */
 
+/* What tells the answers to different clients apart, in mode dnat. */
+static __always_inline __u16 tag_of_client(const struct packet *pkt)
+{
+	return FRAGMENT_OF_ANSWER | ((pkt->vip[0] + pkt->vip[1]) * GOLDEN_RATIO >> 49);
+}
+
 static __always_inline struct fragment_key fragment_key(const struct packet *pkt)
 {
 	struct fragment_key key = {
 		.id = pkt->fragment_id,
-		.vip = pkt->vip_number,
+		.vip = pkt->vip_number ? pkt->vip_number : tag_of_client(pkt),
 		.protocol = pkt->fragment_protocol,
 	};
 

@@ -34,15 +34,15 @@ static __always_inline bool is_error(const struct packet *pkt, const struct icmp
 
 /*
  * Reads the quoted packet in an error, as if it were the packet: what is at pkt->quote.l3. Returns
- * false if it is not one that left from the VIP.
+ * false if it is not one that left from where the error goes to: the VIP, or in mode dnat a client.
  */
 static __always_inline bool parse_quoted_packet(struct xdp_md *ctx, struct packet *pkt,
-						const __u64 vip[2])
+						const __u64 sender[2])
 {
 	pkt->l3 = pkt->quote.l3;
 	if (!parse_destination(ctx, pkt) || parse_ip(ctx, pkt) != CONTINUE)
 		return false;
-	if (is_later_fragment(pkt) || pkt->peer[0] != vip[0] || pkt->peer[1] != vip[1])
+	if (is_later_fragment(pkt) || pkt->peer[0] != sender[0] || pkt->peer[1] != sender[1])
 		return false;
 	if (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)
 		return false;
@@ -51,8 +51,7 @@ static __always_inline bool parse_quoted_packet(struct xdp_md *ctx, struct packe
 
 /*
  * Reads an error about a flow. The packet's addresses and ports then are those that the quoted
- * packet's receiver sends with, as the quoted one left from the VIP. Returns CONTINUE, or the
- * verdict.
+ * packet's receiver sends with. Returns CONTINUE, or the verdict.
  */
 GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 {
@@ -127,40 +126,64 @@ static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, const 
 	return true;
 }
 
+/* What the packet in an error becomes: what the side that the error is for once sent. */
+struct quoted {
+	const __u64 *source;
+	const __u64 *destination;
+	__u32 ports;
+	__u32 address_sum; /* what the change of addresses adds to a checksum */
+	__u32 flow_sum; /* and that of addresses and ports */
+};
+
 /*
- * Translates the quote to what the other side once sent. Returns what that adds to the ICMP
- * checksum. An IPv4 header's own checksum makes up for the change of its addresses, an L4 checksum
- * for that of addresses and ports; what is not made up for is left.
+ * Writes the packet in an error. Returns what that adds to the ICMP checksum. An IPv4 header's own
+ * checksum makes up for the change of its addresses, an L4 checksum for that of addresses and
+ * ports; what is not made up for is left.
  */
-static __always_inline __u32 translate_quote(struct xdp_md *ctx, const struct packet *pkt,
-					     const struct other_side *other)
+static __always_inline __u32 write_quote(struct xdp_md *ctx, const struct packet *pkt,
+					 const struct quoted *quoted)
 {
 	struct iphdr *ip4 = frame_at(ctx, pkt->quote.l3, sizeof(*ip4));
 	struct ipv6_words *ip6 = frame_at(ctx, pkt->quote.l3, sizeof(*ip6));
 	__u32 *ports = frame_at(ctx, pkt->quote.l4, sizeof(*ports));
-	__u32 sum = add_sums(other->flow_sum, negate_sum(other->address_sum));
+	__u32 sum = add_sums(quoted->flow_sum, negate_sum(quoted->address_sum));
 
 	if (!ports)
 		return 0;
-	*ports = other->ports;
-	if (translate_quoted_checksum(ctx, pkt, other->flow_sum))
-		sum = negate_sum(other->address_sum);
+	*ports = quoted->ports;
+	if (translate_quoted_checksum(ctx, pkt, quoted->flow_sum))
+		sum = negate_sum(quoted->address_sum);
 	if (pkt->ipv6 && ip6) {
-		copy_address(ip6->source, other->address);
-		copy_address(ip6->destination, pkt->vip);
-		return add_sums(sum, other->address_sum);
+		copy_address(ip6->source, quoted->source);
+		copy_address(ip6->destination, quoted->destination);
+		return add_sums(sum, quoted->address_sum);
 	}
 	if (ip4) {
-		ip4->saddr = other->address->word[3];
-		ip4->daddr = pkt->vip[1] >> 32;
-		ip4->check = updated_checksum(ip4->check, other->address_sum);
+		ip4->saddr = quoted->source[1] >> 32;
+		ip4->daddr = quoted->destination[1] >> 32;
+		ip4->check = updated_checksum(ip4->check, quoted->address_sum);
 	}
 	return sum;
 }
 
+/* The same, and brings the ICMP checksum in line; `outer_sum` is what the change of the error's own
+ * addresses adds to a checksum. */
+static __always_inline void translate_quote(struct xdp_md *ctx, const struct packet *pkt,
+					    const struct quoted *quoted, __u32 outer_sum)
+{
+	struct icmp_error *icmp = frame_at(ctx, pkt->quote.icmp, sizeof(*icmp));
+	__u32 sum = write_quote(ctx, pkt, quoted);
+
+	if (pkt->ipv6)
+		sum = add_sums(sum, outer_sum);
+	if (icmp)
+		icmp->checksum = updated_checksum(icmp->checksum,
+						  add_sums(sum, raise_mtu(pkt, icmp)));
+}
+
 /* What replacing the source of the packet by `to` adds to a checksum. */
 static __always_inline __u32 source_sum(struct xdp_md *ctx, const struct packet *pkt,
-					const struct address *to)
+					const __u64 to[2])
 {
 	const struct ipv4_words *ip4 = frame_at(ctx, pkt->l3, sizeof(*ip4));
 	const struct ipv6_words *ip6 = frame_at(ctx, pkt->l3, sizeof(*ip6));
@@ -177,17 +200,17 @@ static __always_inline __u32 source_sum(struct xdp_md *ctx, const struct packet 
 static __always_inline void translate_error(const struct frame *frame, const struct packet *pkt,
 					    const struct found *found)
 {
-	struct xdp_md *ctx = frame->ctx;
-	struct icmp_error *icmp = frame_at(ctx, pkt->quote.icmp, sizeof(*icmp));
 	struct other_side other = other_side(pkt, found);
-	__u32 sum = translate_quote(ctx, pkt, &other);
-	__u32 outer_sum = source_sum(ctx, pkt, other.address);
+	struct quoted quoted = {
+		.source = (const __u64 *)other.address,
+		.destination = pkt->vip,
+		.ports = other.ports,
+		.address_sum = other.address_sum,
+		.flow_sum = other.flow_sum,
+	};
+	__u32 outer_sum = source_sum(frame->ctx, pkt, (const __u64 *)other.address);
 
-	if (pkt->ipv6)
-		sum = add_sums(sum, outer_sum);
-	if (icmp)
-		icmp->checksum = updated_checksum(icmp->checksum,
-						  add_sums(sum, raise_mtu(pkt, icmp)));
+	translate_quote(frame->ctx, pkt, &quoted, outer_sum);
 	set_addresses(frame, pkt, other.address, outer_sum);
 }
 
@@ -242,6 +265,14 @@ static __always_inline __u64 sum_words(struct xdp_md *ctx, __u32 offset, __u32 s
 	return sum;
 }
 
+/* The address that the balancer answers the sender from: the VIP. */
+static __always_inline const void *own_address(const struct packet *pkt)
+{
+	const struct answer *answer = is_dnat_answer(pkt) ? answer_at(pkt->service) : NULL;
+
+	return answer ? (const void *)&answer->vip : pkt->vip;
+}
+
 /*
  * Makes room for an answer's headers, and writes the IP header, from the VIP. Returns its part of
  * the ICMP checksum, or a negative number if there is no room.
@@ -257,14 +288,14 @@ static __always_inline __s64 write_answer_header(struct frame *frame, struct pac
 
 	if (!l3)
 		return -1;
-	copy_address(outer.source, pkt->vip);
+	copy_address(outer.source, own_address(pkt));
 	copy_address(outer.destination, pkt->peer);
 	if (!ipv6) {
 		write_ipv4(l3, &outer);
 		return 0;
 	}
 	write_ipv6(l3, &outer);
-	return (__s64)address_sum(pkt->vip) + address_sum(pkt->peer) + bpf_htons(payload) +
+	return (__s64)address_sum(outer.source) + address_sum(pkt->peer) + bpf_htons(payload) +
 	       bpf_htons(IPPROTO_ICMPV6);
 }
 

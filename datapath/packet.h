@@ -101,8 +101,8 @@ struct quote {
  * set. Those of an ICMP error are those of the flow that it is about.
  */
 struct packet {
-	__u64 peer[2]; /* source, as struct address: the client, or in mode nat the backend */
-	__u64 vip[2]; /* destination */
+	__u64 peer[2]; /* source, as struct address: the client, or of an answer the backend */
+	__u64 vip[2]; /* destination; of an answer in mode dnat the client */
 	__u32 ports; /* as in the frame: the source port in the low half */
 	__u32 hash; /* selects the slot */
 	__u32 flow_hash; /* finds the flow */
@@ -124,7 +124,8 @@ struct packet {
 	__u8 is_error; /* an ICMP error: never answered with another */
 	__u8 fault; /* enum verdict: what a service drops it for; 0: nothing */
 	__u8 dry_run; /* see struct decision */
-	__u8 from_backend; /* an answer, in mode nat */
+	__u8 from_backend; /* an answer, in modes nat and dnat */
+	__u8 is_left; /* mode dnat: the host forwards it, and resolves the way */
 	/* Found on the way: */
 	__u16 vip_number;
 	__u32 service; /* number, or 0 */
@@ -139,7 +140,10 @@ struct packet {
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
 	struct quote quote; /* of an ICMP error */
-	__u16 macs[6]; /* next hop's and our own, which is the frame's; both paths */
+	/* Both paths: */
+	__u16 macs[6]; /* next hop's and our own, where no record has both */
+	__u32 way_ifindex; /* mode dnat: of the way that the kernel routes by, */
+	__u32 way_mtu; /* and what fits it */
 };
 
 #define NO_FLOW FLOWS /* no index of a record */
@@ -308,6 +312,17 @@ static __always_inline void write_tuple(struct tuple *tuple, const struct packet
 	word[0] = pkt->peer[0];
 	word[1] = pkt->peer[1];
 	word[2] = tuple_tail(pkt);
+}
+
+/* Of words that are aligned to 4 bytes only. */
+static __always_inline void copy_words(__u32 to[4], const void *from)
+{
+	__builtin_memcpy(to, from, sizeof(struct address));
+}
+
+static __always_inline __u32 swap_ports(__u32 ports)
+{
+	return ports << 16 | ports >> 16;
 }
 
 static __always_inline void copy_address(void *to, const void *from)

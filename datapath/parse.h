@@ -126,12 +126,6 @@ static __always_inline bool parse_ipv4(struct xdp_md *ctx, struct packet *pkt)
 	return true;
 }
 
-static __always_inline bool is_extension(__u8 next)
-{
-	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
-	       next == IPPROTO_DSTOPTS;
-}
-
 static __always_inline void parse_fragment_header(struct packet *pkt,
 						  const struct fragment_header *header)
 {

@@ -35,12 +35,8 @@ static __always_inline bool parse_destination_fast(struct packet *pkt, const voi
 	return (ip6->first & 0xf0) == 6 << 4 && !is_ipv4(pkt->vip);
 }
 
-/*
- * Reads where the packet comes from and hashes that, before it is known whether the packet is
- * ordinary: the lookup of flow or slot waits for the hash, and the checks do not.
- */
-static __always_inline void parse_source_fast(struct packet *pkt, const struct config *config,
-					      const void *l3, bool stateless, bool ipv6)
+/* Reads where the packet comes from. */
+static __always_inline void parse_source_fast(struct packet *pkt, const void *l3, bool ipv6)
 {
 	const struct ipv4_words *ip4 = l3;
 	const struct ipv6_words *ip6 = l3;
@@ -48,6 +44,13 @@ static __always_inline void parse_source_fast(struct packet *pkt, const struct c
 	pkt->peer[0] = ipv6 ? ip6->source[0] : 0;
 	pkt->peer[1] = ipv6 ? ip6->source[1] : mapped_ipv4(ip4->source);
 	pkt->ports = *(const __u32 *)(l3 + ip_header_size(ipv6));
+}
+
+/* Hashes that, before it is known whether the packet is ordinary: the lookup of flow or slot waits
+ * for the hash, and the checks do not. */
+static __always_inline void hash_source_fast(struct packet *pkt, const struct config *config,
+					     bool stateless)
+{
 	if (stateless) {
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 		keep_order(pkt->hash);
@@ -114,14 +117,37 @@ static __always_inline bool parse_ipv6_fast(struct packet *pkt, const struct ipv
 	return parse_l4_fast(pkt, (const __u32 *)(ip + 1), payload);
 }
 
-/* Reads and checks the rest. Returns false if the packet is not ordinary. */
-static __always_inline bool parse_packet_fast(struct packet *pkt, struct frame *frame,
-					      const struct config *config, bool stateless,
-					      bool ipv6)
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_DSTOPTS;
+}
+
+/*
+ * Reads the source and L4 protocol of a packet that is to no VIP, as far as an ordinary answer has
+ * them (mode dnat). Returns CONTINUE if it may be one; SLOW_HEADERS if only the slow path can tell,
+ * as of fragments and ICMP; else its verdict.
+ */
+static __always_inline enum verdict parse_sender_fast(struct packet *pkt, const void *l3, bool ipv6)
+{
+	const struct ipv4_words *ip4 = l3;
+	const struct ipv6_words *ip6 = l3;
+
+	parse_source_fast(pkt, l3, ipv6);
+	pkt->protocol = ipv6 ? ip6->ttl >> 16 : ip4->ttl >> 8;
+	if (!ipv6 && ip4->fragment & (__u32)bpf_htonl(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
+		return SLOW_HEADERS;
+	if (pkt->protocol == IPPROTO_TCP || pkt->protocol == IPPROTO_UDP)
+		return CONTINUE;
+	return is_icmp(pkt) || (ipv6 && is_extension(pkt->protocol)) ? SLOW_HEADERS :
+								       VERDICT_NO_SERVICE;
+}
+
+/* Checks the rest. Returns false if the packet is not ordinary. */
+static __always_inline bool parse_packet_fast(struct packet *pkt, struct frame *frame, bool ipv6)
 {
 	__u32 room = pkt->length - pkt->l3;
 
-	parse_source_fast(pkt, config, frame->l3, stateless, ipv6);
 	frame->l4 = frame->l3 + ip_header_size(ipv6);
 	if (is_bad_source(pkt->peer, pkt->vip, ipv6))
 		return false;

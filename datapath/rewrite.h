@@ -214,7 +214,7 @@ static __always_inline void set_addresses(const struct frame *frame, const struc
 	}
 }
 
-/* Writes the ports of a packet that leaves for where packets with `ports` come from. */
+/* Writes the ports of a packet. */
 static __always_inline void set_ports(const struct frame *frame, const struct packet *pkt,
 				      __u32 ports, __u32 sum)
 {
@@ -223,14 +223,14 @@ static __always_inline void set_ports(const struct frame *frame, const struct pa
 
 		if (is_missing(frame, tcp))
 			return;
-		*(__u32 *)tcp = ports << 16 | ports >> 16;
+		*(__u32 *)tcp = ports;
 		tcp->check = updated_checksum(tcp->check, sum);
 	} else {
 		struct udphdr *udp = l4_at(frame, pkt, sizeof(*udp));
 
 		if (is_missing(frame, udp))
 			return;
-		*(__u32 *)udp = ports << 16 | ports >> 16;
+		*(__u32 *)udp = ports;
 		udp->check = updated_udp_checksum(udp->check, sum);
 	}
 }
@@ -268,7 +268,7 @@ static __always_inline void translate(const struct frame *frame, const struct pa
 	if (!frame->fast && pkt->fragment)
 		set_fragment_id(frame->ctx);
 	if (!is_later_fragment(pkt))
-		set_ports(frame, pkt, other.ports, other.flow_sum);
+		set_ports(frame, pkt, swap_ports(other.ports), other.flow_sum);
 }
 
 /* A client may move behind another router, and a router to another device. What counts is a packet

@@ -22,6 +22,21 @@ static __always_inline __u32 generation_to_cache(__u32 generation)
 	return generation == GENERATION_CHANGING ? 0 : generation;
 }
 
+/* Whether the address is one of the host; only asked where there are answers (mode dnat). */
+static __always_inline bool is_own_address(const __u64 address[2])
+{
+	__u32 zero = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct own_key key = {};
+	__u32 *own;
+
+	if (!config || !(config->flags & CONFIG_DNAT))
+		return false;
+	copy_address(&key.address, address);
+	own = bpf_map_lookup_elem(&xlb_own, &key);
+	return own && *own & OWN_HOST;
+}
+
 /* Looks an address up in xlb_vips, and keeps what was found in the entry `index` of the cache. */
 GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 {
@@ -32,7 +47,7 @@ GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 	if (!cached)
 		return 0;
 	copy_address(&cached->address, address);
-	cached->vip = vip ? *vip : (struct vip){};
+	cached->vip = vip ? *vip : (struct vip){ .flags = is_own_address(address) ? VIP_OWN : 0 };
 	cached->key = 0;
 	cached->generation = generation_to_cache(generation);
 	return 0;

@@ -9,6 +9,24 @@
 #include "maps.bpf.h"
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_BACKENDS);
+	__type(key, struct real_key);
+	__type(value, __u32);
+	__uint(pinning, PINNING);
+} xlb_reals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES + 1);
+	__type(key, __u32);
+	__type(value, struct answer);
+	__uint(pinning, PINNING);
+} xlb_replies SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, FLOW_BUCKETS);
@@ -103,6 +121,22 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cached_vip);
 } xlb_vip_cache SEC(".maps");
+
+/* What this CPU found in xlb_reals last. It holds as long as those. */
+#define REAL_CACHE_BITS 11
+struct cached_real {
+	struct real_key key; /* as the packet has it */
+	__u32 backend; /* or 0 */
+	__u32 generation;
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << REAL_CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_real);
+} xlb_real_cache SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

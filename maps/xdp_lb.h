@@ -88,7 +88,8 @@ struct address {
 
 /*
  * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients,
- * backends or routers, has a VIP as its destination.
+ * backends or routers, has a VIP as its destination; but for the answers in mode dnat, which are on
+ * their way to a client.
  *
  * VIP_STATELESS: no service of this VIP is in mode nat, so the flow lookup is skipped. The helper
  * clears it before the first service in mode nat appears, and sets it when the last one is gone.
@@ -99,6 +100,7 @@ struct address {
  * of any port. Written by the helper.
  */
 #define VIP_STATELESS 1
+#define VIP_OWN 2 /* no VIP, but an address of the host; in the data path's cache only */
 struct vip {
 	__u16 number; /* 1 to MAX_SERVICES */
 	__u16 flags; /* VIP_* */
@@ -128,6 +130,7 @@ enum mode {
 	MODE_NAT,
 	MODE_DSR,
 	MODE_IPIP,
+	MODE_DNAT,
 	MODES,
 };
 
@@ -167,7 +170,7 @@ struct slots {
 	__u16 backend[SLOTS_PER_WORD]; /* or 0 */
 };
 
-/* What a slot that changed hands remembers (modes dsr and ipip). */
+/* What a slot that changed hands remembers (modes dsr, ipip and dnat). */
 struct transition {
 	__u16 former; /* the backend whose flows may live on; 0: the slot is in none */
 	__u16 began; /* when, in units of 2^UNIT_SHIFT ticks, the lowest bit set; 0: not known */
@@ -213,6 +216,30 @@ struct backend {
 	__u32 drained; /* second of CLOCK_MONOTONIC when it began to drain; 0: not draining */
 	__u16 mtu[2]; /* of each hop; 0: not known */
 	struct hop hop[2];
+};
+
+/*
+ * xlb_reals: struct real_key -> __u32, the number of a backend in mode dnat. It has all that the
+ * backend sends from this port, with this protocol, to other addresses than VIPs and the balancer's
+ * own: answers, which are known by nothing else.
+ */
+struct real_key {
+	struct address address;
+	__be16 port; /* ANY_PORT: every port that no more specific key has */
+	__u8 protocol;
+	__u8 unused;
+};
+
+/*
+ * xlb_replies: index is the service's number. In mode dnat what answers of its backends become.
+ * Written by the helper before its backends are in xlb_reals.
+ */
+struct answer {
+	struct address vip;
+	__be16 port; /* 0: that which the answer has */
+	__u16 vip_number;
+	__u16 via; /* number in xlb_backends of the next hop to clients; 0: as the kernel routes */
+	__u16 unused;
 };
 
 /*
@@ -313,10 +340,11 @@ struct port_hints {
 };
 
 /* xlb_fragments: the ports of a fragmented datagram, from its first fragment. */
+#define FRAGMENT_OF_ANSWER 0x8000 /* flag: in mode dnat, with 15 bits of the client's address */
 struct fragment_key {
 	struct address peer;
 	__be32 id; /* IPv4: 16 bits */
-	__u16 vip;
+	__u16 vip; /* its number, or FRAGMENT_OF_ANSWER */
 	__u8 protocol; /* as the IP or fragment header has it */
 	__u8 unused;
 };
@@ -359,6 +387,7 @@ struct own_key {
 #define CONFIG_TRACE 2 /* decisions go to xlb_trace, filtered */
 #define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
 #define CONFIG_SWEEP 8 /* helper: flows are to be ended, see maps/model/sweep.h */
+#define CONFIG_DNAT 16 /* xlb_reals has entries */
 
 #define GENERATION_CHANGING 1
 #define GENERATION_BY_HAND (1U << 31) /* the helper's numbers are below */
@@ -560,7 +589,9 @@ SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
 	X(INTERNAL, ABORTED, "internal")                                                           \
 	X(BAD_SOURCE, DROP, "bad-source")                                                          \
 	X(SOURCE_ROUTE, DROP, "source-route")                                                      \
-	X(TINY_FRAGMENT, DROP, "tiny-fragment")
+	X(TINY_FRAGMENT, DROP, "tiny-fragment")                                                    \
+	X(NO_ROUTE, DROP, "no-route")                                                              \
+	X(LEFT_TO_HOST, PASS, "left-to-host")
 
 /*
  * Why a packet of a VIP takes the slow path: name, as printed. Append only.
@@ -576,7 +607,8 @@ SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
 	X(TOO_BIG, "too-big")                                                                      \
 	X(TRACE, "trace") /* it matches the filter of the trace */                                 \
 	X(SWITCHED_OFF, "switched-off") /* CONFIG_NO_FAST_PATH */                                  \
-	X(OTHER_MAC, "other-mac") /* not that of the way to its backend; is it ours? */
+	X(OTHER_MAC, "other-mac") /* not that of the way to its backend; is it ours? */            \
+	X(ROUTE, "route") /* mode dnat: the kernel does not know the whole way to the client */
 
 /* clang-format off */
 enum verdict {
@@ -641,7 +673,8 @@ struct backend_stats {
 	X(NONE, "none")                                                                            \
 	X(FLOW, "known-flow")                                                                      \
 	X(TABLE, "table") /* the slot's backend */                                                 \
-	X(FORMER, "former-backend") /* the slot's, before it moved: it is in transition */
+	X(FORMER, "former-backend") /* the slot's, before it moved: it is in transition */         \
+	X(ANSWER, "answer") /* mode dnat: the backend has sent it */
 /* clang-format off */
 enum choice {
 #define CHOICE_NAME(name, text) CHOICE_##name,
@@ -689,6 +722,8 @@ _Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
 _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
 _Static_assert(sizeof(struct own_key) == 24, "no padding");
+_Static_assert(sizeof(struct real_key) == 20 && sizeof(struct answer) == 24, "no padding");
+_Static_assert(MAX_SERVICES < FRAGMENT_OF_ANSWER, "numbers of VIPs fit");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
 _Static_assert(MAX_BACKENDS < SLOT_MOVING && MAX_SERVICES < 65536, "numbers fit");

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # backend.sh [-n NETNS] [apply|undo] MODE VIP DEV [OPTION]...: what a backend must set for a service
-# of MODE (nat, dsr, ipip) at VIP, DEV being its device towards the balancer. Prints it; `apply`
+# of MODE (nat, dsr, ipip, dnat) at VIP, DEV being its device towards the balancer. Prints it; `apply`
 # does it (and undoes first what it did before for this VIP); `undo` puts all back as it was.
 #
-#    via ROUTER           answers leave by ROUTER; in mode nat: ROUTER is the balancer, VIP off-link
+#    via ROUTER           answers leave by ROUTER; in mode nat: ROUTER is the balancer, VIP off-link;
+#                         in mode dnat it is the balancer, or leads to one
+#    to CLIENTS           dnat: only what goes to this prefix; default: all that has no other route
 #    outer ipv4|ipv6      ipip: the family of the tunnel and of the backend's address; default: of VIP
 #    tunnel kernel|xdp    ipip: taken out by the kernel's device, or by decap.bpf.o on DEV; default:
 #                         the kernel's if it has one
@@ -13,14 +15,14 @@
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
-readonly WORDS="$program [-n NETNS] [apply|undo] nat|dsr|ipip VIP DEV [via ROUTER]
-       [outer ipv4|ipv6] [tunnel kernel|xdp] [mtu N] [accept-local]"
+readonly WORDS="$program [-n NETNS] [apply|undo] nat|dsr|ipip|dnat VIP DEV [via ROUTER]
+       [to CLIENTS] [outer ipv4|ipv6] [tunnel kernel|xdp] [mtu N] [accept-local]"
 # Files NAMESPACE/VIP have the commands that undo; NAMESPACE/host those for when the last VIP goes.
 readonly STATE=/run/xdp-lb-backend
 readonly TUNNEL_SOURCES=172.16.0.0/16 # where the balancer's tunnels come from: datapath/tunnel.h
 readonly MAX_LINEAR_MTU=3498 # that a program in section xdp takes
 
-ns='' verb=print router='' outer='' tunnel='' mtu='' accept_local=''
+ns='' verb=print router='' clients=default outer='' tunnel='' mtu='' accept_local=''
 
 # One thing to be done, for this VIP or for the host as a whole. Commands are split at blanks.
 step() # vip|host UNDO COMMAND...
@@ -200,6 +202,18 @@ xdp_tunnel()
 	[ "$family" = 6 ] || loosen "$dev"
 }
 
+# The route to clients leads to the balancer; one that is in its place comes back with `undo`.
+answer_by_balancer()
+{
+	local -a old
+
+	read -r -a old < <(in_netns "$ns" ip "-$family" route show exact "$clients" | head -n 1) || true
+	[ "$verb" = print ] || [ ${#old[@]} = 0 ] ||
+		echo "ip -$family route replace ${old[*]}" >>"$state/$vip"
+	step vip "ip -$family route del $clients via $router dev $dev" \
+		ip "-$family" route replace "$clients" via "$router" dev "$dev"
+}
+
 set_up()
 {
 	case $mode in
@@ -207,6 +221,11 @@ set_up()
 		explain "mode nat asks only that the way from here to the VIP leads to the balancer"
 		[ -z "$router" ] || step vip "ip -$family route del $vip via $router dev $dev" \
 			ip "-$family" route replace "$vip" via "$router" dev "$dev"
+		;;
+	dnat)
+		[ -n "$router" ] || usage_error "mode dnat needs 'via ROUTER'"
+		explain "mode dnat asks that answers to clients come back to a balancer"
+		answer_by_balancer
 		;;
 	dsr)
 		hold_vip
@@ -263,6 +282,7 @@ option() # WORD VALUE: returns how many words it has
 	[ $# = 2 ] || usage "$WORDS"
 	case $1-$2 in
 	via-*) router=$(address "$2") ;;
+	to-*) clients=$(address "${2%/*}")/${2#*/} ;;
 	outer-ipv4 | outer-ipv6) outer=$2 ;;
 	tunnel-kernel | tunnel-xdp) tunnel=$2 ;;
 	mtu-*) [[ $2 =~ ^[1-9][0-9]{2,4}$ ]] && mtu=$2 || usage_error "bad mtu '$2'" ;;
@@ -300,7 +320,7 @@ esac
 mode=$1 vip=$(address "$2") dev=$3
 shift 3
 case $mode in
-nat | dsr | ipip) ;;
+nat | dsr | ipip | dnat) ;;
 *) usage_error "unknown mode '$mode'" ;;
 esac
 while [ $# -gt 0 ]; do

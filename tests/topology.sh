@@ -5,7 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly VIP_NETWORK=9 # of VIPs that are routed to the balancer, whose own they are not
-: "${MODES:=nat dsr ipip}"
+: "${MODES:=nat dsr ipip dnat}"
 
 # Address X of network N, in the family under test.
 at() # N X
@@ -57,11 +57,16 @@ reach() # HOST N M X [WORD...]
 	on "$1" ip route replace "fd00:1$2::/64" via "fd00:1$3::$4" "${@:5}"
 }
 
-# The VIP of a mode: in mode nat it is the balancer's own, else it is routed there.
+# The VIP of a mode: in mode nat it is the balancer's own, else it is routed there. In mode dnat
+# answers leave as the balancer's kernel routes: it has to forward.
 use_mode() # MODE
 {
+	local forward=0
+
 	mode=$1
-	vip_address=$(at 0 10)
+	[ "$mode" != dnat ] || forward=1
+	on lb sysctl -qw net.ipv4.ip_forward=$forward net.ipv6.conf.all.forwarding=$forward
+	vip_address=$(at 0 10) answered=$(at 0 1)
 	[ "$mode" = nat ] || vip_address=$(at $VIP_NETWORK 1)
 	vip=$vip_address
 	[ "$family" = 4 ] || vip="[$vip_address]"
@@ -79,9 +84,12 @@ each_mode() # FUNCTION: in each of $MODES, within each_family
 	done
 }
 
-# Sets a backend up for the mode, or undoes that.
+# Sets a backend up for the mode, or undoes that. In mode dnat it answers the client $answered by the
+# balancer, be it on its link.
 backend_apply() # HOST DEV [OPTION of backend.sh...]
 {
+	[ "$mode" != dnat ] ||
+		set -- "$@" via "$(at 0 10)" to "$answered/$([ "$family" = 4 ] && echo 32 || echo 128)"
 	"$top/scripts/backend.sh" -n "$prefix$1" apply "$mode" "$vip_address" "${@:2}" \
 		>"$TMP/backend.log" 2>&1 || fail "backend.sh: $(cat "$TMP/backend.log")"
 }

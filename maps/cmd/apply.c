@@ -253,6 +253,8 @@ static void adopt_hops(struct config_service *wanted, const struct config_servic
 		if (before)
 			adopt_hop(backend, before);
 	}
+	if (same_address(&wanted->via.real.address, &running->via.real.address))
+		adopt_hop(&wanted->via, &running->via);
 }
 
 /* Files without services are more likely no configuration at all. */

@@ -39,11 +39,56 @@ static enum status check_real(const struct config_service *service, const struct
 		return fail(WRONG, "%s is not IPv%c like %s (mode %s)", name.s,
 			    is_ipv4(&service->vip.address) ? '4' : '6',
 			    text_of_vip(&service->vip).s, mode_name(service->mode));
-	if (service->mode != MODE_NAT && real->port)
+	if ((service->mode == MODE_DSR || service->mode == MODE_IPIP) && real->port)
 		return fail(WRONG,
 			    "%s has a port, but mode %s leaves ports as they are: give the address "
 			    "alone",
 			    name.s, mode_name(service->mode));
+	if (service->mode == MODE_DNAT && service->vip.port == ANY_PORT && real->port)
+		return fail(WRONG,
+			    "%s has a port, but answers to any port cannot be told by it (mode "
+			    "dnat): give the address alone",
+			    name.s);
+	return DONE;
+}
+
+/*
+ * Whether what a backend sends could be an answer of either service (mode dnat). One of any port
+ * may share a backend with one of its own VIP that leaves the port as it is.
+ */
+static bool takes_answers(const struct config_service *service, const struct config_service *other,
+			  const struct real_key *key, const struct real_key *theirs)
+{
+	if (!same_address(&key->address, &theirs->address) || key->protocol != theirs->protocol)
+		return false;
+	if (key->port == theirs->port)
+		return true;
+	if (key->port != ANY_PORT && theirs->port != ANY_PORT)
+		return false;
+	return !same_address(&service->vip.address, &other->vip.address) ||
+	       (key->port != service->vip.port || theirs->port != other->vip.port);
+}
+
+/* Mode dnat: an answer is known by its source alone, so no two services can have it. */
+static enum status check_answers(const struct configuration *config,
+				 const struct config_service *service, const struct endpoint *real)
+{
+	struct config_backend backend = { .real = *real };
+	struct real_key key, theirs;
+
+	real_key(service, &backend, &key);
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *other = &config->services[i];
+
+		for (unsigned int j = 0; j < other->count && other->mode == MODE_DNAT; j++) {
+			real_key(other, &other->backends[j], &theirs);
+			if (other != service && takes_answers(service, other, &key, &theirs))
+				return fail(FAILED,
+					    "%s is already a backend of %s: in mode dnat what it "
+					    "sends from there belongs to one service",
+					    text_of_real(real).s, text_of_vip(&other->vip).s);
+		}
+	}
 	return DONE;
 }
 
@@ -88,6 +133,11 @@ enum status add_backend(struct configuration *config, const struct request *requ
 			    same->real.port == request->real.port ? "" : ", as ",
 			    same->real.port == request->real.port ? "" :
 								    text_of_real(&same->real).s);
+	if (service->mode == MODE_DNAT) {
+		status = check_answers(config, service, &request->real);
+		if (status)
+			return status;
+	}
 	backend = backend_insert(service, &request->real);
 	if (!backend)
 		return fail(FAILED, "out of memory");

@@ -24,6 +24,12 @@ static bool is_out_of_reach(const struct config_service *service, const struct h
 	return true;
 }
 
+static const char *role_of(const struct config_service *service,
+			   const struct config_backend *backend)
+{
+	return backend == &service->via ? "next hop" : "backend";
+}
+
 /* A backend that does not answer. `dsr` and `ipip` have a cause of their own for it. */
 static enum status say_dead(struct balancer *balancer, const struct config_service *service,
 			    const struct config_backend *backend, const struct hop_lookup *lookup,
@@ -31,10 +37,11 @@ static enum status say_dead(struct balancer *balancer, const struct config_servi
 {
 	const char *hint = "";
 
-	if (!has_gateway(lookup) && service->mode != MODE_NAT && is_ipv4(&service->vip.address) &&
-	    is_local(balancer, &service->vip.address))
+	if (!has_gateway(lookup) && (service->mode == MODE_DSR || service->mode == MODE_IPIP) &&
+	    is_ipv4(&service->vip.address) && is_local(balancer, &service->vip.address))
 		hint = "; does it drop ARP from the VIP? set accept_local=1 there, or give its mac";
-	return fail(FAILED, "backend %s: %s%s", text_of_real(&backend->real).s, why, hint);
+	return fail(FAILED, "%s %s: %s%s", role_of(service, backend),
+		    text_of_real(&backend->real).s, why, hint);
 }
 
 /* Gives a backend its next hop. What cannot be reached fails, or is kept as it is. */
@@ -58,7 +65,8 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 	if (!change->is_lenient)
 		return say_dead(balancer, service, backend, lookup, why);
 	if (!lookup->is_said)
-		warn("backend %s: %s; kept %s", text_of_address(&lookup->to).s, why,
+		warn("%s %s: %s; kept %s", role_of(service, backend),
+		     text_of_address(&lookup->to).s, why,
 		     is_resolved(&backend->hop) ? "as it was" : "out until xdp-lb refresh");
 	lookup->is_said = true;
 	return DONE;
@@ -70,8 +78,8 @@ static enum status settle_backends(struct balancer *balancer, const struct chang
 	for (unsigned int i = 0; i < wanted->count; i++) {
 		struct config_service *service = &wanted->services[i];
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct config_backend *backend = &service->backends[j];
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			struct config_backend *backend = record_of(service, j);
 			struct hop_lookup *lookup;
 			enum status status;
 

@@ -15,13 +15,16 @@ __u32 said_settle(const struct config_service *service)
 struct line line_of_service(const struct config_service *service)
 {
 	struct line line;
-	char settle[24] = "";
+	char settle[24] = "", via[96] = "";
 
 	if (service->settle)
 		snprintf(settle, sizeof(settle), " settle %u", said_settle(service));
-	snprintf(line.s, sizeof(line.s), "service add %s mode %s table %u%s hash %s",
-		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots, settle,
-		 hash_name(service->hash));
+	if (has_via(service))
+		snprintf(via, sizeof(via), " via %s",
+			 text_of_address(&service->via.real.address).s);
+	snprintf(line.s, sizeof(line.s), "service add %s mode %s%s table %u%s hash %s",
+		 text_of_vip(&service->vip).s, mode_name(service->mode), via, service->slots,
+		 settle, hash_name(service->hash));
 	return line;
 }
 

@@ -11,8 +11,8 @@ static enum status look_up_all(struct configuration *config, const struct reques
 {
 	(void)request;
 	for (unsigned int i = 0; i < config->count; i++) {
-		for (unsigned int j = 0; j < config->services[i].count; j++)
-			config->services[i].backends[j].is_pending = true;
+		for (unsigned int j = 0; record_of(&config->services[i], j); j++)
+			record_of(&config->services[i], j)->is_pending = true;
 	}
 	return DONE;
 }

@@ -19,6 +19,7 @@ struct request {
 	struct endpoint other; /* the second address of a filter */
 	bool has_real, has_other;
 	__u32 mode, slots, settle, hash; /* of a service */
+	struct address via;
 	__u32 weight;
 	__u8 mac[6];
 	bool has_mac;

@@ -12,6 +12,24 @@
 #include "model/flow_table.h"
 #include "model/next_hop.h"
 
+/* The next hop to clients: a host of the service's family, in the one mode that has it. */
+static bool check_via(const struct request *request)
+{
+	struct text name = text_of_address(&request->via);
+	bool ipv4 = is_ipv4(&request->vip.address);
+
+	if (request->mode != MODE_DNAT) {
+		fail(WRONG, "'via': expected mode dnat with it, not mode %s",
+		     mode_name(request->mode));
+		return false;
+	}
+	if (is_ipv4(&request->via) == ipv4)
+		return true;
+	fail(WRONG, "'%s': expected an IPv%c address, as of %s", name.s, ipv4 ? '4' : '6',
+	     text_of_vip(&request->vip).s);
+	return false;
+}
+
 bool parse_service_add(struct words *words, struct request *request)
 {
 	struct option service_options[] = {
@@ -19,12 +37,15 @@ bool parse_service_add(struct words *words, struct request *request)
 		{ "table", parse_slots, &request->slots, false },
 		{ "settle", parse_settle, &request->settle, false },
 		{ "hash", parse_hash, &request->hash, false },
+		{ "via", parse_address, &request->via, false },
 	};
+	const struct option *via = &service_options[4];
 
 	request->mode = MODE_NAT;
 	request->slots = DEFAULT_SLOTS;
 	request->hash = HASH_FLOW;
-	return take_vip(words, request) && parse_options(words, service_options, 4);
+	return take_vip(words, request) && parse_options(words, service_options, 5) &&
+	       (!via->given || check_via(request));
 }
 
 enum status add_service(struct configuration *config, const struct request *request)
@@ -40,6 +61,9 @@ enum status add_service(struct configuration *config, const struct request *requ
 	service->slots = request->slots;
 	service->settle = request->settle;
 	service->hash = request->hash;
+	service->via.real.address = request->via;
+	service->via.said_at = request->said_at;
+	service->via.is_pending = true;
 	return DONE;
 }
 
@@ -146,6 +170,10 @@ static void show_service(const struct config_service *service, const struct rest
 	print_string("mode", "  mode %s", mode_name(service->mode));
 	print_number("table", "  table %llu", service->slots);
 	print_string("hash", "  hash %s", hash_name(service->hash));
+	if (has_via(service))
+		print_string("via", "  via %s", text_of_address(&service->via.real.address).s);
+	else if (service->mode == MODE_DNAT)
+		print_null("via", NULL);
 	print_number("settle", service->settle ? "  settle %llu" : NULL, said_settle(service));
 	print_text("\n");
 	open_array("backends");

@@ -170,8 +170,10 @@ bool parse_client(const char *word, struct endpoint *client)
 	       wrong(word, "a client as 10.0.0.1:40000 or [fd00::1]:40000");
 }
 
-bool parse_address(const char *word, struct address *address)
+bool parse_address(const char *word, void *value)
 {
+	struct address *address = value;
+
 	return ((is_address4(word, address) || is_address6(word, address)) &&
 		is_unicast(address)) ||
 	       wrong(word, "an address as 10.0.0.2 or fd00::2");
@@ -273,12 +275,12 @@ bool parse_slots(const char *word, void *value)
 
 bool parse_mode(const char *word, void *value)
 {
-	for (__u32 mode = MODE_NAT; mode <= MODE_IPIP; mode++) {
+	for (__u32 mode = MODE_NAT; mode < MODES; mode++) {
 		*(__u32 *)value = mode;
 		if (!strcmp(word, mode_name(mode)))
 			return true;
 	}
-	return wrong(word, "nat, dsr or ipip");
+	return wrong(word, "nat, dsr, ipip or dnat");
 }
 
 bool parse_hash(const char *word, void *value)

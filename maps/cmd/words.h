@@ -24,13 +24,13 @@ typedef bool (*parser)(const char *word, void *value);
 bool parse_vip(const char *word, struct endpoint *vip);
 bool parse_real(const char *word, struct endpoint *real);
 bool parse_client(const char *word, struct endpoint *client);
-bool parse_address(const char *word, struct address *address);
 bool parse_prefix(const char *word, struct deny_key *key);
 bool parse_number(const char *word, __u32 min, __u32 max, __u32 *value);
 
-/* Values of options: __u32, but for the MAC, which is six bytes. */
+/* Values of options: __u32, but for the MAC, which is six bytes, and struct address. */
 bool parse_weight(const char *word, void *value);
 bool parse_mac(const char *word, void *value);
+bool parse_address(const char *word, void *value);
 bool parse_mode(const char *word, void *value);
 bool parse_hash(const char *word, void *value);
 bool parse_slots(const char *word, void *value);

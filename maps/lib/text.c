@@ -66,9 +66,9 @@ struct text text_of_mac(const __u8 *mac)
 
 const char *mode_name(__u8 mode)
 {
-	static const char *const names[] = { "nat", "dsr", "ipip" };
+	static const char *const names[] = { "nat", "dsr", "ipip", "dnat" };
 
-	return mode <= MODE_IPIP ? names[mode] : "unknown";
+	return mode < MODES ? names[mode] : "unknown";
 }
 
 const char *hash_name(__u8 hash)

@@ -26,6 +26,7 @@ struct balancer {
 	const struct backend *backends;
 	const struct limit *limits;
 	const struct port_hints *ports;
+	const struct answer *answers;
 	const struct flow *flows; /* NULL before map_flows() */
 };
 

@@ -26,6 +26,8 @@ static const struct carried {
 	{ MAP_SERVICES, BPF_MAP_TYPE_HASH, 0, &service_key_structure, &service_structure },
 	{ MAP_TABLES, BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, NULL, NULL },
 	{ MAP_BACKENDS, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &backend_structure },
+	{ MAP_REALS, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, &real_key_structure, NULL },
+	{ MAP_REPLIES, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &answer_structure },
 	{ MAP_OWN, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, &own_key_structure, NULL },
 	{ MAP_DENY, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, &deny_key_structure, NULL },
 	{ MAP_LIMITS, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &limit_structure },

@@ -216,6 +216,18 @@ void backend_remove(struct config_service *service, struct config_backend *backe
 	close_gap(service->backends, &service->count, backend, sizeof(*backend));
 }
 
+bool has_via(const struct config_service *service)
+{
+	return !is_zero_address(&service->via.real.address);
+}
+
+struct config_backend *record_of(struct config_service *service, unsigned int number)
+{
+	if (number < service->count)
+		return &service->backends[number];
+	return number == service->count && has_via(service) ? &service->via : NULL;
+}
+
 bool is_resolved(const struct hop *hop)
 {
 	static const __u8 zero[6];
@@ -307,6 +319,15 @@ bool service_differs(const struct config_service *running, const struct config_s
 			return true;
 	}
 	return false;
+}
+
+void real_key(const struct config_service *service, const struct config_backend *backend,
+	      struct real_key *key)
+{
+	memset(key, 0, sizeof(*key));
+	key->address = backend->real.address;
+	key->port = backend->real.port ? backend->real.port : service->vip.port;
+	key->protocol = service->vip.protocol;
 }
 
 void service_key(const struct config_service *service, struct service_key *key)

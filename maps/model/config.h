@@ -43,6 +43,7 @@ struct config_service {
 	struct limit limit; /* next_flow is not used */
 	struct config_backend *backends;
 	unsigned int count, room;
+	struct config_backend via; /* mode dnat: the next hop to clients; address 0: none */
 	/* As it runs: */
 	__u32 number; /* 0: not yet */
 	__u16 vip_number;
@@ -89,6 +90,10 @@ struct config_backend *backend_need(const struct config_service *service,
 				    const struct endpoint *real);
 struct config_backend *backend_insert(struct config_service *service, const struct endpoint *real);
 void backend_remove(struct config_service *service, struct config_backend *backend);
+bool has_via(const struct config_service *service);
+/* All of a service that has a next hop and a record: its backends, and after them `via`. NULL:
+ * there are no more. */
+struct config_backend *record_of(struct config_service *service, unsigned int number);
 bool is_healthy(const struct config_backend *backend); /* it gets slots */
 bool is_resolved(const struct hop *hop);
 
@@ -104,6 +109,10 @@ int compare_listed(const struct configuration *a, unsigned int i, const struct c
 bool has_limit(const struct limit *limit); /* any */
 bool limit_differs(const struct limit *a, const struct limit *b);
 bool service_differs(const struct config_service *running, const struct config_service *wanted);
+
+/* Mode dnat: from where its answers come. No other service has that. */
+void real_key(const struct config_service *service, const struct config_backend *backend,
+	      struct real_key *key);
 
 /* The key of a service in xlb_services, and SERVICE_* of its entry there. */
 void service_key(const struct config_service *service, struct service_key *key);

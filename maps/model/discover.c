@@ -281,7 +281,10 @@ enum status map_entries(struct balancer *balancer)
 				      (MAX_SERVICES + 1) * sizeof(struct limit));
 	balancer->ports = map_memory(balancer->map[MAP_PORTS],
 				     PORT_HINTS * sizeof(struct port_hints));
-	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports)
+	balancer->answers = map_memory(balancer->map[MAP_REPLIES],
+				       (MAX_SERVICES + 1) * sizeof(struct answer));
+	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports ||
+	    !balancer->answers)
 		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
 	return DONE;
 }

@@ -18,6 +18,8 @@
 	  MAX_SERVICES)                                                                            \
 	X(MAP_TABLES, "xlb_tables", sizeof(__u32), sizeof(__u32), MAX_TABLES)                      \
 	X(MAP_BACKENDS, "xlb_backends", sizeof(__u32), sizeof(struct backend), MAX_BACKENDS + 1)   \
+	X(MAP_REALS, "xlb_reals", sizeof(struct real_key), sizeof(__u32), MAX_BACKENDS)            \
+	X(MAP_REPLIES, "xlb_replies", sizeof(__u32), sizeof(struct answer), MAX_SERVICES + 1)      \
 	X(MAP_BUCKETS, "xlb_buckets", sizeof(__u32), sizeof(struct flow_bucket), FLOW_BUCKETS)     \
 	X(MAP_FLOWS, "xlb_flows", sizeof(__u32), sizeof(struct flow), FLOWS + FLOW_FORMAT)         \
 	X(MAP_DIRECT, "xlb_direct", sizeof(__u32), sizeof(struct direct), MAX_BACKENDS + 1)        \

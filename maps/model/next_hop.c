@@ -67,18 +67,19 @@ static void sort_lookups(struct hop_lookups *lookups, unsigned int end)
 	lookups->count = kept;
 }
 
-int collect_lookups(struct hop_lookups *lookups, const struct configuration *config)
+int collect_lookups(struct hop_lookups *lookups, struct configuration *config)
 {
 	unsigned int before = lookups->count, end = before;
 
 	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+		struct config_service *service = &config->services[i];
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			if (!service->backends[j].is_pending ||
-			    find_lookup(lookups, &service->backends[j]))
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			const struct config_backend *backend = record_of(service, j);
+
+			if (!backend->is_pending || find_lookup(lookups, backend))
 				continue;
-			if (!add_lookup(lookups, end++, &service->backends[j]))
+			if (!add_lookup(lookups, end++, backend))
 				return -ENOMEM;
 		}
 	}

@@ -30,7 +30,7 @@ struct hop_lookups {
 };
 
 /* Adds what pending backends need and `lookups` has not. Returns how many, or -ENOMEM. */
-int collect_lookups(struct hop_lookups *lookups, const struct configuration *config);
+int collect_lookups(struct hop_lookups *lookups, struct configuration *config);
 
 /* Looks them up in the balancer's namespace; takes up to 3 s, together. */
 enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *balancer);

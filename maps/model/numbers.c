@@ -18,7 +18,17 @@ void mark_used(struct used *used, const struct configuration *config,
 			used->table[service->table] = true;
 		for (unsigned int j = 0; j < service->count; j++)
 			used->backend[service->backends[j].number] = true;
+		used->backend[service->via.number] = true;
 	}
+}
+
+static const struct config_backend *same_via(const struct config_service *wanted,
+					     const struct config_service *running)
+{
+	return running && has_via(wanted) &&
+			       same_address(&wanted->via.real.address, &running->via.real.address) ?
+		       &running->via :
+		       NULL;
 }
 
 static void adopt_backend(struct config_backend *wanted, const struct config_backend *running)
@@ -46,6 +56,7 @@ void adopt_numbers(struct configuration *wanted, const struct configuration *run
 			adopt_backend(backend,
 				      before ? backend_find(before, &backend->real) : NULL);
 		}
+		adopt_backend(&service->via, same_via(service, before));
 	}
 }
 
@@ -101,8 +112,8 @@ enum status assign_numbers(struct configuration *wanted, struct used *used)
 
 		if (!service->number)
 			service->number = lowest_free(used->service, MAX_SERVICES);
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct config_backend *backend = &service->backends[j];
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			struct config_backend *backend = record_of(service, j);
 
 			backend->is_new = !backend->number;
 			if (backend->is_new)

@@ -160,13 +160,13 @@ static int read_own(const struct balancer *balancer, struct own_list *list)
 	return result;
 }
 
-/* What is wanted comes first, then what is not goes; both lists are sorted. Returns whether a MAC
- * has gone or come. */
+/* What is wanted comes first, then what is not goes; both lists are sorted. Returns whether
+ * something of the host has gone or come, which CPUs cache. */
 static bool write_differences(struct balancer *balancer, const struct own_list *running,
 			      const struct own_list *wanted)
 {
 	int map = balancer->map[MAP_OWN];
-	bool has_mac_changed = false;
+	bool has_host_changed = false;
 	unsigned int i;
 
 	for (i = 0; i < wanted->count; i++) {
@@ -176,7 +176,7 @@ static bool write_differences(struct balancer *balancer, const struct own_list *
 		if (old && old->flags == own->flags)
 			continue;
 		map_update(map, &own->key, &own->flags, BPF_ANY);
-		has_mac_changed |= own->flags & OWN_MAC;
+		has_host_changed |= own->flags & (OWN_HOST | OWN_MAC);
 	}
 	for (i = 0; i < running->count; i++) {
 		const struct own *own = &running->own[i];
@@ -184,9 +184,9 @@ static bool write_differences(struct balancer *balancer, const struct own_list *
 		if (bsearch(own, wanted->own, wanted->count, sizeof(*own), compare_own))
 			continue;
 		map_delete(map, &own->key);
-		has_mac_changed |= own->flags & OWN_MAC;
+		has_host_changed |= own->flags & (OWN_HOST | OWN_MAC);
 	}
-	return has_mac_changed;
+	return has_host_changed;
 }
 
 /* The whole map anew, but for what it says of the host if that is not asked for. */

@@ -126,6 +126,22 @@ static struct config_backend *load_backend(const struct balancer *balancer,
 	return backend;
 }
 
+/* Mode dnat: the next hop to clients, by its record. */
+static void load_via(const struct balancer *balancer, struct config_service *service)
+{
+	__u16 number = balancer->answers[service->number].via;
+	const struct backend *record = &balancer->backends[number];
+	int hop = record->flags & BACKEND_HOP ? 1 : 0;
+
+	if (!number || number > MAX_BACKENDS || service->mode != MODE_DNAT)
+		return;
+	service->via.real.address = record->address;
+	service->via.number = number;
+	service->via.generation = record->generation;
+	service->via.hop = record->hop[hop];
+	service->via.mtu = record->mtu[hop];
+}
+
 static bool is_member(const struct member *member)
 {
 	return member->backend && member->backend <= MAX_BACKENDS && member->weight &&
@@ -191,6 +207,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	service->table = entry->table;
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
+	load_via(balancer, service);
 	service->running_slots = entry->slots;
 	service->moving = entry->flags & SERVICE_MOVING;
 	map_table(balancer, service, tables);

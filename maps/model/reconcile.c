@@ -4,6 +4,7 @@
 
 #include "kernel/bpf.h"
 #include "kernel/store.h"
+#include "model/answers.h"
 #include "model/reconcile.h"
 #include "model/own.h"
 #include "model/records.h"
@@ -134,6 +135,7 @@ void bring_in_line(struct balancer *balancer, const struct configuration *config
 	clear_limits(balancer, used);
 	reconcile_service_flags(balancer, config);
 	reconcile_vips(balancer, config);
+	reconcile_answers(balancer, config);
 	reconcile_deny_flag(balancer);
 	sync_own(balancer, config);
 }

@@ -127,6 +127,21 @@ static const struct field own_key_fields[] = {
 };
 STRUCTURE(own_key);
 
+static const struct field real_key_fields[] = {
+	NESTED(real_key, address, address),
+	PLAIN(real_key, port),
+	PLAIN(real_key, protocol),
+};
+STRUCTURE(real_key);
+
+static const struct field answer_fields[] = {
+	NESTED(answer, vip, address),
+	PLAIN(answer, port),
+	PLAIN(answer, vip_number),
+	PLAIN(answer, via),
+};
+STRUCTURE(answer);
+
 static const struct field deny_key_fields[] = {
 	PLAIN(deny_key, length),
 	NESTED(deny_key, prefix, address),

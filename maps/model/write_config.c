@@ -12,6 +12,7 @@
 
 #include "kernel/bpf.h"
 #include "kernel/store.h"
+#include "model/answers.h"
 #include "model/counters.h"
 #include "model/journal.h"
 #include "model/numbers.h"
@@ -135,8 +136,8 @@ static int write_records(struct commit *commit)
 		if (result)
 			return result;
 		write_limit(commit->balancer, service);
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct config_backend *backend = &service->backends[j];
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			struct config_backend *backend = record_of(service, j);
 
 			if (backend->is_new)
 				write_new_record(commit->balancer, service, backend);
@@ -144,7 +145,7 @@ static int write_records(struct commit *commit)
 				update_record(commit->balancer, service, backend);
 		}
 	}
-	return 0;
+	return write_answers(commit->balancer, commit->wanted);
 }
 
 /* There is a number for each service that runs and for each that is to replace one. */

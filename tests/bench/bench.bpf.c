@@ -217,11 +217,20 @@ static __always_inline struct ends from_client(const struct bench *state, __u32 
 	};
 }
 
-/* The answer of the backend: to the port that it sees, at the VIP. */
+/* The answer of the backend: to the port that it sees, at the VIP, or at the client. */
 static __always_inline struct ends from_backend(const struct bench *state, __u32 i, __u32 known)
 {
 	struct ends client = from_client(state, i);
 
+	if (state->visible)
+		return (struct ends){
+			.source = bpf_htonl(state->backend + (known >> 16)),
+			.source_port = client.destination_port,
+			.source_prefix = BENCH_BACKEND_PREFIX,
+			.destination = client.source,
+			.destination_port = client.source_port,
+			.destination_prefix = BENCH_CLIENT_PREFIX,
+		};
 	return (struct ends){
 		.source = bpf_htonl(state->backend + (known >> 16)),
 		.source_port = client.destination_port,

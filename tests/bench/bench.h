@@ -39,6 +39,7 @@ struct bench {
 	__u32 flows; /* or packets that are sent in turn */
 	__u32 next; /* flow, or packet */
 	__u32 services; /* a power of 2 */
+	__u32 backends; /* of each */
 	__u32 vip;
 	__u32 vip_shift; /* 2^this services share a VIP */
 	__u32 vip_spread; /* the next VIP's address is 2^this after the last */
@@ -52,6 +53,7 @@ struct bench {
 	__u8 ipv6;
 	__u8 udp;
 	__u8 grows; /* the program may grow the head */
+	__u8 visible; /* backends answer to the client, not to the VIP: mode dnat */
 	__u8 flags; /* of TCP */
 	__u8 steps; /* packets that open a flow */
 	__u8 step; /* of them, done */

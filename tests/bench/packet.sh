@@ -23,9 +23,10 @@ groups()
 {
 	local mode family load flows kinds
 
-	for mode in nat dsr ipip; do
+	for mode in nat dsr ipip dnat; do
 		flows=$many kinds=data,syn,foreign,port
 		[ $mode != nat ] || flows=$few kinds=data,answer,foreign,port
+		[ $mode != dnat ] || kinds=data,answer,foreign,port
 		for family in $families; do
 			echo "$mode $family tcp 1 2 $kinds $flows"
 		done

@@ -30,7 +30,7 @@ struct setup setup = {
 
 uint32_t flow_counts[MAX_COUNTS];
 int counts;
-bool is_nat, is_tcp;
+bool is_nat, is_dnat, is_tcp;
 
 static const struct {
 	const char *word;
@@ -92,6 +92,7 @@ void parse_setup(int argc, char **argv)
 		die("program=, pins=, helper= and rounds= up to %d are needed", MAX_ROUNDS);
 	patience = setup.patience;
 	is_nat = !strcmp(setup.mode, "nat");
+	is_dnat = !strcmp(setup.mode, "dnat");
 	is_tcp = !strcmp(setup.protocol, "tcp");
 	for (const char *at = setup.flows; at && counts < MAX_COUNTS; at = strchr(at, ',')) {
 		at += *at == ',';
@@ -125,6 +126,7 @@ void start_packets(uint8_t flags, uint32_t vip_added, uint32_t port_added)
 {
 	*bench = (struct bench){
 		.services = setup.services,
+		.backends = setup.backends,
 		.vip = address_of(setup.vip, BENCH_VIP) + vip_added,
 		.vip_shift = setup.vip_shift,
 		.vip_spread = setup.vip_spread,
@@ -138,6 +140,7 @@ void start_packets(uint8_t flags, uint32_t vip_added, uint32_t port_added)
 		.ipv6 = setup.family == 6,
 		.udp = !is_tcp,
 		.grows = !strcmp(setup.mode, "ipip"),
+		.visible = is_dnat,
 		.flags = flags,
 		.steps = is_tcp	      ? 3 :
 			 setup.silent ? 1 :

@@ -40,7 +40,7 @@ struct setup {
 extern struct setup setup;
 extern uint32_t flow_counts[MAX_COUNTS];
 extern int counts;
-extern bool is_nat, is_tcp;
+extern bool is_nat, is_dnat, is_tcp;
 
 /* Ends the program where an argument is wrong. */
 void parse_setup(int argc, char **argv);

@@ -134,9 +134,20 @@ static uint32_t packets_of(uint32_t first, uint32_t flows, enum direction direct
 	uint32_t packets = direction == BOTH_DIRECTIONS ? 2 * flows : flows;
 
 	errno = 0;
-	if (packets > BENCH_VISITS || (direction != FROM_CLIENT && first + flows > BENCH_LEARNT))
+	if (packets > BENCH_VISITS ||
+	    (direction != FROM_CLIENT && !bench->visible && first + flows > BENCH_LEARNT))
 		die("%u flows are too many", flows);
 	return packets;
+}
+
+/* What the flow's backend has to know to answer. In mode dnat any backend of the service may. */
+static uint32_t known_of(uint32_t flow)
+{
+	uint32_t service = flow & (bench->services - 1);
+
+	if (!bench->visible)
+		return learnt[flow];
+	return (service * bench->backends + 1 + flow / bench->services % bench->backends) << 16;
 }
 
 static bool only_opened;
@@ -156,7 +167,7 @@ static void visit_from(uint32_t first, uint32_t flows, enum direction direction)
 
 		if (only_opened && !learnt[flow])
 			flow = first;
-		visits[i] = (struct visit){ flow, back ? learnt[flow] : 0 };
+		visits[i] = (struct visit){ flow, back ? known_of(flow) : 0 };
 	}
 	bench->flows = packets;
 	bench->next = 0;

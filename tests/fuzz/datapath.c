@@ -46,12 +46,15 @@ void standin_register(void)
 	REGISTER(16, xlb_direct, KIND_ARRAY);
 	REGISTER(17, xlb_answers, KIND_ARRAY);
 	REGISTER(18, xlb_ports, KIND_ARRAY);
-	REGISTER(19, xlb_ids, KIND_ARRAY);
-	REGISTER(20, xlb_vip_cache, KIND_ARRAY);
-	REGISTER(21, xlb_svc_cache, KIND_ARRAY);
-	REGISTER(22, xlb_flow_cache, KIND_ARRAY);
-	REGISTER(23, xlb_mac_cache, KIND_ARRAY);
-	standin_maps[24] = (struct standin_map){
+	REGISTER(19, xlb_reals, KIND_HASH);
+	REGISTER(20, xlb_replies, KIND_ARRAY);
+	REGISTER(21, xlb_ids, KIND_ARRAY);
+	REGISTER(22, xlb_real_cache, KIND_ARRAY);
+	REGISTER(23, xlb_vip_cache, KIND_ARRAY);
+	REGISTER(24, xlb_svc_cache, KIND_ARRAY);
+	REGISTER(25, xlb_flow_cache, KIND_ARRAY);
+	REGISTER(26, xlb_mac_cache, KIND_ARRAY);
+	standin_maps[27] = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),

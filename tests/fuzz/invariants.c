@@ -2,13 +2,16 @@
 /*
  * See invariants.h.
  *
- *  - What is not to a VIP passes; what passes or is dropped is unchanged; nothing is aborted but
- *    packets of a service whose mode is unknown, and these are unchanged.
+ *  - What is not to a VIP passes, unless it is from a backend in mode dnat, or an ICMP error about a
+ *    packet to one; what passes or is dropped is unchanged; nothing is aborted but packets of a
+ *    service whose mode is unknown, and these are unchanged.
  *  - What is sent is an IP packet with right lengths and a right IPv4 header checksum; its other
  *    checksums are right exactly if they were.
  *  - It is one of: the same packet with other MACs (dsr); with other addresses, ports, and one hop
- *    less (nat), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or an
- *    ICMP error to the sender, from the VIP, quoting the packet.
+ *    less (nat, dnat), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or
+ *    an ICMP error to the sender, from the VIP, quoting the packet.
+ *  - In mode dnat one address changes: the destination of what is to a VIP, else the source, which
+ *    then is a VIP. What is left to the host has all its hops, and its MACs.
  */
 #include <linux/bpf.h>
 #include <netinet/in.h>
@@ -138,15 +141,47 @@ static const char *check_quote_sums(const struct trial *trial, const struct view
 	return NULL;
 }
 
-static const char *check_nat(const struct trial *trial, const struct view *in,
+static bool same_source(const struct trial *trial, const struct view *in, const struct view *out)
+{
+	return !memcmp(source_of(trial->in, in), source_of(trial->out, out), address_length(in));
+}
+
+static bool same_destination(const struct trial *trial, const struct view *in,
 			     const struct view *out)
+{
+	return !memcmp(destination_of(trial->in, in), destination_of(trial->out, out),
+		       address_length(in));
+}
+
+/* Whose packet it is now. */
+static const char *check_ends(const struct trial *trial, const struct view *in,
+			      const struct view *out)
+{
+	const uint8_t *from = source_of(trial->out, out), *to = destination_of(trial->out, out);
+
+	if (!is_vip(destination_of(trial->in, in), in->family)) {
+		BROKEN(!same_destination(trial, in, out), "an answer to another client");
+		BROKEN(!is_vip(from, in->family), "an answer that is not from a VIP");
+	} else if (same_source(trial, in, out)) {
+		BROKEN(is_vip(to, in->family), "still to a VIP");
+	} else {
+		BROKEN(memcmp(from, destination_of(trial->in, in), address_length(in)), "not from "
+											"the VIP");
+	}
+	return NULL;
+}
+
+/* `hops` is how many it has lost: one, or none if the host forwards it. */
+static const char *check_nat(const struct trial *trial, const struct view *in,
+			     const struct view *out, int hops)
 {
 	static struct permit permit;
 	const char *broken = check_sums(trial, in, out);
 
 	BROKEN(broken, broken);
 	memset(&permit, 0, sizeof(permit));
-	allow(&permit, 0, MACS);
+	if (hops)
+		allow(&permit, 0, MACS);
 	allow_header(&permit, in);
 	allow_id(&permit, trial->in, in);
 	if (is_transport(in))
@@ -159,10 +194,9 @@ static const char *check_nat(const struct trial *trial, const struct view *in,
 		BROKEN(trial->in[i] != trial->out[i] && !permit.byte[i], "a byte differs that may "
 									 "not");
 	BROKEN(hops_of(trial->in, in) < 2, "sent on, but its hops were used up");
-	BROKEN(hops_of(trial->out, out) != hops_of(trial->in, in) - 1, "not one hop less");
-	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
-		      address_length(in)),
-	       "not from the VIP");
+	BROKEN(hops_of(trial->out, out) != hops_of(trial->in, in) - hops, "hops more or less");
+	broken = check_ends(trial, in, out);
+	BROKEN(broken, broken);
 	return is_icmp_error(trial->in, in) ? check_quote_sums(trial, in) : NULL;
 }
 
@@ -218,9 +252,11 @@ static const char *check_answer(const struct trial *trial, const struct view *in
 	BROKEN(out->end - out->l4 - 8 > MAX_ANSWER, "the answer is too long");
 	BROKEN(in->l3 != out->l3 || memcmp(trial->in + MACS, trial->out + MACS, in->l3 - MACS),
 	       "the answer's VLAN tags");
-	BROKEN(memcmp(source_of(trial->out, out), destination_of(trial->in, in),
-		      address_length(in)),
-	       "the answer is not from the VIP");
+	BROKEN(!is_vip(source_of(trial->out, out), in->family), "the answer is not from a VIP");
+	BROKEN(is_vip(destination_of(trial->in, in), in->family) &&
+		       memcmp(source_of(trial->out, out), destination_of(trial->in, in),
+			      address_length(in)),
+	       "the answer is from another VIP");
 	return NULL;
 }
 
@@ -237,7 +273,21 @@ static const char *check_sent(const struct trial *trial, const struct view *in)
 		return check_tunnel(trial, in, &out);
 	if (!memcmp(trial->in + MACS, trial->out + MACS, trial->in_length - MACS))
 		return NULL;
-	return check_nat(trial, in, &out);
+	return check_nat(trial, in, &out, 1);
+}
+
+/* What passes or is dropped is as it came; but for an answer that the host is to send on. */
+static const char *check_kept(const struct trial *trial, const struct view *in)
+{
+	struct view out = view_frame(trial->out, trial->out_length);
+
+	BROKEN(trial->in_length != trial->out_length, "passed or dropped, but of another length");
+	if (!memcmp(trial->in, trial->out, trial->in_length))
+		return NULL;
+	BROKEN(trial->action != XDP_PASS || !in->family || !out.family ||
+		       is_vip(destination_of(trial->in, in), in->family),
+	       "passed or dropped, but changed");
+	return check_nat(trial, in, &out, 0);
 }
 
 /* Whether the frame is to a VIP, as far as it shows. */
@@ -254,6 +304,29 @@ static bool is_to_vip(const uint8_t *frame, size_t length)
 	return is_vip(destination_of(frame, &view), view.family);
 }
 
+/* Whether the address is one of the backends in mode dnat. */
+static bool is_hidden(const uint8_t *address, int in_family)
+{
+	return in_family == 4 ?
+		       !memcmp(address, ip4_of(B4), 4) || !memcmp(address, ip4_of(B5), 4) :
+		       !memcmp(address, ip6_of(B4), 16) || !memcmp(address, ip6_of(B5), 16);
+}
+
+/* Whether it may be an answer in mode dnat, or an error about what such a backend got. */
+static bool may_be_answer(const struct trial *trial, const struct view *in)
+{
+	struct view quote;
+
+	if (!in->family)
+		return true; /* its lengths lie: whose it is shows to the program only */
+	if (is_hidden(source_of(trial->in, in), in->family))
+		return true;
+	if (!is_icmp_error(trial->in, in))
+		return false;
+	quote = view_packet(trial->in, in->end, in->l4 + 8, in->family);
+	return quote.family && is_hidden(destination_of(trial->in, &quote), in->family);
+}
+
 const char *broken_invariant(const struct trial *trial)
 {
 	struct view in = view_frame(trial->in, trial->in_length);
@@ -261,14 +334,8 @@ const char *broken_invariant(const struct trial *trial)
 
 	BROKEN(trial->action == XDP_ABORTED && !trial->may_abort, "aborted");
 	BROKEN(trial->action > XDP_REDIRECT, "no action that there is");
-	BROKEN(!is_to_vip(trial->in, trial->in_length) && trial->action != XDP_PASS, "not to a "
-										     "VIP, and "
-										     "does not "
-										     "pass");
-	if (sent)
-		return check_sent(trial, &in);
-	BROKEN(trial->in_length != trial->out_length ||
-		       memcmp(trial->in, trial->out, trial->in_length),
-	       "passed or dropped, but changed");
-	return NULL;
+	BROKEN(!is_to_vip(trial->in, trial->in_length) && !may_be_answer(trial, &in) &&
+		       trial->action != XDP_PASS,
+	       "not to a VIP, and does not pass");
+	return sent ? check_sent(trial, &in) : check_kept(trial, &in);
 }

@@ -33,9 +33,10 @@ struct packet {
 
 static struct packet last_sent; /* what answers and errors are about */
 
-/* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip. */
+/* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip; the latter two also dnat. */
 
 static int services;
+static int tunnels[2]; /* a service in mode ipip of each family */
 static int unknown_modes; /* services whose mode there is none of */
 
 static void a_small_mtu(int service)
@@ -58,10 +59,23 @@ static void set_up_family(void)
 	int tunnel = SERVICE(VIP3, HTTP, IPPROTO_TCP, MODE_IPIP, B1, B2);
 	int tunnel_dns = SERVICE(VIP3, ANY_PORT, IPPROTO_UDP, MODE_IPIP, B1, B2);
 
+	int hidden = SERVICE(VIP3, 8080, IPPROTO_TCP, MODE_DNAT, B4, B5);
+	int hidden_dns = SERVICE(VIP2, 1234, IPPROTO_UDP, MODE_DNAT, B4, B5);
+
 	for (int service = http; service <= tunnel_dns; service++) {
 		know_way(backend_of(service, B1));
 		know_way(backend_of(service, B2));
 	}
+	for (int service = hidden; service <= hidden_dns; service++) {
+		know_way(backend_of(service, B4));
+		know_way(backend_of(service, B5));
+		in_transition(service);
+	}
+	set_port(hidden, B4, HTTP);
+	set_via(hidden, C1);
+	know_way(backend_of(hidden, C1));
+	a_small_mtu(hidden);
+	own_host(LB);
 	backend_of(dns, B1)->port = htons(5353);
 	backend_of(http, B1)->hop[1] = backend_of(http, B2)->hop[0];
 	backend_of(http, B2)->hop[0].ifindex = IFINDEX_LO + 1;
@@ -71,21 +85,22 @@ static void set_up_family(void)
 	in_transition(direct);
 	in_transition(direct_dns);
 	in_transition(tunnel);
-	services = tunnel_dns;
+	tunnels[family == 6] = tunnel_dns;
+	services = hidden_dns;
 	deny(C2, family == 4 ? 32 : 128);
 }
 
 /* A tunnel to the other family. */
 static void cross_tunnels(void)
 {
-	struct backend *four = backend_of(services, B2);
-	struct backend *six;
-	struct address address = four->address;
+	struct backend *six = backend_of(tunnels[1], B2);
+	struct backend *four;
+	struct address address = six->address;
 
 	family = 10 - family;
-	six = backend_of(services / 2, B2);
-	four->address = six->address;
-	six->address = address;
+	four = backend_of(tunnels[0], B2);
+	six->address = four->address;
+	four->address = address;
 	family = 10 - family;
 }
 
@@ -101,7 +116,7 @@ void set_up_world(void)
 	family = 6;
 	set_up_family();
 	cross_tunnels();
-	config()->flags = 0;
+	config()->flags = CONFIG_DNAT;
 }
 
 /* Templates */
@@ -143,6 +158,20 @@ static const struct layer *const templates[] = {
 	P(ETH(ROUTER, LB), IP(ROUTER, VIP3), ICMP(UNREACHABLE), IP(VIP3, C1), UDP(1234, 40000),
 	  DATA(9)),
 	P(CLIENT(C1, VIP), ICMP(ECHO), DATA(9)),
+	P(CLIENT(C1, VIP3), TCP(40000, 8080, SYN)),
+	P(CLIENT(C1, VIP2), UDP(40000, 1234), DATA(9)),
+	P(ETH(B4, LB), IP(B4, C1), TCP(HTTP, 40000, ACK), DATA(3)),
+	P(ETH(B5, LB), IP(B5, C1), UDP(1234, 40000), DATA(5), PAD(60)),
+	P(ETH(B5, LB), IP(B5, C1), UDP(1234, 40000, .no_sum = true), DATA(5)),
+	P(ETH(B5, LB), IP(B5, C1, .ttl = 1), UDP(1234, 40000), DATA(5)),
+	P(ETH(B4, LB), VLAN(5), IP(B4, C1), TCP(HTTP, 40000, ACK), DATA(1400)),
+	P(ETH(B4, LB), IP(B4, LB), TCP(HTTP, 40000, ACK)),
+	P(ETH(B5, LB), IP(B5, C1), UDP(1234, 40000), DATA(600), FRAGMENT(0, 256)),
+	P(ETH(B5, LB), IP(B5, C1), UDP(1234, 40000), DATA(600), FRAGMENT(256, 256)),
+	P(ETH(ROUTER, LB), IP(ROUTER, C1), ICMP(TOO_BIG, .value = 1280), IP(C1, B4),
+	  TCP(40000, HTTP, ACK), DATA(9)),
+	P(ETH(ROUTER, LB), IP(ROUTER, VIP2), ICMP(UNREACHABLE), IP(VIP2, C1), UDP(1234, 40000),
+	  DATA(9)),
 	P(CLIENT(C1, LB), TCP(40000, 22, SYN)),
 	P(ETH(C1, LB), IP6(MAPPED_C1, MAPPED_VIP), TCP(40000, HTTP, SYN)),
 	P(ETH(C1, ALL_NODES), ARP),

@@ -220,6 +220,21 @@ long bpf_check_mtu(void *ctx, __u32 ifindex, __u32 *length, __s32 difference, __
 	return *length + difference > 1500 ? BPF_MTU_CHK_RET_FRAG_NEEDED : 0;
 }
 
+/* The kernel knows the way to three of four, and of the rest has an answer of each kind. */
+long bpf_fib_lookup(void *ctx, struct bpf_fib_lookup *way, int size, __u32 flags)
+{
+	static const uint8_t mac[] = { 2, 0, 0, 0, 0, 9 };
+	uint8_t kind = way->dport >> 8;
+
+	(void)ctx;
+	(void)size;
+	(void)flags;
+	memcpy(way->dmac, mac, sizeof(mac));
+	memcpy(way->smac, mac, sizeof(mac));
+	way->mtu_result = 1500;
+	return kind % 4 ? BPF_FIB_LKUP_RET_SUCCESS : kind / 4 % (BPF_FIB_LKUP_RET_FRAG_NEEDED + 1);
+}
+
 /* One port in 32 is one that a socket of the host has. */
 static struct bpf_sock *socket_at(const struct bpf_sock_tuple *tuple, __u32 size)
 {

@@ -92,6 +92,14 @@ each_mode()
 		fail "no route to the VIP"
 	backend undo nat "$vip_address" veth3
 	unchanged "after undo of nat"
+
+	applies_what_it_prints dnat "$vip_address" veth3 via "${net}10"
+	on h2 ip route get "$far" | grep "via ${net}10" >/dev/null || fail "no route to clients"
+	backend apply dnat "$vip_address" veth3 via "${net}10" to "$far/$((family == 4 ? 32 : 128))"
+	on h2 ip route get "$far" | grep "via ${net}10" >/dev/null || fail "no route to a client"
+	on h2 ip "-$family" route show default | grep "via ${net}1 " >/dev/null || fail "no default"
+	backend undo dnat "$vip_address" veth3
+	unchanged "after undo of dnat"
 	on h2 ip route del default via "${net}1"
 }
 
@@ -147,6 +155,8 @@ expect_usage dsr 10.9.0.1/32 veth3
 expect_usage dsr 10.9.0.1:80 veth3
 expect_usage dsr 10.9.0.1 veth3 via
 expect_usage ipip 10.9.0.1 veth3 outer ipv5
+expect_usage dnat 10.9.0.1 veth3
+expect_usage dnat 10.9.0.1 veth3 via 10.0.0.10 to 10.0.0.1:80
 expect_usage ipip 10.9.0.1 veth3 mtu 15x
 ! backend undo dsr 10.9.0.1 veth3 2>/dev/null || fail "undo of nothing"
 ! backend dsr 10.9.0.1 veth9 2>/dev/null || fail "a device that is not there"

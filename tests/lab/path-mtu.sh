@@ -54,6 +54,8 @@ narrow_client()
 {
 	local before
 
+	# shellcheck disable=SC2034 # for topology.sh
+	answered=$(at 1 2)
 	[ "$mode" = nat ] || backend_apply h2 veth3
 	lb service add "$vip:8000/tcp" mode "$mode"
 	lb backend add "$vip:8000/tcp" "$(at 0 2)"
@@ -65,14 +67,15 @@ narrow_client()
 	[ "$mode" = nat ] || backend_undo h2 veth3
 }
 
-# In ipip the way out must be known, as routers tell the tunnel's source, which is nobody:
-# backend.sh makes clients send what fits. IPv6 asks for 1280 bytes, so a tunnel of it for more.
+# Of dnat lab/dnat shows it. In ipip the way out must be known, as routers tell the tunnel's source,
+# which is nobody: backend.sh makes clients send what fits. IPv6 asks for 1280 bytes, so a tunnel of
+# it for more.
 narrow_backend()
 {
 	local before
 
 	case $mode-$family in
-	dsr-* | ipip-6) return ;;
+	dsr-* | ipip-6 | dnat-*) return ;;
 	ipip-4) backend_apply back eth0 mtu 1280 ;;
 	esac
 	lb service add "$vip:8000/tcp" mode "$mode"

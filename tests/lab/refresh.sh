@@ -7,6 +7,7 @@
 #                                   +--- h5 10.0.0.5, unplugged at first
 #                                   +--- g1 10.0.0.8 ---+--- b4 10.1.0.2
 #                                   +--- g2 10.0.0.9 ---+
+: "${MODES:=nat dsr ipip}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 # Another MAC, that nobody is told of.

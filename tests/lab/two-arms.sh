@@ -9,6 +9,7 @@
 #       |          |                           |   |                |
 #       |       veth6 ------ lb -------------veth8 |                |
 #       +------------------- g 10.x.0.9 -----------+----------------+
+: "${MODES:=nat dsr ipip}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 wire_up()

@@ -5,8 +5,8 @@
 #
 #    far 10.1.0.2 --- r1 10.0.0.8 ---+--- lb 10.0.0.10
 #                                    +--- lb2 10.0.0.11
-#                                    +--- h2, h3, b4 (10.0.0.x), VIP on lo
-: "${MODES:=dsr ipip}"
+#                                    +--- h2, h3, b4 (10.0.0.x), VIP on lo (dnat: answer by lb)
+: "${MODES:=dsr ipip dnat}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 configure() # HELPER HOST_NUMBER...
@@ -28,6 +28,8 @@ move()
 {
 	local before1 before2
 
+	# shellcheck disable=SC2034 # for topology.sh
+	answered=$(at 1 2)
 	backends_apply
 	backend_apply b4 eth0
 	configure lb 2 3 4
@@ -52,11 +54,13 @@ move()
 }
 
 lab_up
-beyond_router far r1 1 8 h2 h3
+beyond_router far r1 1 8 h2 h3 lb
 new_host b4
 plug b4 eth0 sw 0 4
 reach b4 1 0 8
 second_balancer
+reach lb2 1 0 8
+make_router lb2
 attach
 start_listeners h2 h3 b4
 each_family each_mode move

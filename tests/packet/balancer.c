@@ -120,6 +120,7 @@ void reset_balancer(void)
 	map_clear(MAP_SOURCES);
 	map_clear(MAP_DENY);
 	map_clear(MAP_OWN);
+	map_clear(MAP_REALS);
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
@@ -127,6 +128,7 @@ void reset_balancer(void)
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
 	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * TEST_BACKENDS);
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
+	memset(map_memory(MAP_REPLIES), 0, sizeof(struct answer) * TEST_SERVICES);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);
@@ -280,6 +282,52 @@ struct backend *backend_of(int service, enum host host)
 	return &backends()[backend_number(service, host)];
 }
 
+/* Mode dnat: makes what the backend sends from this port be known. */
+static void know_answers(int service, int number, __be16 port)
+{
+	const struct backend *backend = &backends()[number];
+	struct real_key key = {
+		.address = backend->address,
+		.port = port,
+		.protocol = services[service].key.protocol,
+	};
+	uint32_t value = number;
+
+	map_update(MAP_REALS, &key, &value);
+	config()->flags |= CONFIG_DNAT;
+	forget_kept();
+}
+
+static struct answer *answer_of(int service)
+{
+	return (struct answer *)map_memory(MAP_REPLIES) + service;
+}
+
+static void know_service(int service, enum host vip)
+{
+	const struct service_key *key = &services[service].key;
+
+	*answer_of(service) = (struct answer){
+		.vip = address_of(vip),
+		.port = key->port,
+		.vip_number = key->vip,
+	};
+	for (int i = 1; i <= backend_count; i++)
+		if (backends()[i].service == service)
+			know_answers(service, i, key->port);
+}
+
+void set_port(int service, enum host host, int port)
+{
+	backend_of(service, host)->port = htons(port);
+	know_answers(service, backend_number(service, host), htons(port));
+}
+
+void set_via(int service, enum host host)
+{
+	answer_of(service)->via = backend_number(service, host);
+}
+
 int add_service(enum host vip, int port, int protocol, enum mode mode, const enum host *owners)
 {
 	int number = ++service_count;
@@ -298,6 +346,8 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 	map_update(MAP_SERVICES, &key, &service);
 	services[number].key = key;
 	services[number].value = service;
+	if (mode == MODE_DNAT)
+		know_service(number, vip);
 	forget_kept();
 	return number;
 }

@@ -7,7 +7,7 @@
 #include "packet.h"
 
 #define TEST_SERVICES (TEST_TABLES + 1) /* entries of the counters that are watched, from 0 */
-#define TEST_BACKENDS 64
+#define TEST_BACKENDS 120
 
 /* What a packet became. */
 #define KNOWN_MTU 9000
@@ -42,6 +42,10 @@ int backend_number(int service, enum host host);
 void set_owner(int service, uint32_t slot, int backend);
 void set_former(int service, uint32_t slot, int backend, uint32_t seen);
 struct transition *transition_at(int service, uint32_t slot);
+
+/* Mode dnat: the port of a backend; the next hop of answers. */
+void set_port(int service, enum host host, int port);
+void set_via(int service, enum host host);
 
 struct limit *limit_of(int service);
 struct config *config(void);

@@ -39,6 +39,8 @@ static const struct {
 	[MAP_SERVICES] = { "xlb_services", 0 },
 	[MAP_TABLES] = { "xlb_tables", 0 },
 	[MAP_BACKENDS] = { "xlb_backends", sizeof(struct backend) * (MAX_BACKENDS + 1) },
+	[MAP_REALS] = { "xlb_reals", 0 },
+	[MAP_REPLIES] = { "xlb_replies", sizeof(struct answer) * (MAX_SERVICES + 1) },
 	[MAP_FLOWS] = { "xlb_flows", sizeof(struct flow) * FLOWS },
 	[MAP_BUCKETS] = { "xlb_buckets", sizeof(struct flow_bucket) * FLOW_BUCKETS },
 	[MAP_FRAGMENTS] = { "xlb_fragments", 0 },

@@ -13,7 +13,7 @@
 #include "maps/xdp_lb.h"
 
 #define MAX_TEST_WORDS 1024
-#define TEST_TABLES 12
+#define TEST_TABLES 16
 
 enum program { PROGRAM_XDP, PROGRAM_FRAGS, PROGRAMS };
 
@@ -37,6 +37,8 @@ enum map {
 	MAP_DIRECT,
 	MAP_ANSWERS,
 	MAP_PORTS,
+	MAP_REALS,
+	MAP_REPLIES,
 	MAPS,
 };
 

@@ -12,10 +12,10 @@
 #include "model/structures.h"
 
 static const struct structure *const structures[] = {
-	&address_structure, &vip_structure,    &service_key_structure, &service_structure,
-	&member_structure,  &hop_structure,    &backend_structure,     &tuple_structure,
-	&flow_structure,    &config_structure, &deny_key_structure,    &limit_structure,
-	&own_key_structure,
+	&address_structure, &vip_structure,	 &service_key_structure, &service_structure,
+	&member_structure,  &hop_structure,	 &backend_structure,	 &tuple_structure,
+	&flow_structure,    &config_structure,	 &deny_key_structure,	 &limit_structure,
+	&own_key_structure, &real_key_structure, &answer_structure,
 };
 
 /* The data path's own: flows and what goes with them, counters, notes. */
