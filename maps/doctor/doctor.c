@@ -55,6 +55,7 @@ static enum status check_configured(struct exam *exam, struct balancer *balancer
 	}
 	check_returned(exam, config);
 	check_arms(exam, balancer, config);
+	check_forwarding(exam, config);
 	check_idle_services(exam, config);
 	wait_since(&start);
 	status = end_traffic(balancer, config, traffic);

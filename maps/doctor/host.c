@@ -151,3 +151,48 @@ void check_ip(struct exam *exam)
 		       "it cannot load the balancer, nor find its pins",
 		       "ip without libbpf: '%.100s'", line);
 }
+
+/* Whether a service has answers that the kernel routes. */
+static bool needs_forwarding(const struct configuration *config, bool ipv4)
+{
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		if (service->mode == MODE_DNAT && !has_via(service) &&
+		    is_ipv4(&service->vip.address) == ipv4)
+			return true;
+	}
+	return false;
+}
+
+static bool does_forward(const struct exam *exam, bool ipv4)
+{
+	int previous = netns_enter(&exam->subject.netns), c;
+	char path[200];
+	FILE *file;
+
+	if (previous < 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv%c/conf/%s/forwarding", ipv4 ? '4' : '6',
+		 exam->subject.device.name);
+	file = fopen(path, "re");
+	c = file ? fgetc(file) : '1';
+	if (file)
+		fclose(file);
+	netns_leave(previous);
+	return c != '0';
+}
+
+void check_forwarding(struct exam *exam, const struct configuration *config)
+{
+	for (int family = 4; family <= 6; family += 2) {
+		struct command_line command =
+			run_in(&exam->subject.netns, "sysctl -w net.ipv%d.conf.%s.forwarding=1",
+			       family, family == 4 ? exam->subject.device.name : "all");
+
+		if (needs_forwarding(config, family == 4) && !does_forward(exam, family == 4))
+			report(exam, "forwarding", CERTAIN, &command,
+			       "answers in mode dnat without via are dropped (no-route)",
+			       "%s does not forward IPv%d", exam->subject.device.name, family);
+	}
+}

@@ -160,6 +160,11 @@ by_next_hop()
 {
 	dnat_down
 	on lb sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+	dnat_up 9/tcp 9
+	lb doctor veth8 >"$TMP/found" || true
+	grep -q "^forwarding: veth8 does not forward IPv$family: " "$TMP/found" ||
+		fail "doctor on forwarding: $(cat "$TMP/found")"
+	lb service del "$vip:9/tcp"
 	dnat_up 8000/tcp 8080 via "$(at 0 8)"
 	dnat_up 7/udp 7 via "$(at 0 8)"
 	equal "$(lb -j service show | jq -r '.[0] | .mode + " " + .via')" "dnat $(at 0 8)" "mode and via"
