@@ -99,6 +99,15 @@ static void deny(struct configuration *config, const char *address, __u32 length
 
 #define NAT_VIP "10.0.0.10"
 #define DSR_VIP "10.0.0.20"
+#define DNAT_VIP "10.0.0.40"
+
+static void leave_by(struct config_service *service, const char *address)
+{
+	memset(&service->via, 0, sizeof(service->via));
+	service->via.real = endpoint(address, 0, 0);
+	service->via.hop.mac[0] = 2;
+	service->via.hop.mac[5] = 50;
+}
 
 /* What every change begins with. The flow is one of the first service and its first backend. */
 static void make_old(struct configuration *config)
@@ -119,6 +128,9 @@ static void make_old(struct configuration *config)
 	service->limit = (struct limit){ .pps = 100, .burst = 20 };
 	service = new_service(config, DSR_VIP, 53, IPPROTO_UDP, MODE_DSR, 7);
 	new_backend(service, "10.0.1.3");
+	service = new_service(config, DNAT_VIP, 80, IPPROTO_TCP, MODE_DNAT, 7);
+	new_backend(service, "10.0.1.1");
+	leave_by(service, "10.0.1.50");
 	deny(config, "198.51.100.0", 24);
 }
 
@@ -130,6 +142,11 @@ static struct config_service *nat(struct configuration *config)
 static struct config_service *dsr(struct configuration *config)
 {
 	return service_at(config, DSR_VIP, 443, IPPROTO_TCP);
+}
+
+static struct config_service *dnat(struct configuration *config)
+{
+	return service_at(config, DNAT_VIP, 80, IPPROTO_TCP);
 }
 
 /* The changes */
@@ -152,6 +169,38 @@ static void service_add_any_port(struct configuration *config)
 static void service_add_vip(struct configuration *config)
 {
 	new_backend(new_service(config, "10.0.0.30", 80, IPPROTO_TCP, MODE_IPIP, 7), "10.0.1.9");
+}
+
+static void service_add_dnat(struct configuration *config)
+{
+	struct config_service *service = new_service(config, NAT_VIP, ANY_PORT, IPPROTO_UDP,
+						     MODE_DNAT, 7);
+
+	new_backend(service, "10.0.1.8");
+	leave_by(service, "10.0.1.51");
+}
+
+static void service_del_dnat(struct configuration *config)
+{
+	config_remove(config, dnat(config));
+}
+
+static void service_via(struct configuration *config)
+{
+	leave_by(dnat(config), "10.0.1.51");
+	dnat(config)->via.number = 0;
+}
+
+static void service_mode_dnat(struct configuration *config)
+{
+	dnat(config)->mode = MODE_DSR;
+	memset(&dnat(config)->via, 0, sizeof(dnat(config)->via));
+}
+
+static void backend_swap_dnat(struct configuration *config)
+{
+	backend_remove(dnat(config), backend_at(dnat(config), "10.0.1.1"));
+	new_backend(dnat(config), "10.0.1.5");
 }
 
 static void service_add_nat_to_dsr(struct configuration *config)
@@ -344,6 +393,11 @@ static const struct change_case cases[] = {
 	  .ends_flow = true },
 	{ .name = "service add, any port", .change = service_add_any_port },
 	{ .name = "service add, a new VIP", .change = service_add_vip },
+	{ .name = "service add, mode dnat", .change = service_add_dnat },
+	{ .name = "service del, mode dnat", .change = service_del_dnat },
+	{ .name = "another next hop, mode dnat", .change = service_via },
+	{ .name = "mode dnat no more", .change = service_mode_dnat },
+	{ .name = "another backend, mode dnat", .change = backend_swap_dnat },
 	{ .name = "service add, nat beside dsr", .change = service_add_nat_to_dsr },
 	{ .name = "service del", .change = service_del, .ends_flow = true },
 	{ .name = "service del, with a limit", .change = service_del_limited },

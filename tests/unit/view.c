@@ -259,6 +259,7 @@ static const char *check_records(const struct balancer *balancer,
 			if (!!record->drained != (backend->state == STATE_DRAINING))
 				return "a record that drains, or does not";
 		}
+		used[config->services[i].via.number] = true;
 	}
 	for (unsigned int i = 1; i <= MAX_BACKENDS; i++) {
 		const struct backend *record = &balancer->backends[i];
@@ -381,6 +382,39 @@ static const char *check_own(const struct balancer *balancer, const struct confi
 	return NULL;
 }
 
+/* Mode dnat: every backend's answers are known, and nobody else's. */
+static const char *check_answers(const struct balancer *balancer,
+				 const struct configuration *config)
+{
+	struct real_key key, *previous = NULL;
+	unsigned int count = 0;
+	__u32 number;
+
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+		const struct answer *answer = &balancer->answers[service->number];
+
+		if (service->mode != MODE_DNAT)
+			continue;
+		if (!same_address(&answer->vip, &service->vip.address) ||
+		    answer->port != service->vip.port || answer->via != service->via.number)
+			return "answers that become something else";
+		for (unsigned int j = 0; j < service->count; j++, count++) {
+			real_key(service, &service->backends[j], &key);
+			if (map_lookup(balancer->map[MAP_REALS], &key, &number) ||
+			    number != service->backends[j].number)
+				return "a backend whose answers are not known";
+		}
+	}
+	if (!(balancer->config->flags & CONFIG_DNAT) != !count)
+		return "answers that are not asked for, or asked for without";
+	while (!map_next_key(balancer->map[MAP_REALS], previous, &key)) {
+		previous = &key;
+		count--;
+	}
+	return count ? "answers of no backend" : NULL;
+}
+
 const char *find_leftover(const struct balancer *balancer, const struct configuration *config)
 {
 	struct entries entries;
@@ -394,5 +428,7 @@ const char *find_leftover(const struct balancer *balancer, const struct configur
 		fault = check_vips(config, &entries);
 	if (!fault)
 		fault = check_own(balancer, config);
+	if (!fault)
+		fault = check_answers(balancer, config);
 	return fault ? fault : check_flags(balancer, config, &entries);
 }
