@@ -171,6 +171,7 @@ balancer() # NUMBER
 	[ -n "$(xdp_programs "$ns" eth0)" ] ||
 		cmd ip -n "$ns" link set dev eth0 xdpdrv obj "$object" sec xdp
 	cmd "$helper" -n "$ns" apply "$SERVICES"
+	cmd "$helper" -n "$ns" refresh # whoever did not answer at once
 	watch "$1"
 	bird "$name" balancer_configuration "$1"
 }

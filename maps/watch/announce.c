@@ -19,6 +19,7 @@
 #define METRIC 1024
 #define METRIC_DRAINING 32768 /* scripts/bird/balancer.conf knows it */
 #define LOOK_NS NS_PER_SECOND /* how often flows are counted, while some are waited for */
+#define HOLD_NS (5 * NS_PER_SECOND) /* that a balancer which begins has to find all backends */
 #define EVENTS_SIZE 4096
 
 struct routes {
@@ -29,6 +30,8 @@ struct routes {
 static struct {
 	struct watch *watch;
 	int netlink; /* in the balancer's network namespace; -1: not open */
+	__u64 hold_until; /* ns; see is_held_back() */
+	bool has_held_back;
 	bool is_stopping;
 	bool is_drained;
 	__u64 deadline; /* ns: after that, flows that are left are not waited for; 0: never */
@@ -46,6 +49,25 @@ static bool can_get_flows(const struct config_service *service)
 	for (unsigned int i = 0; i < service->count; i++) {
 		if (is_healthy(&service->backends[i]))
 			return true;
+	}
+	return false;
+}
+
+/*
+ * A balancer that has just begun may not know the way to each backend yet. Its table would be another
+ * one than that of the others, whose connections come here as soon as it is announced, and break.
+ */
+static bool is_held_back(const struct config_service *service)
+{
+	if (nanosecond_now() >= announce.hold_until)
+		return false;
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct config_backend *backend = &service->backends[i];
+
+		if (backend->state == STATE_UP && !is_resolved(&backend->hop)) {
+			announce.has_held_back = true;
+			return true;
+		}
 	}
 	return false;
 }
@@ -77,25 +99,39 @@ static void add_route(struct routes *routes, const struct address *to, __u32 met
 	};
 }
 
-/* The route of a VIP, whose services follow each other. */
-static void want_vip(struct routes *wanted, const struct config_service *service,
-		     const __u32 *by_backend)
+/* The route of a VIP, for its services, which follow each other. */
+static void want_vip(struct routes *wanted, const struct config_service *services,
+		     unsigned int count, const __u32 *by_backend)
 {
-	bool is_known = wanted->count &&
-			same_address(&wanted->route[wanted->count - 1].to, &service->vip.address);
-	__u32 flows;
+	bool can = false, is_held = false;
+	__u32 flows = 0;
 
-	if (!can_get_flows(service))
+	for (unsigned int i = 0; i < count; i++) {
+		can |= can_get_flows(&services[i]);
+		is_held |= is_held_back(&services[i]);
+		flows += count_bound_flows(&services[i], by_backend);
+	}
+	if (!can || is_held)
 		return;
 	if (!announce.is_drained) {
-		if (!is_known)
-			add_route(wanted, &service->vip.address, METRIC);
+		add_route(wanted, &services->vip.address, METRIC);
 		return;
 	}
-	flows = count_bound_flows(service, by_backend);
 	announce.flows_left += flows;
-	if (flows && !is_known && !(announce.deadline && nanosecond_now() >= announce.deadline))
-		add_route(wanted, &service->vip.address, METRIC_DRAINING);
+	if (flows && !(announce.deadline && nanosecond_now() >= announce.deadline))
+		add_route(wanted, &services->vip.address, METRIC_DRAINING);
+}
+
+/* How many services from this one on are of its VIP. */
+static unsigned int count_of_vip(const struct configuration *config, unsigned int first)
+{
+	const struct config_service *services = config->services;
+	unsigned int end = first + 1;
+
+	while (end < config->count &&
+	       same_address(&services[end].vip.address, &services[first].vip.address))
+		end++;
+	return end - first;
 }
 
 static __u32 *count_if_drained(void)
@@ -113,11 +149,14 @@ static struct routes wanted_routes(void)
 	__u32 *by_backend;
 
 	announce.flows_left = 0;
+	announce.has_held_back = false;
 	if (!watch->has_balancer || !watch->balancer.place.ifindex || announce.is_stopping)
 		return wanted;
 	by_backend = count_if_drained();
-	for (unsigned int i = 0; i < watch->config.count; i++)
-		want_vip(&wanted, &watch->config.services[i], by_backend);
+	for (unsigned int i = 0, count; i < watch->config.count; i += count) {
+		count = count_of_vip(&watch->config, i);
+		want_vip(&wanted, &watch->config.services[i], count, by_backend);
+	}
 	free(by_backend);
 	return wanted;
 }
@@ -227,9 +266,9 @@ static void update(void)
 	timer_clear(&announce.look);
 	if (announce.is_drained) {
 		report_drain(!wanted.count);
-		if (wanted.count)
-			timer_set(&announce.look, nanosecond_now() + LOOK_NS);
 	}
+	if (announce.has_held_back || (announce.is_drained && wanted.count))
+		timer_set(&announce.look, nanosecond_now() + LOOK_NS);
 	free(wanted.route);
 }
 
@@ -292,11 +331,8 @@ static enum status start(struct watch *watch)
 
 static void open_netlink(struct watch *watch)
 {
-	int previous;
+	int previous = watch_enter(watch);
 
-	if (announce.netlink >= 0)
-		return;
-	previous = watch_enter(watch);
 	if (previous >= 0)
 		announce.netlink = netlink_open();
 	watch_leave(previous);
@@ -305,12 +341,25 @@ static void open_netlink(struct watch *watch)
 		     strerror(-(previous < 0 ? previous : announce.netlink)));
 }
 
+/* One that has been killed goes on with what it has announced. */
+static void begin_hold(void)
+{
+	struct blackhole *running = NULL;
+
+	announce.hold_until = nanosecond_now() + HOLD_NS;
+	if (netlink_blackholes(announce.netlink, announce.watch->request->table, &running) > 0)
+		announce.hold_until = 0;
+	free(running);
+}
+
 static void follow(struct watch *watch)
 {
 	if (!watch->request->table)
 		return;
-	if (watch->has_balancer)
+	if (watch->has_balancer && announce.netlink < 0) {
 		open_netlink(watch);
+		begin_hold();
+	}
 	update();
 	if (watch->has_balancer || announce.netlink < 0)
 		return;
