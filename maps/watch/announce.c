@@ -293,13 +293,30 @@ static void read_mark(void)
 	fclose(file);
 }
 
+/* Whether one of the events is the mark's: other parts write their files there. */
+static bool is_about_mark(const char *events, ssize_t size)
+{
+	const struct inotify_event *event;
+
+	for (ssize_t at = 0; at < size; at += sizeof(*event) + event->len) {
+		event = (const struct inotify_event *)(events + at);
+		if (event->len && !strcmp(event->name, DRAIN_FILE))
+			return true;
+	}
+	return false;
+}
+
 static void receive_mark(struct io *io, __u32 events)
 {
-	char buffer[EVENTS_SIZE];
+	_Alignas(struct inotify_event) char buffer[EVENTS_SIZE];
+	bool is_marked = false;
+	ssize_t size;
 
 	(void)events;
-	while (read(io->fd, buffer, sizeof(buffer)) > 0)
-		;
+	while ((size = read(io->fd, buffer, sizeof(buffer))) > 0)
+		is_marked |= is_about_mark(buffer, size);
+	if (!is_marked)
+		return;
 	read_mark();
 	update();
 }

@@ -231,7 +231,12 @@ drained()
 	# Not for ever.
 	spawn h1 "$TOOLS/steady" talk $VIP4 80 20 20100 50 >"$TMP/talk"
 	await 10 grep -q open "$TMP/talk"
-	"$top/xdp-lb" watch drain within 1 -o "$TMP/watch" >"$TMP/drain"
+	"$top/xdp-lb" watch drain within 1 -o "$TMP/watch" >"$TMP/drain" &
+	drain=$!
+	await 5 grep -q 'flows left' "$TMP/drain"
+	touch "$TMP/watch/other.new"
+	mv "$TMP/watch/other.new" "$TMP/watch/other" # as status.json comes
+	wait $drain || fail "status $? of watch drain within 1"
 	grep -q '^empty: withdrawn with 20 flows left' "$TMP/drain" || fail "$(cat "$TMP/drain")"
 	await 5 withdrawn $VIP4
 	kill -KILL "$pid"
