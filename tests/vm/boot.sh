@@ -246,12 +246,13 @@ watch_has_its_rights()
 	guest "rm -r $dir/rights* /usr/local/sbin/rights; systemctl daemon-reload"
 }
 
-# The same package again takes the place of the old one, and the program stays where it is.
+# The same package again takes the place of the old one, and so does its program, maps and all.
 reinstalled()
 {
-	guest 'ip -j link show eth0' | jq '.[0].xdp.prog.id' >program
-	guest 'dpkg -i /root/xdp-lb_*.deb'
-	[ "$(guest 'ip -j link show eth0' | jq '.[0].xdp.prog.id')" = "$(cat program)" ]
+	guest 'bpftool -j map show' | jq '.[] | select(.name == "xlb_services") | .id' >map
+	guest 'dpkg -i /root/xdp-lb_*.deb' | grep 'flows are kept'
+	guest 'bpftool -j map show' | jq '.[] | select(.name == "xlb_services") | .id' | diff map -
+	one_balancer
 	units_are active
 	# shellcheck disable=SC2086 # a word each
 	packets_flow $VIPS
