@@ -150,9 +150,9 @@ static __always_inline enum origin origin_of(struct xdp_md *ctx, const struct pa
 #define QUOTED_TCP 8 /* bytes that every quote has (RFC 792): ports, sequence number */
 
 /*
- * Whether an ICMP error about an established TCP flow quotes what its sender may have sent: who only
- * guesses the ports does not know the number. The quoted packet went to the one that packets with the
- * error's addresses come from, so the other side has sent it.
+ * Whether an ICMP error about an established TCP flow quotes what its sender may have sent: who
+ * only guesses the ports does not know the number. The quoted packet went to the one that packets
+ * with the error's addresses come from, so the other side has sent it.
  */
 GLOBAL int is_quote_plausible(struct xdp_md *ctx, __u32 index)
 {

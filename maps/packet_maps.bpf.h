@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Maps that only the data path has: what it remembers of packets. Those of the first part are pinned
- * as those of maps.bpf.h are. The second part is not: a program starts with it empty.
+ * Maps that only the data path has: what it remembers of packets. Those of the first part are
+ * pinned as those of maps.bpf.h are. The second part is not: a program starts with it empty.
  */
 #ifndef PACKET_MAPS_BPF_H
 #define PACKET_MAPS_BPF_H
