@@ -135,12 +135,19 @@ static __always_inline __u32 find_holder(const struct search *search, struct flo
  * Chooses the way for search->flow in its bucket, which is locked: that of a dead flow of the same
  * tuple, since there must never be two, else a free one, else (forced) that of an evictable flow.
  */
-static __always_inline __u32 choose_way(struct search *search, const struct config *config,
-					struct flow_bucket *bucket, __u32 hash)
+GLOBAL __u32 choose_way(__u32 hash)
 {
-	__u32 oldest = find_holder(search, bucket, hash), oldest_age = 0;
+	struct scratch *scratch = get_scratch();
+	struct flow_bucket *bucket = bucket_at(hash);
+	__u32 zero = 0, oldest, oldest_age = 0;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct search *search;
 	struct flow *flow;
 
+	if (!scratch || !bucket || !config)
+		return NO_WAY;
+	search = &scratch->search;
+	oldest = find_holder(search, bucket, hash);
 	if (oldest != NO_WAY) {
 		flow = flow_at(index_of(hash, oldest));
 		if (!flow || !flow->cookie || !is_alive(config, flow, search->now))
@@ -287,7 +294,7 @@ static __always_inline void try_tuple(struct attempt *attempt, const struct conf
 
 	if (!bucket || !lock_bucket(bucket))
 		return;
-	way = choose_way(search, config, bucket, hash);
+	way = choose_way(hash);
 	if (way != NO_WAY && !is_port_reserved(attempt->ctx, search))
 		write_record(search, bucket, way, hash);
 	unlock_bucket(bucket);
@@ -372,6 +379,37 @@ static __always_inline bool is_twin(__u32 pointer, __u32 hash, const struct flow
 }
 
 /*
+ * Makes the client's packets find the record by one pointer of the bucket, in place of that of an evictable flow if `may_evict`.
+ * Returns NO_FLOW if it belongs to another flow.
+ */
+GLOBAL __u32 try_pointer(__u32 hash, __u32 number, __u32 index, __u32 now, __u32 may_evict)
+{
+	struct flow_bucket *bucket = bucket_at(hash);
+	__u32 pointer = make_pointer(hash, index), zero = 0, *pointed, old;
+	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct flow *own = flow_at(index);
+
+	if (!bucket || !config)
+		return NO_FLOW;
+	pointed = pointer_at(bucket, number);
+	old = READ_ONCE(*pointed);
+	if (old == pointer)
+		return index; /* left by the last flow of the same client and port */
+	if (old && !is_stale(config, old, hash, now)) {
+		struct flow *flow = flow_at(old);
+
+		if (is_twin(old, hash, own))
+			return old & (FLOWS - 1);
+		if (!may_evict || !flow || !evict(flow))
+			return NO_FLOW;
+	}
+	if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
+		return index;
+	old = READ_ONCE(*pointed);
+	return is_twin(old, hash, own) ? old & (FLOWS - 1) : NO_FLOW;
+}
+
+/*
  * Makes the client's packets find the record. Where there is no room, an evictable flow is ended
  * and its pointer taken. Returns the index of the flow that they find: another one, if the client's
  * packet was on two CPUs at once and the other was first, as both look for a place in one order; or
@@ -379,33 +417,12 @@ static __always_inline bool is_twin(__u32 pointer, __u32 hash, const struct flow
  */
 GLOBAL __u32 add_pointer(__u32 hash, __u32 index, __u32 now)
 {
-	struct flow_bucket *bucket = bucket_at(hash);
-	__u32 pointer = make_pointer(hash, index);
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
-	struct flow *own = flow_at(index);
-
-	if (!bucket || !config)
-		return NO_FLOW;
 	for (__u32 i = 0; i < 2 * FLOW_POINTERS; i++) {
-		__u32 *pointed = pointer_at(bucket, first_pointer(hash) + i % FLOW_POINTERS);
-		__u32 old = READ_ONCE(*pointed);
+		__u32 number = first_pointer(hash) + i % FLOW_POINTERS;
+		__u32 found = try_pointer(hash, number, index, now, i >= FLOW_POINTERS);
 
-		if (old == pointer)
-			return index; /* left by the last flow of the same client and port */
-		if (old && !is_stale(config, old, hash, now)) {
-			struct flow *flow = flow_at(old);
-
-			if (is_twin(old, hash, own))
-				return old & (FLOWS - 1);
-			if (i < FLOW_POINTERS || !flow || !evict(flow))
-				continue;
-		}
-		if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
-			return index;
-		old = READ_ONCE(*pointed);
-		if (is_twin(old, hash, own))
-			return old & (FLOWS - 1);
+		if (found != NO_FLOW)
+			return found;
 	}
 	return NO_FLOW;
 }
