@@ -173,7 +173,7 @@ static void show_service(const struct config_service *service, const struct rest
 	if (has_via(service))
 		print_string("via", "  via %s", text_of_address(&service->via.real.address).s);
 	else if (service->mode == MODE_DNAT)
-		print_null("via", NULL);
+		print_null("via", "");
 	print_number("settle", service->settle ? "  settle %llu" : NULL, said_settle(service));
 	print_text("\n");
 	open_array("backends");
