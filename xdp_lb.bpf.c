@@ -678,6 +678,7 @@ GLOBAL int finish_slow(struct xdp_md *ctx, __u32 verdict)
 	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
 	int action;
 
+	keep_maps();
 	if (!config || !pkt)
 		return XDP_ABORTED;
 	if (pkt->dry_run) {

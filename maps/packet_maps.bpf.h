@@ -78,6 +78,31 @@ struct {
 	__uint(pinning, PINNING);
 } xlb_ports SEC(".maps");
 
+/* The helper's alone. The program names them, so that they are found and kept with the others: see
+ * keep_maps(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES + 1);
+	__type(key, __u32);
+	__type(value, struct check);
+	__uint(pinning, PINNING);
+} xlb_checks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watcher);
+	__uint(pinning, PINNING);
+} xlb_watcher SEC(".maps");
+
+static __attribute__((always_inline)) inline void keep_maps(void)
+{
+	asm volatile("" : : "r"(&xlb_checks), "r"(&xlb_watcher));
+}
+
 /*
  * What the balancer's own ICMP answers go by: the ns when the next one conforms, to the sources
  * that share an entry, and behind these for each of the two kinds of answers.

@@ -183,11 +183,26 @@ enum state {
 	STATE_DOWN,
 };
 
+/* What checkers have last said of a backend. The data path does not know it: which backends are
+ * eligible is decided when the table is made. */
+enum health {
+	HEALTH_UNKNOWN,
+	HEALTH_OK,
+	HEALTH_FAILING,
+};
+
+#define MEMBER_ELIGIBLE 1 /* it got slots when the table was made */
+#define MEMBER_OK 2 /* its health; neither of the two: unknown */
+#define MEMBER_FAILING 4
+#define MEMBER_BACKUP 8 /* gets slots only while no other backend can */
+#define MEMBER_HEALTH (MEMBER_OK | MEMBER_FAILING)
+
+/* In the table that runs the helper changes MEMBER_HEALTH, by a store of the word of `state`. */
 struct member {
 	__u16 backend;
 	__u16 weight; /* 1 to MAX_WEIGHT */
 	__u8 state; /* enum state */
-	__u8 eligible; /* whether it was up and resolved when the table was made */
+	__u8 flags; /* MEMBER_* */
 	__u16 generation; /* what the backend's is to be */
 };
 
@@ -437,6 +452,42 @@ struct limit {
 	__u32 conns; /* flows that a source may have at a time (mode nat); 0: no limit */
 	__u32 unused;
 	__u64 next_flow; /* data path: ns when the next new flow conforms (GCRA) */
+};
+
+enum check_type {
+	CHECK_NONE,
+	CHECK_TCP,
+	CHECK_HTTP,
+	CHECK_EXEC,
+	CHECK_TYPES,
+};
+
+#define CHECK_WORD 128 /* bytes of a path or a name, with the zero at its end */
+
+/*
+ * xlb_checks: index is the service's number. How its backends are checked: configuration, which
+ * the helper writes, and reads with its lock held. The data path does not look at it.
+ */
+struct check {
+	__u8 type; /* enum check_type */
+	__u8 ends_flows; /* on-fail down: those of a backend that fails; else they live on */
+	__u8 panic; /* percent: with fewer backends left than that, checks are not believed */
+	__u8 unused;
+	__u16 status; /* of HTTP; 0: 200 to 399 */
+	__be16 port; /* 0: that of the backend, or of the service */
+	__u32 interval; /* milliseconds */
+	__u32 timeout; /* milliseconds */
+	__u32 rise; /* good ones in a row that make a backend ok */
+	__u32 fall; /* bad ones in a row that make it failing */
+	char word[CHECK_WORD]; /* the path, or the name of the program */
+	char host[CHECK_WORD]; /* of HTTP; empty: the address */
+};
+
+/* xlb_watcher: entry 0. Written by `xdp-lb watch`, read by the helper. */
+struct watcher {
+	struct address from[2]; /* what checks come from: IPv4, IPv6; zero: none was given */
+	__u32 seen; /* second of CLOCK_MONOTONIC when it was last alive; 0: never */
+	__u32 unused;
 };
 
 struct source_key {

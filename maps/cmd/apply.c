@@ -257,6 +257,20 @@ static void adopt_hops(struct config_service *wanted, const struct config_servic
 		adopt_hop(&wanted->via, &running->via);
 }
 
+/* Health is not configuration: it stays, but for that of a check which the file has no more. */
+static void adopt_health(struct config_service *wanted, const struct config_service *running)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		const struct config_backend *before = backend_find(running,
+								   &wanted->backends[i].real);
+
+		if (before)
+			wanted->backends[i].health = before->health;
+	}
+	if (running->check.type && !wanted->check.type)
+		forget_check(wanted);
+}
+
 /* Files without services are more likely no configuration at all. */
 static enum status check_empty(const struct configuration *running, const struct request *request)
 {
@@ -293,6 +307,8 @@ static enum status replace(struct configuration *config, const struct request *r
 		const struct config_service *before = config_find(&running,
 								  &config->services[i].vip);
 
+		if (before)
+			adopt_health(&config->services[i], before);
 		/* What one mode can reach, another may not. */
 		if (before && before->mode == config->services[i].mode)
 			adopt_hops(&config->services[i], before);

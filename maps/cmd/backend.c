@@ -5,22 +5,48 @@
 #include "cmd/backend.h"
 #include "lib/text.h"
 
-bool parse_backend_add(struct words *words, struct request *request)
+static bool parse_backend(struct words *words, struct request *request, bool with_backup)
 {
 	struct option backend_options[] = {
 		{ "weight", parse_weight, &request->weight, false },
 		{ "mac", parse_mac, request->mac, false },
+		{ "backup", NULL, &request->is_backup, false },
 	};
 
-	if (!take_vip_and_real(words, request) || !parse_options(words, backend_options, 2))
+	if (!take_vip_and_real(words, request) ||
+	    !parse_options(words, backend_options, with_backup ? 3 : 2))
 		return false;
 	request->has_mac = backend_options[1].given;
 	return true;
 }
 
+bool parse_backend_add(struct words *words, struct request *request)
+{
+	return parse_backend(words, request, true);
+}
+
+static bool parse_health(const char *word, __u32 *health)
+{
+	*health = !strcmp(word, "ok") ? HEALTH_OK : HEALTH_FAILING;
+	if (!strcmp(word, "ok") || !strcmp(word, "failing"))
+		return true;
+	fail(WRONG, "'%.100s': expected ok or failing", word);
+	return false;
+}
+
+bool parse_backend_health(struct words *words, struct request *request)
+{
+	const char *word;
+
+	if (!take_vip_and_real(words, request))
+		return false;
+	word = next_word(words, "ok or failing");
+	return word && parse_health(word, &request->health) && no_more_words(words);
+}
+
 bool parse_backend_set(struct words *words, struct request *request)
 {
-	if (!parse_backend_add(words, request))
+	if (!parse_backend(words, request, false))
 		return false;
 	if (!request->weight && !request->has_mac)
 		fail(WRONG, "expected weight or mac at the end");
@@ -143,6 +169,7 @@ enum status add_backend(struct configuration *config, const struct request *requ
 		return fail(FAILED, "out of memory");
 	if (request->weight)
 		backend->weight = request->weight;
+	backend->is_backup = request->is_backup;
 	backend->said_at = request->said_at;
 	backend->is_pending = true;
 	if (request->has_mac)
@@ -206,6 +233,17 @@ enum status down_backend(struct configuration *config, const struct request *req
 enum status up_backend(struct configuration *config, const struct request *request)
 {
 	return set_state(config, request, STATE_UP);
+}
+
+enum status set_health(struct configuration *config, const struct request *request)
+{
+	struct config_service *service;
+	struct config_backend *backend;
+	enum status status = need_backend(config, request, &service, &backend);
+
+	if (!status)
+		backend->health = request->health;
+	return status;
 }
 
 enum status delete_backend(struct configuration *config, const struct request *request)

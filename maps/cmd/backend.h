@@ -12,6 +12,8 @@ enum status set_backend(struct configuration *config, const struct request *requ
 enum status drain_backend(struct configuration *config, const struct request *request);
 enum status down_backend(struct configuration *config, const struct request *request);
 enum status up_backend(struct configuration *config, const struct request *request);
+bool parse_backend_health(struct words *words, struct request *request);
+enum status set_health(struct configuration *config, const struct request *request);
 enum status delete_backend(struct configuration *config, const struct request *request);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "cmd/apply.h"
 #include "cmd/backend.h"
+#include "cmd/check.h"
 #include "cmd/command.h"
 #include "cmd/deny.h"
 #include "cmd/fingerprint.h"
@@ -35,7 +36,7 @@ const struct command commands[] = {
 	  parse_vip_only, .change = delete_service },
 	{ "service show [VIP]", "services and their backends",
 	  parse_optional_vip, .show = show_services },
-	{ "backend add VIP REAL [weight N] [mac MAC]", "add a backend to a service",
+	{ "backend add VIP REAL [weight N] [mac MAC] [backup]", "add a backend to a service",
 	  parse_backend_add, .change = add_backend, .flags = IN_FILE },
 	{ "backend set VIP REAL [weight N] [mac MAC]", "change a backend",
 	  parse_backend_set, .change = set_backend },
@@ -45,6 +46,8 @@ const struct command commands[] = {
 	  parse_vip_and_real, .change = down_backend, .flags = IN_FILE },
 	{ "backend up VIP REAL", "end a drain or a down",
 	  parse_vip_and_real, .change = up_backend },
+	{ "backend health VIP REAL ok|failing", "what a checker found: failing ones get no flows",
+	  parse_backend_health, .change = set_health },
 	{ "backend del VIP REAL", "delete it; its flows end",
 	  parse_vip_and_real, .change = delete_backend },
 	{ "flow show [VIP] [CLIENT] [REAL]", "living flows: all, or those that match",
@@ -75,6 +78,12 @@ const struct command commands[] = {
 	  parse_pmtu, .change = set_pmtu, .flags = IN_FILE },
 	{ "limit del VIP", "delete its limits", parse_vip_only, .change = delete_limit },
 	{ "limit show", "limits of services", parse_nothing, .show = show_limits },
+	{ "check set VIP tcp|http|exec PATH|NAME [host NAME] [status N] [port N] [interval S] "
+	  "[timeout S] [rise N] [fall N] [on-fail down|drain] [panic PERCENT]",
+	  "have watch check the backends of a service",
+	  parse_check_set, .change = set_check, .run = run_check_set, .flags = IN_FILE },
+	{ "check del VIP", "check them no more", parse_vip_only, .change = delete_check },
+	{ "check show", "checks of services", parse_nothing, .show = show_checks },
 	{ "refresh", "resolve next hops again", parse_nothing, .run = refresh_backends },
 	{ "trace [VIP] [CLIENT] [count N]", "decisions as they happen",
 	  parse_trace, .show = trace_decisions, .flags = ANY_PORT_TOO },

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,9 +45,10 @@ struct line line_of_backend(const struct config_service *service,
 	struct line line = line_of_verb("add", service, backend);
 	size_t length = strlen(line.s);
 
-	snprintf(line.s + length, sizeof(line.s) - length, " weight %u%s%s", backend->weight,
+	snprintf(line.s + length, sizeof(line.s) - length, " weight %u%s%s%s", backend->weight,
 		 backend->mac_given ? " mac " : "",
-		 backend->mac_given ? text_of_mac(backend->hop.mac).s : "");
+		 backend->mac_given ? text_of_mac(backend->hop.mac).s : "",
+		 backend->is_backup ? " backup" : "");
 	return line;
 }
 
@@ -82,6 +84,39 @@ struct line line_of_pmtu(__u32 pmtu)
 	struct line line;
 
 	snprintf(line.s, sizeof(line.s), "limit pmtu %u", pmtu);
+	return line;
+}
+
+/* What not every check has. */
+static void add_check_options(struct line *line, const struct check *check)
+{
+	size_t length = strlen(line->s);
+
+	if (*check->host)
+		length += snprintf(line->s + length, sizeof(line->s) - length, " host %s",
+				   check->host);
+	if (check->status)
+		length += snprintf(line->s + length, sizeof(line->s) - length, " status %u",
+				   check->status);
+	if (check->port)
+		length += snprintf(line->s + length, sizeof(line->s) - length, " port %u",
+				   ntohs(check->port));
+	if (check->panic)
+		snprintf(line->s + length, sizeof(line->s) - length, " panic %u", check->panic);
+}
+
+struct line line_of_check(const struct config_service *service)
+{
+	const struct check *check = &service->check;
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s),
+		 "check set %s %s%s%s interval %s timeout %s rise %u fall %u on-fail %s",
+		 text_of_vip(&service->vip).s, check_type_name(check->type),
+		 *check->word ? " " : "", check->word, text_of_seconds(check->interval).s,
+		 text_of_seconds(check->timeout).s, check->rise, check->fall,
+		 check->ends_flows ? "down" : "drain");
+	add_check_options(&line, check);
 	return line;
 }
 

@@ -6,7 +6,7 @@
 #include "model/config.h"
 
 struct line {
-	char s[240];
+	char s[640];
 };
 
 /* Seconds of `settle` as said and shown; 0: no limit. */
@@ -22,6 +22,7 @@ struct line line_of_state(const struct config_service *service,
 			  const struct config_backend *backend);
 struct line line_of_limit(const struct config_service *service); /* limit set */
 struct line line_of_pmtu(__u32 pmtu);
+struct line line_of_check(const struct config_service *service); /* check set */
 struct line line_of_timeout(const char *name, __u32 seconds);
 struct line line_of_deny(const char *verb, const struct deny_key *key);
 

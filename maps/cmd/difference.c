@@ -15,7 +15,7 @@ static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
 {
 	va_list arguments;
-	char line[400];
+	char line[800];
 
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
@@ -38,6 +38,8 @@ void say_new_service(const struct config_service *service)
 		say_new_backend(service, &service->backends[i]);
 	if (has_limit(&service->limit))
 		say("%s", line_of_limit(service).s);
+	if (service->check.type)
+		say("%s", line_of_check(service).s);
 }
 
 static void say_changed_backend(const struct config_service *service,
@@ -52,6 +54,8 @@ static void say_changed_backend(const struct config_service *service,
 		say("%s mac %s", line_of_verb("set", service, now).s, text_of_mac(now->hop.mac).s);
 	else if (before->mac_given && !now->mac_given)
 		say("# %s: its mac is resolved, no more given", text_of_real(&now->real).s);
+	if (before->is_backup != now->is_backup)
+		say("# %s: now %s backup", text_of_real(&now->real).s, now->is_backup ? "a" : "no");
 	if (before->state != now->state)
 		say("%s", line_of_state(service, now).s);
 }
@@ -85,6 +89,10 @@ static void say_changed_service(const struct config_service *before,
 		say("limit del %s", text_of_vip(&now->vip).s);
 	else if (limit_differs(&before->limit, &now->limit))
 		say("%s", line_of_limit(now).s);
+	if (before->check.type && !now->check.type)
+		say("check del %s", text_of_vip(&now->vip).s);
+	else if (memcmp(&before->check, &now->check, sizeof(now->check)))
+		say("%s", line_of_check(now).s);
 	if (now->is_rebuilt)
 		say("# %s: %.1f %% of %u slots move", text_of_vip(&now->vip).s,
 		    100.0 * now->moved / now->slots, now->slots);

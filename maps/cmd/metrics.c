@@ -6,13 +6,14 @@
 
 #include "cmd/metrics.h"
 #include "lib/text.h"
+#include "model/check_way.h"
 #include "model/fingerprint.h"
 #include "model/flow_table.h"
 #include "model/snapshot.h"
 
 /* What there may be to show of a service or a backend. */
 struct values {
-	__u64 packets, bytes, flows, is_up, weight;
+	__u64 packets, bytes, flows, is_up, weight, is_ok, is_failing, is_panicking;
 };
 
 static __u64 member(const void *values, size_t offset)
@@ -57,7 +58,13 @@ static const struct metric {
 	{ OF_BACKENDS, offsetof(struct values, flows), "backend_flows_total", "counter",
 	  "Flows begun to a backend." },
 	{ OF_BACKENDS, offsetof(struct values, is_up), "backend_up", "gauge",
-	  "Whether a backend is up and resolved, and so gets new flows." },
+	  "Whether a backend gets new flows." },
+	{ OF_BACKENDS, offsetof(struct values, is_ok), "backend_ok", "gauge",
+	  "Whether its checker found a backend well." },
+	{ OF_BACKENDS, offsetof(struct values, is_failing), "backend_failing", "gauge",
+	  "Whether its checker found that a backend fails." },
+	{ OF_SERVICES, offsetof(struct values, is_panicking), "service_panic", "gauge",
+	  "Whether so many backends of a service fail that checks are not believed." },
 	{ OF_BACKENDS, offsetof(struct values, weight), "backend_weight", "gauge",
 	  "Weight of a backend." },
 };
@@ -103,7 +110,12 @@ static void show_service(const struct metric *metric, const struct config_servic
 			 const struct service_stats *stats)
 {
 	struct counter sum = forwarded(stats);
-	struct values values = { sum.packets, sum.bytes, stats->flows, 0, 0 };
+	struct values values = {
+		.packets = sum.packets,
+		.bytes = sum.bytes,
+		.flows = stats->flows,
+		.is_panicking = service->is_panicking,
+	};
 
 	print_service(metric, service);
 	printf("} %llu\n", member(&values, metric->value));
@@ -127,8 +139,15 @@ static void show_backends(const struct metric *metric, const struct config_servi
 {
 	for (unsigned int i = 0; i < service->count; i++, stats++) {
 		const struct config_backend *backend = &service->backends[i];
-		struct values values = { stats->total.packets, stats->total.bytes, stats->flows,
-					 is_healthy(backend), backend->weight };
+		struct values values = {
+			.packets = stats->total.packets,
+			.bytes = stats->total.bytes,
+			.flows = stats->flows,
+			.is_up = backend->is_eligible,
+			.weight = backend->weight,
+			.is_ok = backend->health == HEALTH_OK,
+			.is_failing = backend->health == HEALTH_FAILING,
+		};
 
 		print_service(metric, service);
 		printf(",remote_address=\"%s\",remote_port=\"%u\"} %llu\n",
@@ -174,6 +193,7 @@ enum status show_metrics(struct view *view, const struct request *request)
 {
 	struct reading reading;
 	enum status status = read_counters(&view->balancer, view->services, view->count, &reading);
+	__u32 age;
 
 	(void)request;
 	if (status)
@@ -184,6 +204,10 @@ enum status show_metrics(struct view *view, const struct request *request)
 		    count_living_flows(&view->balancer));
 	print_gauge("flow_capacity", "Flows that the flow table has room for.", FLOWS);
 	print_fingerprint(&view->config);
+	print_head("watch_age_seconds", "gauge",
+		   "Seconds since xdp-lb watch was last alive, and so the age of health.");
+	if (watch_age(&view->balancer, &age))
+		printf("xdplb_watch_age_seconds %u\n", age);
 	free_reading(&reading);
 	return DONE;
 }

@@ -100,6 +100,14 @@ void print_number(const char *name, const char *format, __u64 value)
 		printf(options.json ? "%llu" : format, value);
 }
 
+void print_seconds(const char *name, const char *format, __u32 milliseconds)
+{
+	if (options.json)
+		begin_value(name);
+	if (options.json || format)
+		printf(options.json ? "%s" : format, text_of_seconds(milliseconds).s);
+}
+
 void print_decimal(const char *name, const char *format, double value)
 {
 	if (options.json)

@@ -21,6 +21,7 @@ void print_name(const char *name);
 void print_string(const char *name, const char *format, const char *value);
 void print_number(const char *name, const char *format, __u64 value);
 void print_decimal(const char *name, const char *format, double value);
+void print_seconds(const char *name, const char *format, __u32 milliseconds); /* %s */
 void print_bool(const char *name, const char *text, bool value); /* the text, if true */
 void print_null(const char *name, const char *text);
 void print_json(const char *text); /* JSON only: a value that is JSON already */

@@ -25,6 +25,9 @@ struct request {
 	bool has_mac;
 	__u32 pps, burst, flows, conns, pmtu; /* limits */
 	bool per_source; /* flows */
+	__u32 health; /* enum health, that a checker says */
+	bool is_backup;
+	struct check check;
 	unsigned int timeout; /* index of timeout_names */
 	__u32 seconds;
 	__u32 count;

@@ -147,6 +147,8 @@ static void show_backend(const struct config_backend *backend, const struct rest
 	print_endpoint(&backend->real);
 	print_number("weight", " weight %-5llu", backend->weight);
 	print_string("state", " %-9s", state_name(backend->state));
+	print_string("health", backend->health ? " %s" : NULL, health_name(backend->health));
+	print_bool("backup", " backup", backend->is_backup);
 	if (is_resolved(&backend->hop))
 		print_string("mac", " mac %s", text_of_mac(backend->hop.mac).s);
 	else
@@ -175,6 +177,7 @@ static void show_service(const struct config_service *service, const struct rest
 	else if (service->mode == MODE_DNAT)
 		print_null("via", "");
 	print_number("settle", service->settle ? "  settle %llu" : NULL, said_settle(service));
+	print_bool("panic", "  panic: checks are not believed", service->is_panicking);
 	print_text("\n");
 	open_array("backends");
 	for (unsigned int i = 0; i < service->count; i++)

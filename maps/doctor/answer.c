@@ -44,7 +44,7 @@ static bool plan_tcp_probe(const struct exam *exam, const struct asked *asked,
 	if (!probe->to.port)
 		probe->to.port = vip->port;
 	return asked->service->mode == MODE_NAT && vip->protocol == IPPROTO_TCP && probe->to.port &&
-	       is_healthy(asked->backend) && route_type_of_vip(exam, &vip->address) == RTN_LOCAL;
+	       asked->backend->is_eligible && route_type_of_vip(exam, &vip->address) == RTN_LOCAL;
 }
 
 static unsigned int plan_tcp_probes(const struct exam *exam, const struct configuration *config,

@@ -51,7 +51,7 @@ static bool has_another(const struct target *target, const struct next_hops *hop
 		const struct config_backend *other = &service->backends[i];
 		const struct hop_lookup *hop = find_lookup(&hops->found, other);
 
-		if (other != target->backend && is_healthy(other) && hop &&
+		if (other != target->backend && other->is_eligible && hop &&
 		    hop->type == RTN_UNICAST && !is_unreachable(hop, &why))
 			return true;
 	}

@@ -78,7 +78,7 @@ void check_idle_services(struct exam *exam, const struct configuration *config)
 		bool gets_flows = false;
 
 		for (unsigned int j = 0; j < service->count; j++)
-			gets_flows |= is_healthy(&service->backends[j]);
+			gets_flows |= service->backends[j].is_eligible;
 		if (gets_flows)
 			continue;
 		command.purpose = SHOWS;

@@ -64,11 +64,39 @@ struct text text_of_mac(const __u8 *mac)
 	return text;
 }
 
+struct text text_of_seconds(__u32 milliseconds)
+{
+	struct text text;
+	size_t length = snprintf(text.s, sizeof(text.s), "%u.%03u", milliseconds / 1000,
+				 milliseconds % 1000);
+
+	while (text.s[length - 1] == '0')
+		length--;
+	if (text.s[length - 1] == '.')
+		length--;
+	text.s[length] = '\0';
+	return text;
+}
+
 const char *mode_name(__u8 mode)
 {
 	static const char *const names[] = { "nat", "dsr", "ipip", "dnat" };
 
 	return mode < MODES ? names[mode] : "unknown";
+}
+
+const char *health_name(__u8 health)
+{
+	static const char *const names[] = { "unknown", "ok", "failing" };
+
+	return health <= HEALTH_FAILING ? names[health] : "unknown";
+}
+
+const char *check_type_name(__u8 type)
+{
+	static const char *const names[] = { "none", "tcp", "http", "exec" };
+
+	return type < CHECK_TYPES ? names[type] : "none";
 }
 
 const char *hash_name(__u8 hash)

@@ -27,6 +27,8 @@ struct balancer {
 	const struct limit *limits;
 	const struct port_hints *ports;
 	const struct answer *answers;
+	const struct check *checks;
+	const struct watcher *watcher;
 	const struct flow *flows; /* NULL before map_flows() */
 };
 

@@ -31,6 +31,8 @@ static const struct carried {
 	{ MAP_OWN, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, &own_key_structure, NULL },
 	{ MAP_DENY, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, &deny_key_structure, NULL },
 	{ MAP_LIMITS, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &limit_structure },
+	{ MAP_CHECKS, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &check_structure },
+	{ MAP_WATCHER, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, NULL },
 };
 
 #define CARRIED (sizeof(carried) / sizeof(*carried))
@@ -178,7 +180,7 @@ static void convert_first_member(const void *from, struct member *to)
 	to->backend = member->backend;
 	to->weight = member->weight;
 	to->state = member->state;
-	to->eligible = member->eligible;
+	to->flags = member->eligible ? MEMBER_ELIGIBLE : 0;
 	to->generation = member->generation;
 }
 

@@ -235,9 +235,51 @@ bool is_resolved(const struct hop *hop)
 	return memcmp(hop->mac, zero, sizeof(zero));
 }
 
-bool is_healthy(const struct config_backend *backend)
+/* Whether the operator wants it to get flows, and there is a way to it. */
+static bool is_offered(const struct config_backend *backend)
 {
 	return backend->state == STATE_UP && is_resolved(&backend->hop);
+}
+
+/* Whether so few backends would be left that rather the checks are wrong. */
+static bool is_panic(const struct config_service *service)
+{
+	unsigned int offered = 0, left = 0;
+
+	for (unsigned int i = 0; i < service->count; i++) {
+		bool is_one = is_offered(&service->backends[i]);
+
+		offered += is_one;
+		left += is_one && service->backends[i].health != HEALTH_FAILING;
+	}
+	return left * 100 < offered * service->check.panic;
+}
+
+void judge_backends(struct config_service *service)
+{
+	bool has_regular = false;
+
+	service->is_panicking = is_panic(service);
+	for (unsigned int i = 0; i < service->count; i++) {
+		struct config_backend *backend = &service->backends[i];
+		bool is_out = backend->health == HEALTH_FAILING && !service->is_panicking;
+
+		backend->is_eligible = is_offered(backend) && !is_out;
+		backend->is_cut = backend->state == STATE_DOWN ||
+				  (is_out && service->check.ends_flows);
+		has_regular |= backend->is_eligible && !backend->is_backup;
+	}
+	for (unsigned int i = 0; i < service->count && has_regular; i++) {
+		if (service->backends[i].is_backup)
+			service->backends[i].is_eligible = false;
+	}
+}
+
+void forget_check(struct config_service *service)
+{
+	memset(&service->check, 0, sizeof(service->check));
+	for (unsigned int i = 0; i < service->count; i++)
+		service->backends[i].health = HEALTH_UNKNOWN;
 }
 
 bool config_deny(struct configuration *config, const struct deny_key *key,
@@ -294,7 +336,9 @@ static bool backend_differs(const struct config_backend *running,
 {
 	return compare_endpoints(&running->real, &wanted->real) ||
 	       running->weight != wanted->weight || running->state != wanted->state ||
-	       running->was_healthy != is_healthy(wanted);
+	       running->is_backup != wanted->is_backup ||
+	       running->generation != wanted->generation ||
+	       running->was_eligible != wanted->is_eligible;
 }
 
 bool has_limit(const struct limit *limit)

@@ -24,7 +24,10 @@ struct config_backend {
 	__u8 state; /* enum state */
 	bool mac_given;
 	bool is_pending; /* its next hop is to be looked up before it is written */
-	bool was_healthy; /* when the running table was made */
+	__u8 health; /* enum health */
+	bool is_backup;
+	bool was_eligible; /* when the running table was made */
+	bool is_eligible, is_cut; /* see judge_backends() */
 	bool is_new; /* to the balancer: a record is to be written */
 	struct hop hop; /* MAC zero: not resolved */
 	__u16 mtu;
@@ -41,6 +44,8 @@ struct config_service {
 	__u32 slots;
 	__u32 settle;
 	struct limit limit; /* next_flow is not used */
+	struct check check;
+	bool is_panicking; /* its checks are not believed; see judge_backends() */
 	struct config_backend *backends;
 	unsigned int count, room;
 	struct config_backend via; /* mode dnat: the next hop to clients; address 0: none */
@@ -94,8 +99,17 @@ bool has_via(const struct config_service *service);
 /* All of a service that has a next hop and a record: its backends, and after them `via`. NULL:
  * there are no more. */
 struct config_backend *record_of(struct config_service *service, unsigned int number);
-bool is_healthy(const struct config_backend *backend); /* it gets slots */
+
+/*
+ * Decides which backends of a service get slots (is_eligible), by state, next hop, health, and
+ * whether others can; and which lose the flows that they have (is_cut).
+ */
+void judge_backends(struct config_service *service);
+
 bool is_resolved(const struct hop *hop);
+
+/* It has no check any more, and so the health of its backends is unknown. */
+void forget_check(struct config_service *service);
 
 /* Denies are appended, and sorted when all are there. */
 bool config_deny(struct configuration *config, const struct deny_key *key,

@@ -283,8 +283,11 @@ enum status map_entries(struct balancer *balancer)
 				     PORT_HINTS * sizeof(struct port_hints));
 	balancer->answers = map_memory(balancer->map[MAP_REPLIES],
 				       (MAX_SERVICES + 1) * sizeof(struct answer));
+	balancer->checks = map_memory(balancer->map[MAP_CHECKS],
+				      (MAX_SERVICES + 1) * sizeof(struct check));
+	balancer->watcher = map_memory(balancer->map[MAP_WATCHER], sizeof(struct watcher));
 	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports ||
-	    !balancer->answers)
+	    !balancer->answers || !balancer->checks || !balancer->watcher)
 		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
 	return DONE;
 }

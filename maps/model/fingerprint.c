@@ -39,7 +39,7 @@ static void add_line(struct digests *digests, const char *format, ...)
 static void add_state(struct digests *digests, const struct config_backend *backend)
 {
 	digests->live = digest(digests->live, state_name(backend->state));
-	digests->live = digest(digests->live, is_healthy(backend) ? " in\n" : " out\n");
+	digests->live = digest(digests->live, backend->is_eligible ? " in\n" : " out\n");
 }
 
 static void add_service(struct digests *digests, const struct config_service *service)

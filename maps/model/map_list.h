@@ -29,6 +29,8 @@
 	X(MAP_DENY, "xlb_deny", sizeof(struct deny_key), sizeof(__u32), MAX_DENIED)                \
 	X(MAP_OWN, "xlb_own", sizeof(struct own_key), sizeof(__u32), MAX_OWN)                      \
 	X(MAP_LIMITS, "xlb_limits", sizeof(__u32), sizeof(struct limit), MAX_SERVICES + 1)         \
+	X(MAP_CHECKS, "xlb_checks", sizeof(__u32), sizeof(struct check), MAX_SERVICES + 1)         \
+	X(MAP_WATCHER, "xlb_watcher", sizeof(__u32), sizeof(struct watcher), 1)                    \
 	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(struct source),            \
 	  MAX_SOURCES)                                                                             \
 	X(MAP_ANSWERS, "xlb_answers", sizeof(__u32), sizeof(__u64), ANSWER_SOURCES + ANSWER_KINDS) \

@@ -36,7 +36,7 @@ static void adopt_backend(struct config_backend *wanted, const struct config_bac
 	wanted->number = running ? running->number : 0;
 	wanted->generation = running ? running->generation : 0;
 	wanted->drained = running ? running->drained : 0;
-	wanted->was_healthy = running && running->was_healthy;
+	wanted->was_eligible = running && running->was_eligible;
 }
 
 void adopt_numbers(struct configuration *wanted, const struct configuration *running)

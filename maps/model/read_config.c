@@ -17,12 +17,12 @@ static __u32 words_of_slots(const struct config_service *service)
 	return words_of(service->running_slots) + (service->moving ? service->running_slots : 0);
 }
 
-static const struct member *members_of(const struct config_service *service)
+const struct member *running_members(const struct config_service *service)
 {
 	return (const struct member *)service->table_memory + words_of_slots(service);
 }
 
-static unsigned int member_room(const struct config_service *service)
+unsigned int running_member_room(const struct config_service *service)
 {
 	return service->mapped / VALUE_SIZE - words_of_slots(service);
 }
@@ -150,8 +150,8 @@ static bool is_member(const struct member *member)
 
 static void load_members(const struct balancer *balancer, struct config_service *service)
 {
-	const struct member *members = members_of(service);
-	unsigned int room = member_room(service);
+	const struct member *members = running_members(service);
+	unsigned int room = running_member_room(service);
 
 	for (unsigned int i = 0; i < room; i++) {
 		struct config_backend *backend;
@@ -163,7 +163,11 @@ static void load_members(const struct balancer *balancer, struct config_service 
 			continue;
 		backend->weight = members[i].weight;
 		backend->state = members[i].state;
-		backend->was_healthy = members[i].eligible;
+		backend->was_eligible = members[i].flags & MEMBER_ELIGIBLE;
+		backend->is_backup = members[i].flags & MEMBER_BACKUP;
+		backend->health = members[i].flags & MEMBER_FAILING ? HEALTH_FAILING :
+				  members[i].flags & MEMBER_OK	    ? HEALTH_OK :
+								      HEALTH_UNKNOWN;
 		backend->generation = members[i].generation;
 	}
 }
@@ -182,9 +186,22 @@ static void load_hand_made(const struct balancer *balancer, struct config_servic
 		seen[number] = true;
 		backend = load_backend(balancer, service, number);
 		if (backend)
-			backend->was_healthy = is_healthy(backend);
+			backend->was_eligible = is_resolved(&backend->hop);
 	}
 	free(seen);
+}
+
+/* What was written by hand may be anything. */
+static void load_check(struct config_service *service, const struct check *check)
+{
+	struct check *loaded = &service->check;
+
+	*loaded = *check;
+	loaded->word[CHECK_WORD - 1] = '\0';
+	loaded->host[CHECK_WORD - 1] = '\0';
+	if (loaded->type >= CHECK_TYPES || !loaded->interval || !loaded->timeout || !loaded->rise ||
+	    !loaded->fall)
+		memset(loaded, 0, sizeof(*loaded));
 }
 
 static bool load_service(const struct balancer *balancer, struct configuration *config,
@@ -208,6 +225,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
 	load_via(balancer, service);
+	load_check(service, &balancer->checks[entry->number]);
 	service->running_slots = entry->slots;
 	service->moving = entry->flags & SERVICE_MOVING;
 	map_table(balancer, service, tables);
@@ -217,6 +235,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	load_members(balancer, service);
 	if (!service->count)
 		load_hand_made(balancer, service);
+	judge_backends(service);
 	return true;
 }
 

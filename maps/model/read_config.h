@@ -25,4 +25,8 @@ int open_table(const struct balancer *balancer, __u32 number, const __u32 *table
 /* A slot of the table that runs, below running_slots. */
 struct slot running_slot(const struct config_service *service, __u32 slot);
 
+/* The members in the table that runs, and how many may be there. */
+const struct member *running_members(const struct config_service *service);
+unsigned int running_member_room(const struct config_service *service);
+
 #endif

@@ -22,6 +22,18 @@ static void clear_limits(struct balancer *balancer, const struct used *used)
 	}
 }
 
+static void clear_checks(struct balancer *balancer, const struct used *used)
+{
+	static const struct check zero;
+
+	for (unsigned int i = 1; i <= MAX_SERVICES; i++) {
+		const struct check *check = &balancer->checks[i];
+
+		if (!used->service[i] && memcmp(check, &zero, sizeof(zero)))
+			store_bytes(check, &zero, sizeof(zero));
+	}
+}
+
 struct wanted_vip {
 	const struct address *address;
 	struct vip vip;
@@ -133,6 +145,7 @@ void bring_in_line(struct balancer *balancer, const struct configuration *config
 	sync_records(balancer, config);
 	free_records(balancer, used);
 	clear_limits(balancer, used);
+	clear_checks(balancer, used);
 	reconcile_service_flags(balancer, config);
 	reconcile_vips(balancer, config);
 	reconcile_answers(balancer, config);

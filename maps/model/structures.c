@@ -55,7 +55,7 @@ static const struct field member_fields[] = {
 	PLAIN(member, backend),
 	PLAIN(member, weight),
 	PLAIN(member, state),
-	PLAIN(member, eligible),
+	PLAIN(member, flags),
 	PLAIN(member, generation),
 };
 STRUCTURE(member);
@@ -157,6 +157,21 @@ static const struct field limit_fields[] = {
 	PLAIN(limit, next_flow),
 };
 STRUCTURE(limit);
+
+static const struct field check_fields[] = {
+	PLAIN(check, type),
+	PLAIN(check, ends_flows),
+	PLAIN(check, panic),
+	PLAIN(check, status),
+	PLAIN(check, port),
+	PLAIN(check, interval),
+	PLAIN(check, timeout),
+	PLAIN(check, rise),
+	PLAIN(check, fall),
+	PLAIN(check, word),
+	PLAIN(check, host),
+};
+STRUCTURE(check);
 /* clang-format on */
 
 /* A number that has grown keeps its value: its low bytes come first. */

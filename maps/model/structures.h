@@ -27,7 +27,7 @@ struct structure {
 extern const struct structure address_structure, vip_structure, service_key_structure,
 	service_structure, member_structure, hop_structure, backend_structure, tuple_structure,
 	flow_structure, config_structure, deny_key_structure, limit_structure, own_key_structure,
-	real_key_structure, answer_structure;
+	real_key_structure, answer_structure, check_structure;
 
 /* Copies to `to`, which is as the list says, what `from` has, whose type is `type` in `btf`. */
 void convert(const struct structure *structure, const struct btf *btf, __u32 type, const void *from,

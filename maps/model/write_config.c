@@ -39,7 +39,7 @@ static bool is_changed(const struct commit *commit, const struct config_service 
 	return !running || service_differs(running, service);
 }
 
-/* `down` ends a backend's flows, and so does another mode of its service. */
+/* `down` ends a backend's flows, as a failed check may, and another mode of its service. */
 static void set_generations(struct commit *commit)
 {
 	for (unsigned int i = 0; i < commit->wanted->count; i++) {
@@ -50,9 +50,8 @@ static void set_generations(struct commit *commit)
 			struct config_backend *backend = &service->backends[j];
 			const struct config_backend *before = backend_find(running, &backend->real);
 
-			if (before &&
-			    (running->mode != service->mode ||
-			     (backend->state == STATE_DOWN && before->state != STATE_DOWN)))
+			if (before && (running->mode != service->mode ||
+				       (backend->is_cut && !before->is_cut)))
 				backend->generation = before->generation + 1;
 		}
 	}
@@ -124,6 +123,30 @@ static void write_limit(struct balancer *balancer, const struct config_service *
 		store(limit->conns, wanted->conns);
 }
 
+/* Readers look with the lock held, and so find it whole; the new generation tells `watch`. */
+static void write_check(struct balancer *balancer, const struct config_service *service)
+{
+	const struct check *check = &balancer->checks[service->number];
+
+	if (!memcmp(check, &service->check, sizeof(*check)))
+		return;
+	stop_caching(balancer);
+	store_bytes(check, &service->check, sizeof(*check));
+}
+
+/* Health that changes no backend's slots goes into the table that runs. */
+static void write_health(const struct commit *commit, const struct config_service *service)
+{
+	const struct config_service *running = config_find(commit->running, &service->vip);
+
+	for (unsigned int i = 0; i < service->count; i++) {
+		const struct config_backend *backend = &service->backends[i];
+
+		if (backend->health != running->backends[i].health)
+			store_health(running, backend);
+	}
+}
+
 /* Writes what no committed service names yet, and what may change in place. */
 static int write_records(struct commit *commit)
 {
@@ -136,6 +159,9 @@ static int write_records(struct commit *commit)
 		if (result)
 			return result;
 		write_limit(commit->balancer, service);
+		write_check(commit->balancer, service);
+		if (!is_changed(commit, service))
+			write_health(commit, service);
 		for (unsigned int j = 0; record_of(service, j); j++) {
 			struct config_backend *backend = record_of(service, j);
 
@@ -359,6 +385,8 @@ enum status write_config(struct balancer *balancer, const struct configuration *
 		return status;
 	if (wanted->has_denies && wanted->deny_count > MAX_DENIED)
 		return fail(FAILED, "no room for more than %u denied prefixes", MAX_DENIED);
+	for (unsigned int i = 0; i < wanted->count; i++)
+		judge_backends(&wanted->services[i]);
 	set_generations(&commit);
 	if (dry) {
 		result = plan(&commit);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kernel/bpf.h"
@@ -23,7 +24,7 @@ static void list_claims(const struct config_service *service, struct claim *clai
 		claims[i].address = backend->real.address;
 		claims[i].port = backend->real.port;
 		claims[i].weight = backend->weight;
-		claims[i].eligible = is_healthy(backend);
+		claims[i].eligible = backend->is_eligible;
 		numbers[i + 1] = backend->number;
 	}
 }
@@ -49,6 +50,37 @@ cleanup:
 	return result;
 }
 
+__u8 member_flags(const struct config_backend *backend)
+{
+	static const __u8 of_health[] = {
+		[HEALTH_UNKNOWN] = 0,
+		[HEALTH_OK] = MEMBER_OK,
+		[HEALTH_FAILING] = MEMBER_FAILING,
+	};
+
+	return (backend->is_eligible ? MEMBER_ELIGIBLE : 0) | of_health[backend->health] |
+	       (backend->is_backup ? MEMBER_BACKUP : 0);
+}
+
+/* A table that was set up by hand has no members. */
+void store_health(const struct config_service *running, const struct config_backend *backend)
+{
+	const struct member *members = running_members(running);
+
+	for (unsigned int i = 0; i < running_member_room(running); i++) {
+		struct member member = members[i];
+		__u32 word;
+
+		if (member.backend != backend->number || !member.weight)
+			continue;
+		member.flags = (member.flags & ~MEMBER_HEALTH) |
+			       (member_flags(backend) & MEMBER_HEALTH);
+		memcpy(&word, &member.state, sizeof(word));
+		store_word(&members[i].state, word, sizeof(word));
+		return;
+	}
+}
+
 static void fill_members(const struct config_service *service, struct member *members)
 {
 	for (unsigned int i = 0; i < service->count; i++) {
@@ -57,7 +89,7 @@ static void fill_members(const struct config_service *service, struct member *me
 		members[i].backend = backend->number;
 		members[i].weight = backend->weight;
 		members[i].state = backend->state;
-		members[i].eligible = is_healthy(backend);
+		members[i].flags = member_flags(backend);
 		members[i].generation = backend->generation;
 	}
 }
@@ -92,7 +124,7 @@ static bool fill_transitions(const struct balancer *balancer, const struct confi
 	if (!is_live || !before)
 		goto cleanup;
 	for (unsigned int i = 0; i < wanted->count; i++)
-		is_live[wanted->backends[i].number] = wanted->backends[i].state != STATE_DOWN;
+		is_live[wanted->backends[i].number] = !wanted->backends[i].is_cut;
 	for (__u32 i = 0; i < wanted->slots; i++)
 		before[i] = running_slot(running, i);
 	if (start_transitions(slots, before, wanted->slots, &aftermath))

@@ -20,6 +20,10 @@ int make_table(struct balancer *balancer, const struct config_service *running,
 	       struct config_service *wanted);
 /* Only counts what would move. */
 int plan_table(const struct config_service *running, struct config_service *wanted);
+/* MEMBER_* of a backend in its service's table. */
+__u8 member_flags(const struct config_backend *backend);
+/* Notes the health of a backend in the running table of its service. */
+void store_health(const struct config_service *running, const struct config_backend *backend);
 /* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
 int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
 /* Throws out the tables that are there, by number, and not used, if there are many. */

@@ -47,7 +47,7 @@ static bool can_get_flows(const struct config_service *service)
 	if (announce.watch->request->keep)
 		return service->count;
 	for (unsigned int i = 0; i < service->count; i++) {
-		if (is_healthy(&service->backends[i]))
+		if (service->backends[i].is_eligible)
 			return true;
 	}
 	return false;

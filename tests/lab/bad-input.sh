@@ -159,6 +159,24 @@ refresh now
 upgrade
 upgrade nonsense-that-is-too-long
 upgrade lo now
+backend add VIP:8000/tcp B2 backup yes
+backend set VIP:8000/tcp B2 backup
+backend health VIP:8000/tcp B2
+backend health VIP:8000/tcp B2 unknown
+check set VIP:8000/tcp
+check set VIP:8000/tcp ping
+check set VIP:8000/tcp tcp host a
+check set VIP:8000/tcp tcp interval 0
+check set VIP:8000/tcp tcp interval 0.01
+check set VIP:8000/tcp tcp interval 1.
+check set VIP:8000/tcp http
+check set VIP:8000/tcp http nopath
+check set VIP:8000/tcp http / status 20
+check set VIP:8000/tcp exec ../sh
+check set VIP:8000/tcp exec .sh
+check set VIP:8000/tcp tcp on-fail up
+check set VIP:8000/tcp tcp panic 101
+check show all
 save now more
 apply
 -x service show
@@ -201,6 +219,9 @@ flow flush VIP:81/tcp
 flow show VIP:81/tcp
 flow flush VIP:8000/tcp NET99
 deny del PREFIX
+check set VIP:81/tcp tcp
+check del VIP:8000/tcp
+backend health VIP:8000/tcp NET99 ok
 apply /nonexistent
 upgrade veth77
 upgrade lo

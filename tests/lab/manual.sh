@@ -84,7 +84,7 @@ helped()
 	done
 	equal "$("$top/xdp-lb" -j -n nowhere --help)" "$all" "xdp-lb -j -n nowhere --help"
 	equal "$("$top/xdp-lb" --version)" "$("$top/xdp-lb" version)" "xdp-lb --version"
-	equal "$("$top/xdp-lb" help backend | grep -c '^  backend ')" 6 "commands of backend"
+	equal "$("$top/xdp-lb" help backend | grep -c '^  backend ')" 7 "commands of backend"
 	! "$top/xdp-lb" help nonsense 2>"$TMP/error" || fail "help on what there is not"
 	grep -q "^xdp-lb: 'nonsense' is not a command" "$TMP/error" || fail "$(cat "$TMP/error")"
 }

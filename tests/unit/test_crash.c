@@ -295,6 +295,59 @@ static void backend_up(struct configuration *config)
 	backend_at(dsr(config), "10.0.1.1")->state = STATE_UP;
 }
 
+static void health_ok(struct configuration *config)
+{
+	backend_at(nat(config), "10.0.1.1")->health = HEALTH_OK;
+	backend_at(dsr(config), "10.0.1.1")->health = HEALTH_OK;
+	backend_at(dsr(config), "10.0.1.2")->health = HEALTH_OK;
+}
+
+static void health_failing(struct configuration *config)
+{
+	backend_at(nat(config), "10.0.1.1")->health = HEALTH_FAILING;
+	backend_at(dsr(config), "10.0.1.1")->health = HEALTH_FAILING;
+}
+
+static void backup(struct configuration *config)
+{
+	backend_at(nat(config), "10.0.1.1")->is_backup = true;
+}
+
+static void check_set(struct configuration *config)
+{
+	nat(config)->check = (struct check){
+		.type = CHECK_HTTP,
+		.interval = 500,
+		.timeout = 1000,
+		.rise = 2,
+		.fall = 3,
+		.word = "/health",
+	};
+}
+
+static void check_ends_flows(struct configuration *config)
+{
+	check_set(config);
+	nat(config)->check.ends_flows = true;
+}
+
+static void check_fails(struct configuration *config)
+{
+	backend_at(nat(config), "10.0.1.1")->health = HEALTH_FAILING;
+}
+
+static void check_panics(struct configuration *config)
+{
+	check_fails(config);
+	backend_at(nat(config), "10.0.1.2")->health = HEALTH_FAILING;
+	nat(config)->check.panic = 50;
+}
+
+static void check_del(struct configuration *config)
+{
+	forget_check(nat(config));
+}
+
 static void limit_set(struct configuration *config)
 {
 	nat(config)->limit = (struct limit){ .pps = 50, .burst = 10, .flows = 5, .conns = 9 };
@@ -416,6 +469,18 @@ static const struct change_case cases[] = {
 	{ .name = "backend down", .change = backend_down, .ends_flow = true },
 	{ .name = "backend up from drain", .change = backend_up, .before = backend_drain },
 	{ .name = "backend up from down", .change = backend_up, .before = backend_down },
+	{ .name = "health ok", .change = health_ok },
+	{ .name = "health failing", .change = health_failing, .before = health_ok },
+	{ .name = "health ok again", .change = health_ok, .before = health_failing },
+	{ .name = "backup", .change = backup },
+	{ .name = "check set", .change = check_set },
+	{ .name = "a check fails, on-fail drain", .change = check_fails, .before = check_set },
+	{ .name = "a check fails, on-fail down",
+	  .change = check_fails,
+	  .before = check_ends_flows,
+	  .ends_flow = true },
+	{ .name = "all checks fail, panic", .change = check_panics, .before = check_ends_flows },
+	{ .name = "check del", .change = check_del, .before = check_ends_flows },
 	{ .name = "limit set", .change = limit_set },
 	{ .name = "limit change", .change = limit_change },
 	{ .name = "limit del", .change = limit_del },

@@ -10,15 +10,17 @@
 
 static void describe_service(FILE *out, const struct config_service *service)
 {
-	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u/%u %u\n",
+	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u/%u %u check %s %s %u\n",
 		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
 		service->settle, hash_name(service->hash), service->limit.pps, service->limit.burst,
-		service->limit.flows, service->limit.flags, service->limit.conns);
+		service->limit.flows, service->limit.flags, service->limit.conns,
+		check_type_name(service->check.type), service->check.word, service->check.interval);
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
 
-		fprintf(out, "  %s weight %u %s mac %s%s mtu %u\n", text_of_real(&backend->real).s,
-			backend->weight, state_name(backend->state),
+		fprintf(out, "  %s weight %u %s %s%s mac %s%s mtu %u\n",
+			text_of_real(&backend->real).s, backend->weight, state_name(backend->state),
+			health_name(backend->health), backend->is_backup ? " backup" : "",
 			text_of_mac(backend->hop.mac).s, backend->mac_given ? " given" : "",
 			backend->mtu);
 	}
