@@ -32,7 +32,7 @@ bool is_vip(const struct configuration *config, const struct address *address)
 }
 
 /* The address of an interface, if others can reach it. */
-static bool read_address(const struct ifaddrs *entry, struct address *address)
+bool read_interface_address(const struct ifaddrs *entry, struct address *address)
 {
 	const struct sockaddr_in6 *v6 = (const void *)entry->ifa_addr;
 	const struct sockaddr_in *v4 = (const void *)entry->ifa_addr;
@@ -56,8 +56,8 @@ static bool choose_address(const struct ifaddrs *entry, const struct configurati
 	struct address address;
 
 	for (; entry && !is_best; entry = entry->ifa_next) {
-		if (!read_address(entry, &address) || is_ipv4(&address) != is_ipv4(like) ||
-		    is_vip(config, &address))
+		if (!read_interface_address(entry, &address) ||
+		    is_ipv4(&address) != is_ipv4(like) || is_vip(config, &address))
 			continue;
 		is_best = (int)if_nametoindex(entry->ifa_name) == ifindex;
 		if (is_best || !is_found)

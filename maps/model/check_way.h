@@ -19,6 +19,10 @@ bool watch_age(const struct balancer *balancer, __u32 *seconds);
 bool find_host_address(struct balancer *balancer, const struct configuration *config,
 		       const struct address *like, int ifindex, struct address *found);
 
+struct ifaddrs;
+/* The address of an entry of getifaddrs(), if others can reach it. */
+bool read_interface_address(const struct ifaddrs *entry, struct address *address);
+
 /* Whether an address of the configuration's is a VIP. */
 bool is_vip(const struct configuration *config, const struct address *address);
 

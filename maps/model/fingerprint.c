@@ -50,8 +50,8 @@ static void add_service(struct digests *digests, const struct config_service *se
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
 
-		add_line(digests, "backend %s weight %u\n", text_of_real(&backend->real).s,
-			 backend->weight);
+		add_line(digests, "backend %s weight %u%s\n", text_of_real(&backend->real).s,
+			 backend->weight, backend->is_backup ? " backup" : "");
 		add_state(digests, backend);
 	}
 }

@@ -346,16 +346,11 @@ static enum status start(struct watch *watch)
 	return watch->request->table ? watch_marks(watch->request->directory) : DONE;
 }
 
-static void open_netlink(struct watch *watch)
+static void open_netlink(void)
 {
-	int previous = watch_enter(watch);
-
-	if (previous >= 0)
-		announce.netlink = netlink_open();
-	watch_leave(previous);
-	if (previous < 0 || announce.netlink < 0)
-		warn("cannot announce: %s",
-		     strerror(-(previous < 0 ? previous : announce.netlink)));
+	announce.netlink = netlink_open();
+	if (announce.netlink < 0)
+		warn("cannot announce: %s", strerror(-announce.netlink));
 }
 
 /* One that has been killed goes on with what it has announced. */
@@ -374,7 +369,7 @@ static void follow(struct watch *watch)
 	if (!watch->request->table)
 		return;
 	if (watch->has_balancer && announce.netlink < 0) {
-		open_netlink(watch);
+		open_netlink();
 		begin_hold();
 	}
 	update();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* watch: the frame. It holds the balancer, and tells the parts what becomes of it. */
+#define _GNU_SOURCE /* setns */
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +12,12 @@
 #include <unistd.h>
 
 #include "cmd/options.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/discover.h"
 #include "model/recover.h"
 #include "watch/announce.h"
+#include "watch/checks.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
 #include "watch/status.h"
@@ -23,6 +28,7 @@
 
 /* What `watch` does. A part comes behind those that it uses. */
 static const struct part *const parts[] = {
+	&checks,
 	&announce_part,
 	&status_part,
 	NULL,
@@ -30,6 +36,7 @@ static const struct part *const parts[] = {
 
 static struct watch watch;
 static struct timer look, search;
+static int own_netns; /* that names of namespaces and devices are looked up in */
 static __u32 generation; /* of the configuration that was read */
 static char state[1200]; /* that was said last */
 
@@ -169,13 +176,20 @@ static void say_balancer(void)
 	say_state(text);
 }
 
-/* Finds the balancer. It is another one if its maps are. */
+static void enter(int netns)
+{
+	if (setns(netns, CLONE_NEWNET))
+		warn("cannot enter a network namespace: %s", strerror(errno));
+}
+
+/* Finds the balancer, whose namespace the process is in from then on. It is another one if its maps are. */
 static void find_balancer(void)
 {
 	struct balancer found;
 	char error[1000] = "";
 	enum status status;
 
+	enter(own_netns);
 	hold_warnings(error, sizeof(error));
 	status = open_balancer(&options.selection, &found);
 	if (!status && place_balancer(&found)) {
@@ -190,18 +204,35 @@ static void find_balancer(void)
 	}
 	if (watch.has_balancer && found.id == watch.balancer.id) {
 		close_balancer(&found);
+		enter(watch.balancer.netns.fd);
 		return;
 	}
 	leave_balancer();
+	enter(found.netns.fd);
 	watch.balancer = found;
 	watch.has_balancer = true;
 	read_anew();
 	say_balancer();
 }
 
+/* Others see that checks are made, and from where. */
+static void give_sign_of_life(void)
+{
+	const struct watcher *watcher = watch.balancer.watcher;
+	struct address from[WATCH_ADDRESSES] = { 0 };
+
+	for (unsigned int i = 0; i < watch.request->from_count; i++)
+		from[is_ipv4(&watch.request->from[i]) ? 0 : 1] = watch.request->from[i];
+	if (memcmp(watcher->from, from, sizeof(from)) != 0)
+		store_bytes(watcher->from, from, sizeof(from));
+	store(watcher->seen, second_now());
+}
+
 static void expire_search(struct timer *timer)
 {
 	find_balancer();
+	if (watch.has_balancer)
+		give_sign_of_life();
 	timer_set(timer, nanosecond_now() + SEARCH_NS);
 }
 
@@ -221,16 +252,6 @@ enum status watch_change(struct watch *changed, const struct change *change)
 	if (!status)
 		read_anew();
 	return status;
-}
-
-int watch_enter(struct watch *watched)
-{
-	return netns_enter(&watched->balancer.netns);
-}
-
-void watch_leave(int previous)
-{
-	netns_leave(previous);
 }
 
 static void receive_signal(struct io *io, __u32 events)
@@ -293,7 +314,8 @@ enum status run_watch(const struct request *request)
 	watch.request = request;
 	config_init(&watch.config);
 	options.selection.is_for_change = true;
-	result = loop_open();
+	own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	result = own_netns < 0 ? -errno : loop_open();
 	if (!result)
 		result = open_signals();
 	if (result)

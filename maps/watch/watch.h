@@ -49,9 +49,7 @@ enum status watch_change(struct watch *watch, const struct change *change);
 
 void report_parts(void);
 
-/* Around opening sockets in the balancer's network namespace; watch_enter() returns what
- * watch_leave() needs, or -errno. */
-int watch_enter(struct watch *watch);
-void watch_leave(int previous);
+/* A part's sockets are those of the balancer's network namespace: the process is in that one whenever
+ * a part is called, but for `start`. */
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Checks of backends, one attempt at a time; checks.c decides when they are made, and what follows. */
+#ifndef WATCH_PROBE_H
+#define WATCH_PROBE_H
+
+#include <sys/types.h>
+
+#include "model/config.h"
+#include "watch/loop.h"
+
+struct attempt;
+
+/* A backend that is checked. */
+struct target {
+	struct endpoint vip, real;
+	struct check check;
+	__u8 mode; /* of the service */
+	struct endpoint at; /* address and port that are connected to */
+	struct hop hop; /* as it runs; of checks by packets */
+	__u8 health; /* as it runs */
+	__u8 wanted; /* what is to run; the same, if there is nothing to write */
+	__u32 good, bad; /* in a row */
+	char reason[100]; /* why the last check was bad, or "" */
+	struct timer next;
+	struct attempt *attempts; /* that have not ended */
+	unsigned int under_way;
+};
+
+struct attempt {
+	struct target *target;
+	struct attempt *sibling;
+	struct timer timeout;
+	struct io io; /* a socket, or the process of a program; fd -1: none */
+	pid_t process;
+	bool is_waiting, is_running; /* a program: for its turn; it was begun */
+	bool is_sent; /* the request */
+	__u16 port; /* of a check by packets */
+	__u32 sequence;
+	unsigned int received;
+	char answer[16]; /* how it begins */
+};
+
+/* Both start one; what cannot even begin ends at once. They end by end_attempt(). */
+void start_connection(struct attempt *attempt);
+void start_program(struct attempt *attempt);
+
+/* Ends an attempt, which is freed: `fault` says why it is bad, or is NULL. */
+void end_attempt(struct attempt *attempt, const char *fault);
+
+/* Gives up what an attempt holds. */
+void drop_connection(struct attempt *attempt);
+void drop_program(struct attempt *attempt);
+
+/* Local ports of connections, where an address of this host is a VIP: below those that the balancer
+ * gives to flows, which get the answers. */
+extern bool needs_low_ports;
+
+#endif

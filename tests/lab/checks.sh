@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# `xdp-lb watch` checks backends in mode nat: by connections, by HTTP, by programs. A backend that
+# fails gets no more clients in time, and gets them again; what ends `watch` ends no health.
+#
+#    h1 curl ---> lb, watch ---> h2, h3 nginx
+. "$(dirname "$(realpath "$0")")/../lib.sh"
+
+readonly PROGRAMS=/etc/xdp-lb/checks.d
+
+start_watch() # WORD...
+{
+	spawn lb "$top/xdp-lb" -n "${prefix}lb" watch "$@" 2>>"$TMP/watch.log"
+	watch=$pid
+}
+
+health_is() # ADDRESS HEALTH
+{
+	lb -j service show "$service" | jq -e --arg address "$1" --arg health "$2" \
+		'.[0].backends[] | select(.address == $address) | .health == $health'
+}
+
+logged() # TEXT
+{
+	grep -qF "$1" "$TMP/watch.log"
+}
+
+
+# A port that refuses: the process is dead. Seen within fall * interval + timeout.
+refuses()
+{
+	local began
+
+	on h2 nft add table inet t '{ chain c { type filter hook input priority 0; tcp dport 8000 reject with tcp reset; }; }'
+	began=$(date +%s%N)
+	await 5 health_is "$backend2" failing
+	within $((($(date +%s%N) - began) / 1000000)) 0 2200 "ms until h2 was failing"
+	equal "$(ask 6)" 'h3 6' "answers while h2 refuses"
+	logged "$backend2 of $service is failing: Connection refused" ||
+		fail "not logged: $(cat "$TMP/watch.log")"
+	on h2 nft delete table inet t
+	await 5 health_is "$backend2" ok
+}
+
+# One that is silent.
+is_silent()
+{
+	local began
+
+	on h2 nft add table inet t '{ chain c { type filter hook input priority 0; tcp dport 8000 drop; }; }'
+	began=$(date +%s%N)
+	await 5 health_is "$backend2" failing
+	within $((($(date +%s%N) - began) / 1000000)) 0 3200 "ms until h2 was failing"
+	logged "is failing: no answer in time" || fail "not logged: $(cat "$TMP/watch.log")"
+	on h2 nft delete table inet t
+	await 5 health_is "$backend2" ok
+}
+
+by_http()
+{
+	lb check set "$service" http /no-such-file interval 0.1 timeout 0.5 fall 2
+	await 5 health_is "$backend2" failing
+	logged 'is failing: status 404' || fail "not logged: $(cat "$TMP/watch.log")"
+	lb check set "$service" http /no-such-file status 404 interval 0.1 timeout 0.5
+	await 5 health_is "$backend2" ok
+	lb check set "$service" http / host www.example.org interval 0.1 timeout 0.5
+	sleep 0.5
+	health_is "$backend2" ok >/dev/null || fail "http / is not ok"
+}
+
+by_program()
+{
+	rm -f "$PROGRAMS/probe"
+	cat >"$PROGRAMS/probe" <<-'END'
+		#!/bin/sh
+		echo "$# $VIP $REAL $(id -u) $(grep CapEff /proc/self/status)" >/tmp/said
+		[ ! -e /tmp/bad ]
+	END
+	chmod 755 "$PROGRAMS/probe"
+	rm -f /tmp/said /tmp/bad
+	lb backend health "$service" "$backend2" failing
+	lb check set "$service" exec probe interval 0.1 timeout 1
+	await 5 health_is "$backend2" ok
+	await 5 grep -qE "^0 .* 65534 CapEff:.0+$" /tmp/said
+	touch /tmp/bad
+	await 5 health_is "$backend2" failing
+	logged 'is failing: status 1' || fail "not logged: $(cat "$TMP/watch.log")"
+	rm /tmp/bad
+	chmod 777 "$PROGRAMS/probe"
+	sleep 0.3
+	chmod 755 "$PROGRAMS/probe"
+	await 5 health_is "$backend2" ok
+	chown nobody "$PROGRAMS/probe"
+	await 5 health_is "$backend2" failing
+	logged "not root's file" || fail "not logged: $(cat "$TMP/watch.log")"
+}
+
+# A kill leaves what it had said; the next one goes on.
+killed()
+{
+	lb check set "$service" tcp interval 0.1 timeout 0.5
+	await 5 health_is "$backend2" ok
+	lb check set "$service" tcp port 1 interval 0.1 timeout 0.5
+	await 5 health_is "$backend2" failing
+	kill -KILL "$watch"
+	wait "$watch" 2>/dev/null || true
+	health_is "$backend2" failing >/dev/null || fail "health after a kill"
+	lb metrics | grep -q '^xdplb_watch_age_seconds ' || fail "no age in metrics"
+	lb check set "$service" tcp interval 0.1 timeout 0.5
+	start_watch
+	await 5 health_is "$backend2" ok
+}
+
+all()
+{
+	service=$vip:8000/tcp
+	service_up 8000/tcp
+	lb check set "$service" tcp interval 0.5
+	await 5 health_is "$backend2" ok
+	await 5 health_is "$backend3" ok
+	refuses
+	is_silent
+	by_http
+	by_program
+	killed
+	lb service del "$service"
+}
+
+mount -t tmpfs tmpfs /tmp
+chmod 1777 /tmp
+mkdir "$TMP/upper" "$TMP/work"
+mount -t overlay -o "lowerdir=/etc,upperdir=$TMP/upper,workdir=$TMP/work" overlay /etc
+mkdir -p "$PROGRAMS"
+lab_up
+attach
+start_web
+start_watch
+each_family all
+kill -TERM "$watch"
+status=0
+wait "$watch" || status=$?
+equal $status 0 "status after SIGTERM"
