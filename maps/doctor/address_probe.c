@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "doctor/address_probe.h"
-#include "doctor/link.h"
+#include "kernel/link.h"
 #include "lib/address.h"
 
 #define PATIENCE_MS 500 /* an answer takes as long as the link does */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "doctor/echo_probe.h"
-#include "doctor/link.h"
+#include "kernel/link.h"
 #include "lib/address.h"
 
 #define PATIENCE_MS 500

@@ -575,3 +575,14 @@ int netlink_probe(int netlink, int ifindex, const struct address *address, bool 
 	entry->ndm_flags = NTF_USE;
 	return ask(netlink, &request, NULL, NULL);
 }
+
+int netlink_set_neighbour(int netlink, int ifindex, const struct address *address, const __u8 *mac)
+{
+	struct request request;
+	struct ndmsg *entry = start_neighbour(&request, RTM_NEWNEIGH, NLM_F_REPLACE, ifindex,
+					      address);
+
+	entry->ndm_state = NUD_REACHABLE;
+	add_attribute(&request, NDA_LLADDR, mac, 6);
+	return ask(netlink, &request, NULL, NULL);
+}

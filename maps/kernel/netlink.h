@@ -77,5 +77,7 @@ int netlink_neighbour(int netlink, int ifindex, const struct address *address,
 		      struct neighbour *neighbour);
 /* Makes the kernel ask for the address; `anew`: also if it thinks that it knows. */
 int netlink_probe(int netlink, int ifindex, const struct address *address, bool anew);
+/* Has the kernel know, too, where a neighbour is, if it has an entry of it. */
+int netlink_set_neighbour(int netlink, int ifindex, const struct address *address, const __u8 *mac);
 
 #endif

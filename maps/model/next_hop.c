@@ -187,26 +187,49 @@ int open_netlink(struct balancer *balancer)
 	return netlink;
 }
 
+/* Looks up the routes of those that are not done. *devices is to be freed. */
+static enum status look_up_routes(struct hop_lookups *lookups, int netlink, struct device **devices,
+				  int *count)
+{
+	*count = netlink_devices(netlink, devices);
+	if (*count < 0)
+		return fail(FAILED, "cannot list devices: %s", strerror(-*count));
+	for (unsigned int i = 0; i < lookups->count; i++) {
+		if (!lookups->lookup[i].is_done)
+			find_route(&lookups->lookup[i], netlink, *devices, *count);
+	}
+	return DONE;
+}
+
 enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *balancer)
 {
 	struct device *devices = NULL;
 	int netlink = open_netlink(balancer), count;
+	enum status status;
 
 	if (netlink < 0)
 		return FAILED;
-	count = netlink_devices(netlink, &devices);
-	if (count < 0) {
-		close(netlink);
-		return fail(FAILED, "cannot list devices: %s", strerror(-count));
-	}
-	for (unsigned int i = 0; i < lookups->count; i++) {
-		if (!lookups->lookup[i].is_done)
-			find_route(&lookups->lookup[i], netlink, devices, count);
-	}
-	find_macs(lookups, netlink);
+	status = look_up_routes(lookups, netlink, &devices, &count);
+	if (!status)
+		find_macs(lookups, netlink);
 	free(devices);
 	close(netlink);
-	return DONE;
+	return status;
+}
+
+enum status find_routes(struct hop_lookups *lookups, struct balancer *balancer,
+			struct device **devices, int *count)
+{
+	int netlink = open_netlink(balancer);
+	enum status status;
+
+	if (netlink < 0)
+		return FAILED;
+	status = look_up_routes(lookups, netlink, devices, count);
+	for (unsigned int i = 0; i < lookups->count && !status; i++)
+		lookups->lookup[i].is_done = true;
+	close(netlink);
+	return status;
 }
 
 bool is_no_host(const struct hop_lookup *lookup, const char **why)

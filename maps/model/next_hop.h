@@ -35,6 +35,11 @@ int collect_lookups(struct hop_lookups *lookups, struct configuration *config);
 /* Looks them up in the balancer's namespace; takes up to 3 s, together. */
 enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *balancer);
 
+/* Their routes alone, without waiting; and all devices, to be freed. */
+struct device;
+enum status find_routes(struct hop_lookups *lookups, struct balancer *balancer,
+			struct device **devices, int *count);
+
 struct hop_lookup *find_lookup(const struct hop_lookups *lookups,
 			       const struct config_backend *backend);
 

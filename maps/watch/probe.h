@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Checks of backends, one attempt at a time; checks.c decides when they are made, and what follows. */
+/* Checks of backends, attempt by attempt; checks.c decides when they are made, and what follows. */
 #ifndef WATCH_PROBE_H
 #define WATCH_PROBE_H
 

@@ -18,6 +18,7 @@
 #include "model/recover.h"
 #include "watch/announce.h"
 #include "watch/checks.h"
+#include "watch/hops.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
 #include "watch/status.h"
@@ -28,6 +29,7 @@
 
 /* What `watch` does. A part comes behind those that it uses. */
 static const struct part *const parts[] = {
+	&hops,
 	&checks,
 	&announce_part,
 	&status_part,
@@ -182,7 +184,8 @@ static void enter(int netns)
 		warn("cannot enter a network namespace: %s", strerror(errno));
 }
 
-/* Finds the balancer, whose namespace the process is in from then on. It is another one if its maps are. */
+/* Finds the balancer, in whose namespace the process is from then on. It is another one if its maps
+ * are. */
 static void find_balancer(void)
 {
 	struct balancer found;

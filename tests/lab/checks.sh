@@ -8,9 +8,9 @@
 
 readonly PROGRAMS=/etc/xdp-lb/checks.d
 
-start_watch() # WORD...
+start_watch()
 {
-	spawn lb "$top/xdp-lb" -n "${prefix}lb" watch "$@" 2>>"$TMP/watch.log"
+	spawn lb "$top/xdp-lb" -n "${prefix}lb" watch 2>>"$TMP/watch.log"
 	watch=$pid
 }
 
@@ -26,12 +26,19 @@ logged() # TEXT
 }
 
 
+# What h2 does with what comes to a port.
+on_port() # PORT VERDICT
+{
+	on h2 nft add table inet t "{ chain c {
+		type filter hook input priority 0; tcp dport $1 $2; }; }"
+}
+
 # A port that refuses: the process is dead. Seen within fall * interval + timeout.
 refuses()
 {
 	local began
 
-	on h2 nft add table inet t '{ chain c { type filter hook input priority 0; tcp dport 8000 reject with tcp reset; }; }'
+	on_port 8000 'reject with tcp reset'
 	began=$(date +%s%N)
 	await 5 health_is "$backend2" failing
 	within $((($(date +%s%N) - began) / 1000000)) 0 2200 "ms until h2 was failing"
@@ -47,7 +54,7 @@ is_silent()
 {
 	local began
 
-	on h2 nft add table inet t '{ chain c { type filter hook input priority 0; tcp dport 8000 drop; }; }'
+	on_port 8000 drop
 	began=$(date +%s%N)
 	await 5 health_is "$backend2" failing
 	within $((($(date +%s%N) - began) / 1000000)) 0 3200 "ms until h2 was failing"

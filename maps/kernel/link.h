@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Packets on a link, by packet sockets of the current network namespace. */
-#ifndef DOCTOR_LINK_H
-#define DOCTOR_LINK_H
+#ifndef KERNEL_LINK_H
+#define KERNEL_LINK_H
 
 #include <stddef.h>
 #include <netinet/ip6.h>

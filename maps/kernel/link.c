@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <linux/if_packet.h>
 
-#include "doctor/link.h"
+#include "kernel/link.h"
 #include "lib/clock.h"
 
 int link_open(const struct device *device, int protocol)

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Next hops that have changed. A host that says so by ARP or ND, asked or not, is believed, as the
+ * kernel does. Each next hop is asked every 1.8 seconds where it is known to be, and where that is
+ * not answered, everybody on the link. Routes that change are looked up anew.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if_arp.h>
+#include <netinet/icmp6.h>
+#include <netinet/if_ether.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "kernel/link.h"
+#include "lib/clock.h"
+#include "lib/text.h"
+#include "model/next_hop.h"
+#include "watch/hops.h"
+#include "watch/loop.h"
+
+#define TICK_NS (50 * NS_PER_MS)
+#define TICKS 36 /* between two questions: 1.8 s */
+#define PATIENCE_TICKS 6 /* for an answer, before everybody is asked */
+#define SETTLE_NS (100 * NS_PER_MS) /* routes change many at a time */
+#define BATCH_NS NS_PER_MS
+#define RETRY_NS NS_PER_SECOND
+#define SOLICIT_SIZE (sizeof(struct ip6_hdr) + sizeof(struct nd_neighbor_solicit) + 8)
+
+static const __u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* What the lookup of the same index says besides. */
+struct asking {
+	bool is_first; /* of those with this next hop */
+	bool is_answered;
+};
+
+static struct watch *watch;
+static struct hop_lookups ways; /* of all backends whose MAC is not given; hop: as heard last */
+static struct asking *asking;
+static struct device *devices;
+static int device_count;
+static __u64 tick;
+static struct timer clock_timer, settle, batch;
+static struct io arp = { .fd = -1 }, nd = { .fd = -1 }, routes = { .fd = -1 };
+
+static void send_arp(const struct device *device, const struct hop_lookup *way, const __u8 *to)
+{
+	struct ether_arp question = { .ea_hdr = {
+					      .ar_hrd = htons(ARPHRD_ETHER),
+					      .ar_pro = htons(ETH_P_IP),
+					      .ar_hln = ETH_ALEN,
+					      .ar_pln = 4,
+					      .ar_op = htons(ARPOP_REQUEST),
+				      } };
+
+	/* From no address: so nobody learns, or refuses, one of ours that is a VIP. */
+	memcpy(question.arp_sha, device->mac, ETH_ALEN);
+	memcpy(question.arp_tpa, &way->next.word[3], 4);
+	link_send(arp.fd, device, ETH_P_ARP, to, &question, sizeof(question));
+}
+
+/* Asks from no address, as for one that is to be used; `to` NULL: all that may have it. */
+static void send_nd(const struct device *device, const struct hop_lookup *way, const __u8 *to)
+{
+	struct {
+		struct ip6_hdr ip;
+		struct nd_neighbor_solicit question;
+	} packet = {
+		.ip = { .ip6_flow = htonl(6 << 28),
+			.ip6_plen = htons(sizeof(packet.question)),
+			.ip6_nxt = IPPROTO_ICMPV6,
+			.ip6_hlim = 255 },
+		.question = { .nd_ns_type = ND_NEIGHBOR_SOLICIT },
+	};
+	__u8 mac[ETH_ALEN] = { 0x33, 0x33, 0xff };
+	__u8 *group = packet.ip.ip6_dst.s6_addr;
+
+	memcpy(&packet.question.nd_ns_target, &way->next, sizeof(way->next));
+	inet_pton(AF_INET6, "ff02::1:ff00:0", group);
+	memcpy(group + 13, (const __u8 *)&way->next + 13, 3);
+	memcpy(mac + 3, group + 13, 3);
+	packet.question.nd_ns_cksum = icmp6_checksum(&packet.ip, sizeof(packet));
+	link_send(nd.fd, device, ETH_P_IPV6, to ? to : mac, &packet, sizeof(packet));
+}
+
+/* Asks the one that is known, or all on the link. */
+static void ask(const struct hop_lookup *way, bool everybody)
+{
+	const struct device *device = find_device(devices, device_count, way->ifindex);
+	const __u8 *to = everybody || !is_resolved(&way->hop) ? NULL : way->hop.mac;
+
+	if (!device)
+		return;
+	if (is_ipv4(&way->next))
+		send_arp(device, way, to ? to : broadcast);
+	else
+		send_nd(device, way, to);
+}
+
+static void ask_in_turn(__u64 now)
+{
+	for (__u64 i = now % TICKS; i < ways.count; i += TICKS) {
+		asking[i].is_answered = false;
+		if (asking[i].is_first)
+			ask(&ways.lookup[i], false);
+	}
+	for (__u64 i = (now - PATIENCE_TICKS) % TICKS; i < ways.count; i += TICKS) {
+		if (asking[i].is_first && !asking[i].is_answered)
+			ask(&ways.lookup[i], true);
+	}
+}
+
+/* Ticks that are late are made up for, but for whole rounds. */
+static void expire_clock(struct timer *timer)
+{
+	__u64 now = nanosecond_now() / TICK_NS;
+
+	if (now - tick > TICKS)
+		tick = now - TICKS;
+	while (tick < now)
+		ask_in_turn(++tick);
+	timer_set(timer, (now + 1) * TICK_NS);
+}
+
+/* The kernel's own packets go there, too: checks are among them. */
+static void tell_kernel(int ifindex, const struct address *address, const __u8 *mac)
+{
+	struct neighbour known;
+	int netlink = netlink_open();
+
+	if (netlink < 0)
+		return;
+	if (!netlink_neighbour(netlink, ifindex, address, &known) && known.state &&
+	    !(known.state & (NUD_PERMANENT | NUD_NOARP)) && memcmp(known.mac, mac, ETH_ALEN) != 0)
+		netlink_set_neighbour(netlink, ifindex, address, mac);
+	close(netlink);
+}
+
+/* Somebody says that an address is at a MAC. */
+static void hear(const struct address *address, const __u8 *mac, int ifindex)
+{
+	static const __u8 zero[ETH_ALEN];
+	bool is_news = false;
+
+	if (mac[0] & 1 || !memcmp(mac, zero, sizeof(zero)))
+		return;
+	for (unsigned int i = 0; i < ways.count; i++) {
+		struct hop_lookup *way = &ways.lookup[i];
+
+		if (way->ifindex != ifindex || !way->is_ethernet ||
+		    !same_address(&way->next, address))
+			continue;
+		asking[i].is_answered = true;
+		is_news |= memcmp(way->hop.mac, mac, ETH_ALEN) != 0;
+		memcpy(way->hop.mac, mac, ETH_ALEN);
+	}
+	if (is_news) {
+		tell_kernel(ifindex, address, mac);
+		timer_set(&batch, nanosecond_now() + BATCH_NS);
+	}
+}
+
+/* Receives a packet that others have sent; returns its length, or -1 when there is none. */
+static ssize_t receive(int fd, void *packet, size_t size, struct sockaddr_ll *from)
+{
+	socklen_t length = sizeof(*from);
+
+	return recvfrom(fd, packet, size, 0, (struct sockaddr *)from, &length);
+}
+
+static void arp_ready(struct io *io, __u32 events)
+{
+	struct address address = { .word[2] = htonl(0xffff) };
+	struct sockaddr_ll from;
+	struct ether_arp heard;
+	ssize_t length;
+
+	(void)events;
+	while ((length = receive(io->fd, &heard, sizeof(heard), &from)) >= 0) {
+		memcpy(&address.word[3], heard.arp_spa, 4);
+		if (length >= (ssize_t)sizeof(heard) && from.sll_pkttype != PACKET_OUTGOING)
+			hear(&address, heard.arp_sha, from.sll_ifindex);
+	}
+}
+
+/* The MAC is what the frame came from: an advertisement need not have it. */
+static void nd_ready(struct io *io, __u32 events)
+{
+	struct {
+		struct ip6_hdr ip;
+		struct nd_neighbor_advert advert;
+	} heard;
+	struct sockaddr_ll from;
+	struct address address;
+	ssize_t length;
+
+	(void)events;
+	while ((length = receive(io->fd, &heard, sizeof(heard), &from)) >= 0) {
+		memcpy(&address, &heard.advert.nd_na_target, sizeof(address));
+		if (length >= (ssize_t)sizeof(heard) && from.sll_pkttype != PACKET_OUTGOING &&
+		    heard.ip.ip6_hlim == 255)
+			hear(&address, from.sll_addr, from.sll_ifindex);
+	}
+}
+
+static void routes_ready(struct io *io, __u32 events)
+{
+	char message[8192];
+
+	(void)events;
+	while (recv(io->fd, message, sizeof(message), 0) > 0 || errno == ENOBUFS)
+		;
+	timer_set(&settle, nanosecond_now() + SETTLE_NS);
+}
+
+/* What is to be written of a backend; NULL: nothing. A gateway is no next hop of `dsr`. */
+static const struct hop_lookup *news_of(const struct config_service *service,
+					const struct config_backend *backend)
+{
+	const struct hop_lookup *way = backend->mac_given ? NULL : find_lookup(&ways, backend);
+
+	if (!way || !is_resolved(&way->hop) || (service->mode == MODE_DSR && has_gateway(way)) ||
+	    (!memcmp(&backend->hop, &way->hop, sizeof(way->hop)) && backend->mtu == way->mtu))
+		return NULL;
+	return way;
+}
+
+static bool has_news(const struct configuration *config)
+{
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			if (news_of(service, &service->backends[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static enum status write_hops(struct configuration *config, const struct request *request)
+{
+	(void)request;
+	for (unsigned int i = 0; i < config->count; i++) {
+		struct config_service *service = &config->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct config_backend *backend = &service->backends[j];
+			const struct hop_lookup *way = news_of(service, backend);
+
+			if (!way)
+				continue;
+			warn("%s of %s: next hop %s, was %s", text_of_real(&backend->real).s,
+			     text_of_vip(&service->vip).s, text_of_mac(way->hop.mac).s,
+			     is_resolved(&backend->hop) ? text_of_mac(backend->hop.mac).s :
+							  "not known");
+			set_next_hop(backend, way);
+		}
+	}
+	return DONE;
+}
+
+static void expire_batch(struct timer *timer)
+{
+	struct change change = { .change = write_hops };
+
+	if (watch->has_balancer && has_news(&watch->config) && watch_change(watch, &change))
+		timer_set(timer, nanosecond_now() + RETRY_NS);
+}
+
+/* The first of those with the same next hop is asked for all. */
+static bool is_first(unsigned int index)
+{
+	const struct hop_lookup *way = &ways.lookup[index];
+
+	if (!way->is_ethernet || way->type != RTN_UNICAST)
+		return false;
+	for (unsigned int i = 0; i < index && has_gateway(way); i++) {
+		if (ways.lookup[i].ifindex == way->ifindex &&
+		    same_address(&ways.lookup[i].next, &way->next))
+			return false;
+	}
+	return true;
+}
+
+/* Ways that are new have the MAC of their backend, or are asked for at once. */
+static void begin_asking(const struct configuration *config)
+{
+	free(asking);
+	asking = calloc(ways.count + 1, sizeof(*asking));
+	if (!asking)
+		ways.count = 0;
+	for (unsigned int i = 0; i < ways.count; i++)
+		asking[i] = (struct asking){ is_first(i), true };
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+
+		for (unsigned int j = 0; j < service->count; j++) {
+			struct hop_lookup *way = find_lookup(&ways, &service->backends[j]);
+
+			if (way && !service->backends[j].mac_given && !is_resolved(&way->hop) &&
+			    same_address(&way->next, &way->to))
+				memcpy(way->hop.mac, service->backends[j].hop.mac, ETH_ALEN);
+		}
+	}
+	for (unsigned int i = 0; i < ways.count; i++) {
+		if (asking[i].is_first && !is_resolved(&ways.lookup[i].hop))
+			ask(&ways.lookup[i], true);
+	}
+}
+
+/* Looks up the routes of backends that are new. */
+static void look_up(void)
+{
+	struct configuration copy;
+	int added;
+
+	if (!config_copy(&copy, &watch->config))
+		return;
+	for (unsigned int i = 0; i < copy.count; i++) {
+		for (unsigned int j = 0; j < copy.services[i].count; j++)
+			copy.services[i].backends[j].is_pending =
+				!copy.services[i].backends[j].mac_given;
+	}
+	added = collect_lookups(&ways, &copy);
+	if (added > 0)
+		free(devices);
+	if (added > 0 && !find_routes(&ways, &watch->balancer, &devices, &device_count)) {
+		begin_asking(&watch->config);
+		timer_set(&batch, nanosecond_now() + BATCH_NS);
+	}
+	config_free(&copy);
+}
+
+static void expire_settle(struct timer *timer)
+{
+	(void)timer;
+	ways.count = 0;
+	if (watch->has_balancer)
+		look_up();
+}
+
+static int open_packets(struct io *io, int protocol, void (*ready)(struct io *, __u32))
+{
+	static const struct device any;
+
+	io->fd = link_open(&any, protocol);
+	io->ready = ready;
+	return io->fd < 0 ? io->fd : 0;
+}
+
+/* Lets through advertisements alone. */
+static int filter_advertisements(int fd)
+{
+	static struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct ip6_hdr, ip6_nxt)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 3),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, sizeof(struct ip6_hdr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_NEIGHBOR_ADVERT, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 256),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog filter = { sizeof(program) / sizeof(*program), program };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ? -errno : 0;
+}
+
+static int open_routes(void)
+{
+	struct sockaddr_nl address = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+			     RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+	};
+
+	routes.ready = routes_ready;
+	routes.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (routes.fd < 0)
+		return -errno;
+	return bind(routes.fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
+}
+
+static void close_io(struct io *io)
+{
+	if (io->fd < 0)
+		return;
+	loop_remove(io);
+	close(io->fd);
+	io->fd = -1;
+}
+
+static void close_all(void)
+{
+	close_io(&arp);
+	close_io(&nd);
+	close_io(&routes);
+	timer_clear(&clock_timer);
+	timer_clear(&settle);
+	timer_clear(&batch);
+	ways.count = 0;
+}
+
+static void open_all(void)
+{
+	int result = open_packets(&arp, ETH_P_ARP, arp_ready);
+
+	if (!result)
+		result = open_packets(&nd, ETH_P_IPV6, nd_ready);
+	if (!result)
+		result = filter_advertisements(nd.fd);
+	if (!result)
+		result = open_routes();
+	if (!result)
+		result = loop_add(&arp, EPOLLIN);
+	if (!result)
+		result = loop_add(&nd, EPOLLIN);
+	if (!result)
+		result = loop_add(&routes, EPOLLIN);
+	if (result)
+		warn("next hops are not followed: %s", strerror(-result));
+	else
+		timer_set(&clock_timer, nanosecond_now() + TICK_NS);
+}
+
+static void follow_hops(struct watch *changed)
+{
+	static __u32 balancer;
+
+	watch = changed;
+	if (!watch->has_balancer || balancer != watch->balancer.id)
+		close_all();
+	balancer = watch->has_balancer ? watch->balancer.id : 0;
+	if (!watch->has_balancer)
+		return;
+	if (arp.fd < 0)
+		open_all();
+	look_up();
+}
+
+static enum status start_hops(struct watch *started)
+{
+	watch = started;
+	clock_timer.expire = expire_clock;
+	settle.expire = expire_settle;
+	batch.expire = expire_batch;
+	return DONE;
+}
+
+const struct part hops = {
+	.start = start_hops,
+	.follow = follow_hops,
+};
