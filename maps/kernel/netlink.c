@@ -586,3 +586,47 @@ int netlink_set_neighbour(int netlink, int ifindex, const struct address *addres
 	add_attribute(&request, NDA_LLADDR, mac, 6);
 	return ask(netlink, &request, NULL, NULL);
 }
+
+int netlink_set_up(int netlink, int ifindex)
+{
+	struct request request;
+	struct ifinfomsg *link = start_request(&request, RTM_NEWLINK, 0, sizeof(*link));
+
+	link->ifi_index = ifindex;
+	link->ifi_flags = IFF_UP;
+	link->ifi_change = IFF_UP;
+	return ask(netlink, &request, NULL, NULL);
+}
+
+/* Begins an attribute that others are in; end_nest() with what it returns ends it. */
+static struct rtattr *begin_nest(struct request *request, __u16 type)
+{
+	size_t at = NLMSG_ALIGN(request->header.nlmsg_len);
+
+	add_attribute(request, type, NULL, 0);
+	return (struct rtattr *)((char *)request + at);
+}
+
+static void end_nest(const struct request *request, struct rtattr *nest)
+{
+	nest->rta_len = (char *)request + request->header.nlmsg_len - (char *)nest;
+}
+
+int netlink_add_macvlan(int netlink, const char *name, int on, int netns)
+{
+	__u32 mode = MACVLAN_MODE_BRIDGE, lower = on, descriptor = netns;
+	struct rtattr *info, *data;
+	struct request request;
+
+	start_request(&request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	add_attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
+	add_attribute(&request, IFLA_LINK, &lower, sizeof(lower));
+	add_attribute(&request, IFLA_NET_NS_FD, &descriptor, sizeof(descriptor));
+	info = begin_nest(&request, IFLA_LINKINFO);
+	add_attribute(&request, IFLA_INFO_KIND, "macvlan", sizeof("macvlan") - 1);
+	data = begin_nest(&request, IFLA_INFO_DATA);
+	add_attribute(&request, IFLA_MACVLAN_MODE, &mode, sizeof(mode));
+	end_nest(&request, data);
+	end_nest(&request, info);
+	return ask(netlink, &request, NULL, NULL);
+}

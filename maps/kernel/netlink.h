@@ -77,6 +77,9 @@ int netlink_neighbour(int netlink, int ifindex, const struct address *address,
 		      struct neighbour *neighbour);
 /* Makes the kernel ask for the address; `anew`: also if it thinks that it knows. */
 int netlink_probe(int netlink, int ifindex, const struct address *address, bool anew);
+int netlink_set_up(int netlink, int ifindex);
+/* A macvlan device on another one, in the network namespace that is open as `netns`. */
+int netlink_add_macvlan(int netlink, const char *name, int on, int netns);
 /* Has the kernel know, too, where a neighbour is, if it has an entry of it. */
 int netlink_set_neighbour(int netlink, int ifindex, const struct address *address, const __u8 *mac);
 

@@ -16,6 +16,7 @@
 #include "lib/text.h"
 #include "model/check_way.h"
 #include "watch/checks.h"
+#include "watch/packets.h"
 #include "watch/probe.h"
 
 #define BATCH_NS (10 * NS_PER_MS) /* that results wait for others */
@@ -26,7 +27,7 @@ static struct watch *watch;
 static struct target **targets; /* sorted by vip, real */
 static unsigned int target_count;
 static struct timer batch;
-static bool was_panicking[MAX_SERVICES + 1]; /* by number of service */
+static bool was_panicking[MAX_SERVICES + 1], has_no_way[MAX_SERVICES + 1]; /* by its number */
 
 static int compare_endpoints(const struct endpoint *a, const struct endpoint *b)
 {
@@ -74,6 +75,8 @@ static void drop_attempt(struct attempt *attempt)
 	timer_clear(&attempt->timeout);
 	if (target->check.type == CHECK_EXEC)
 		drop_program(attempt);
+	else if (target->is_by_packets)
+		drop_packets(attempt);
 	else
 		drop_connection(attempt);
 	free(attempt);
@@ -124,6 +127,8 @@ static void begin_attempt(struct target *target)
 	timer_set(&attempt->timeout, nanosecond_now() + target->check.timeout * NS_PER_MS);
 	if (target->check.type == CHECK_EXEC)
 		start_program(attempt);
+	else if (target->is_by_packets)
+		start_packets(attempt);
 	else
 		start_connection(attempt);
 }
@@ -134,7 +139,8 @@ static void expire_next(struct timer *timer)
 	__u64 due = timer->due + target->check.interval * NS_PER_MS, now = nanosecond_now();
 
 	timer_set(timer, due > now ? due : now + target->check.interval * NS_PER_MS);
-	if (target->under_way < MOST_UNDER_WAY)
+	if (target->under_way < MOST_UNDER_WAY &&
+	    (!target->is_by_packets || can_send_packets(target)))
 		begin_attempt(target);
 }
 
@@ -182,6 +188,7 @@ static struct target *make_target(const struct config_service *service,
 	target->real = backend->real;
 	target->check = service->check;
 	target->mode = service->mode;
+	target->is_by_packets = is_checked_by_vip(service, &service->check);
 	target->at = address_of(service, backend);
 	target->hop = backend->hop;
 	target->health = backend->health;
@@ -257,6 +264,25 @@ static void free_old_targets(struct target **made, unsigned int count)
 	target_count = count;
 }
 
+/* A check that came by a file, and for which there is no way. */
+static void say_no_way(const struct config_service *service)
+{
+	bool *before = &has_no_way[service->number];
+	const struct target *target;
+	bool now = false;
+
+	if (service->count && service->check.type) {
+		target = find_target(&service->vip, &service->backends[0].real);
+		now = target && target->is_by_packets && !can_send_packets(target);
+	}
+	if (now && !*before)
+		warn("%s is not checked: in mode %s that takes an address of its own (watch from "
+		     "ADDR)%s",
+		     text_of_vip(&service->vip).s, mode_name(service->mode),
+		     service->check.type == CHECK_TCP ? ", or one of the host that is no VIP" : "");
+	*before = now;
+}
+
 static void say_panic(const struct config_service *service)
 {
 	bool *before = &was_panicking[service->number];
@@ -288,6 +314,8 @@ static void follow_checks(struct watch *changed)
 	}
 	free_old_targets(made, count);
 	needs_low_ports = has_vip();
+	for (unsigned int i = 0; i < watch->config.count; i++)
+		say_no_way(&watch->config.services[i]);
 }
 
 /* All that targets say. What is said again by a later change finds it so already. */

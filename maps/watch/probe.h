@@ -15,6 +15,7 @@ struct target {
 	struct endpoint vip, real;
 	struct check check;
 	__u8 mode; /* of the service */
+	bool is_by_packets; /* the VIP at the backend is checked: see packets.h */
 	struct endpoint at; /* address and port that are connected to */
 	struct hop hop; /* as it runs; of checks by packets */
 	__u8 health; /* as it runs */
@@ -35,7 +36,7 @@ struct attempt {
 	bool is_waiting, is_running; /* a program: for its turn; it was begun */
 	bool is_sent; /* the request */
 	__u16 port; /* of a check by packets */
-	__u32 sequence;
+	__u32 sequence, expected; /* the next of ours, and of the backend's */
 	unsigned int received;
 	char answer[16]; /* how it begins */
 };

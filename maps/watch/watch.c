@@ -21,6 +21,7 @@
 #include "watch/hops.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
+#include "watch/packets.h"
 #include "watch/status.h"
 #include "watch/watch.h"
 
@@ -30,6 +31,7 @@
 /* What `watch` does. A part comes behind those that it uses. */
 static const struct part *const parts[] = {
 	&hops,
+	&packets,
 	&checks,
 	&announce_part,
 	&status_part,
