@@ -518,7 +518,7 @@ static int open_own(void)
 	return result ? result : join_all(own.ip6.fd, own.ifindex);
 }
 
-/* A macvlan on the device whose link the address is on, in a namespace that only our sockets hold. */
+/* A macvlan on the device whose link the address is on, in a namespace that our sockets alone hold. */
 static int make_own(const struct address *from)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), netlink = netlink_open();

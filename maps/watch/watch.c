@@ -29,6 +29,7 @@
 #define SEARCH_NS NS_PER_SECOND /* for the balancer; whether it still is the same */
 
 /* What `watch` does. A part comes behind those that it uses. */
+/* clang-format off */
 static const struct part *const parts[] = {
 	&hops,
 	&packets,
@@ -37,6 +38,7 @@ static const struct part *const parts[] = {
 	&status_part,
 	NULL,
 };
+/* clang-format on */
 
 static struct watch watch;
 static struct timer look, search;

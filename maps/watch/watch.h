@@ -49,7 +49,7 @@ enum status watch_change(struct watch *watch, const struct change *change);
 
 void report_parts(void);
 
-/* Whenever a part is called, but for `start`, the process is in the balancer's network namespace: its
- * sockets are opened there. */
+/* Whenever a part is called, but for `start`, the process is in the balancer's network namespace:
+ * its sockets are opened there. */
 
 #endif
