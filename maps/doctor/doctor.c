@@ -57,6 +57,7 @@ static enum status check_configured(struct exam *exam, struct balancer *balancer
 	check_arms(exam, balancer, config);
 	check_forwarding(exam, config);
 	check_idle_services(exam, config);
+	check_watched(exam, balancer, config);
 	wait_since(&start);
 	status = end_traffic(balancer, config, traffic);
 	if (status)

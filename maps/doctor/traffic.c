@@ -4,6 +4,7 @@
 
 #include "doctor/finding.h"
 #include "doctor/traffic.h"
+#include "model/check_way.h"
 #include "lib/text.h"
 #include "model/counters.h"
 
@@ -53,19 +54,41 @@ bool has_traffic(const struct traffic *traffic, unsigned int service)
 /* Why the backends of a service get no new flow: how many of them are what. */
 static struct text count_states(const struct config_service *service)
 {
-	unsigned int draining = 0, down = 0, unresolved = 0;
+	unsigned int draining = 0, down = 0, failing = 0, unresolved = 0;
 	struct text text;
 
 	for (unsigned int i = 0; i < service->count; i++) {
-		__u8 state = service->backends[i].state;
+		const struct config_backend *backend = &service->backends[i];
+		bool is_up = backend->state == STATE_UP;
 
-		draining += state == STATE_DRAINING;
-		down += state == STATE_DOWN;
-		unresolved += state == STATE_UP;
+		draining += backend->state == STATE_DRAINING;
+		down += backend->state == STATE_DOWN;
+		unresolved += is_up && !is_resolved(&backend->hop);
+		failing += is_up && is_resolved(&backend->hop);
 	}
-	snprintf(text.s, sizeof(text.s), "%u draining, %u down, %u without a MAC", draining, down,
-		 unresolved);
+	snprintf(text.s, sizeof(text.s), "%u draining, %u down, %u failing, %u without a MAC",
+		 draining, down, failing, unresolved);
 	return text;
+}
+
+void check_watched(struct exam *exam, const struct balancer *balancer,
+		   const struct configuration *config)
+{
+	struct command_line command = { .s = "systemctl start xdp-lb-watch", .purpose = MENDS };
+	bool has_check = false, was_alive;
+	__u32 age;
+
+	for (unsigned int i = 0; i < config->count; i++)
+		has_check |= config->services[i].check.type != CHECK_NONE;
+	was_alive = watch_age(balancer, &age);
+	if (!has_check || (was_alive && age < WATCH_PATIENCE))
+		return;
+	if (was_alive)
+		report(exam, "watch", CERTAIN, &command, "health is what it was then",
+		       "checks are not made: xdp-lb watch was last alive %u s ago", age);
+	else
+		report(exam, "watch", CERTAIN, &command, "no backend that fails is left out",
+		       "checks are not made: xdp-lb watch was not started");
 }
 
 void check_idle_services(struct exam *exam, const struct configuration *config)

@@ -24,6 +24,9 @@ void free_traffic(struct traffic *traffic);
 /* Whether packets for the service, by its index, came while they were counted. */
 bool has_traffic(const struct traffic *traffic, unsigned int service);
 
+/* Checks that nobody makes. */
+void check_watched(struct exam *exam, const struct balancer *balancer,
+		   const struct configuration *config);
 /* Services without a backend for new flows. */
 void check_idle_services(struct exam *exam, const struct configuration *config);
 void check_refused(struct exam *exam, const struct balancer *balancer,

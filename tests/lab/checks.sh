@@ -102,6 +102,15 @@ by_program()
 	logged "not root's file" || fail "not logged: $(cat "$TMP/watch.log")"
 }
 
+# Doctor says so, when it has been dead for some time.
+names_the_dead()
+{
+	sleep 10
+	lb doctor veth6 >"$TMP/findings" || true
+	grep -q '^watch: .*last alive 1[0-9] s ago' "$TMP/findings" ||
+		fail "doctor does not name it: $(cat "$TMP/findings")"
+}
+
 # A kill leaves what it had said; the next one goes on.
 killed()
 {
@@ -112,6 +121,7 @@ killed()
 	kill -KILL "$watch"
 	wait "$watch" 2>/dev/null || true
 	health_is "$backend2" failing >/dev/null || fail "health after a kill"
+	[ "$family" = 6 ] || names_the_dead
 	lb metrics | grep -q '^xdplb_watch_age_seconds ' || fail "no age in metrics"
 	lb check set "$service" tcp interval 0.1 timeout 0.5
 	start_watch
