@@ -134,7 +134,7 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 		pkt->service = route->service->number;
 	}
 	if (pkt->fault)
-		return pkt->fault;
+		return pkt->fault < CONTINUE ? pkt->fault : VERDICT_INTERNAL;
 	return config->flags ? check_switches(frame, pkt, config, route) : CONTINUE;
 }
 
@@ -269,7 +269,7 @@ static __always_inline enum verdict decide_answer(const struct frame *frame, str
 	enum verdict verdict;
 
 	if (pkt->fault)
-		return pkt->fault;
+		return pkt->fault < CONTINUE ? pkt->fault : VERDICT_INTERNAL;
 	verdict = check_switches(frame, pkt, config, route);
 	return verdict == CONTINUE ? check_answer(frame, pkt, route) : verdict;
 }

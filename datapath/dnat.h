@@ -122,17 +122,19 @@ static __always_inline void translate_dnat_error(const struct frame *frame,
 						 const struct packet *pkt,
 						 const struct translation *new)
 {
-	struct quoted quoted = {
-		.source = pkt->from_backend ? pkt->vip : new->address,
-		.destination = pkt->from_backend ? new->address : pkt->peer,
-		.ports = swap_ports(new->ports),
-		.address_sum = new->address_sum,
-		.flow_sum = new->flow_sum,
-	};
 	__u32 sum = pkt->from_backend ? source_sum(frame->ctx, pkt, new->address) :
 					new->address_sum;
+	struct packet *slow = slow_packet();
 
-	translate_quote(frame->ctx, pkt, &quoted, sum);
+	if (!slow)
+		return;
+	copy_address(slow->quoted.source, pkt->from_backend ? pkt->vip : new->address);
+	copy_address(slow->quoted.destination, pkt->from_backend ? new->address : pkt->peer);
+	slow->quoted.ports = swap_ports(new->ports);
+	slow->quoted.address_sum = new->address_sum;
+	slow->quoted.flow_sum = new->flow_sum;
+	slow->quoted.outer_sum = sum;
+	translate_quote(frame->ctx);
 	set_end(frame, pkt, new->address, sum);
 }
 

@@ -126,23 +126,14 @@ static __always_inline bool translate_quoted_checksum(struct xdp_md *ctx, const 
 	return true;
 }
 
-/* What the packet in an error becomes: what the side that the error is for once sent. */
-struct quoted {
-	const __u64 *source;
-	const __u64 *destination;
-	__u32 ports;
-	__u32 address_sum; /* what the change of addresses adds to a checksum */
-	__u32 flow_sum; /* and that of addresses and ports */
-};
-
 /*
  * Writes the packet in an error. Returns what that adds to the ICMP checksum. An IPv4 header's own
  * checksum makes up for the change of its addresses, an L4 checksum for that of addresses and
  * ports; what is not made up for is left.
  */
-static __always_inline __u32 write_quote(struct xdp_md *ctx, const struct packet *pkt,
-					 const struct quoted *quoted)
+static __always_inline __u32 write_quote(struct xdp_md *ctx, const struct packet *pkt)
 {
+	const struct quoted *quoted = &pkt->quoted;
 	struct iphdr *ip4 = frame_at(ctx, pkt->quote.l3, sizeof(*ip4));
 	struct ipv6_words *ip6 = frame_at(ctx, pkt->quote.l3, sizeof(*ip6));
 	__u32 *ports = frame_at(ctx, pkt->quote.l4, sizeof(*ports));
@@ -166,19 +157,23 @@ static __always_inline __u32 write_quote(struct xdp_md *ctx, const struct packet
 	return sum;
 }
 
-/* The same, and brings the ICMP checksum in line; `outer_sum` is what the change of the error's own
- * addresses adds to a checksum. */
-static __always_inline void translate_quote(struct xdp_md *ctx, const struct packet *pkt,
-					    const struct quoted *quoted, __u32 outer_sum)
+/* The same, as pkt->quoted says, and brings the ICMP checksum in line. */
+GLOBAL int translate_quote(struct xdp_md *ctx)
 {
-	struct icmp_error *icmp = frame_at(ctx, pkt->quote.icmp, sizeof(*icmp));
-	__u32 sum = write_quote(ctx, pkt, quoted);
+	struct packet *pkt = slow_packet();
+	struct icmp_error *icmp;
+	__u32 sum;
 
+	if (!pkt)
+		return 0;
+	icmp = frame_at(ctx, pkt->quote.icmp, sizeof(*icmp));
+	sum = write_quote(ctx, pkt);
 	if (pkt->ipv6)
-		sum = add_sums(sum, outer_sum);
+		sum = add_sums(sum, pkt->quoted.outer_sum);
 	if (icmp)
 		icmp->checksum = updated_checksum(icmp->checksum,
 						  add_sums(sum, raise_mtu(pkt, icmp)));
+	return 0;
 }
 
 /* What replacing the source of the packet by `to` adds to a checksum. */
@@ -201,17 +196,19 @@ static __always_inline void translate_error(const struct frame *frame, const str
 					    const struct found *found)
 {
 	struct other_side other = other_side(pkt, found);
-	struct quoted quoted = {
-		.source = (const __u64 *)other.address,
-		.destination = pkt->vip,
-		.ports = other.ports,
-		.address_sum = other.address_sum,
-		.flow_sum = other.flow_sum,
-	};
-	__u32 outer_sum = source_sum(frame->ctx, pkt, (const __u64 *)other.address);
+	__u32 sum = source_sum(frame->ctx, pkt, (const __u64 *)other.address);
+	struct packet *slow = slow_packet();
 
-	translate_quote(frame->ctx, pkt, &quoted, outer_sum);
-	set_addresses(frame, pkt, other.address, outer_sum);
+	if (!slow)
+		return;
+	copy_address(slow->quoted.destination, pkt->vip);
+	copy_address(slow->quoted.source, other.address);
+	slow->quoted.ports = other.ports;
+	slow->quoted.address_sum = other.address_sum;
+	slow->quoted.flow_sum = other.flow_sum;
+	slow->quoted.outer_sum = sum;
+	translate_quote(frame->ctx);
+	set_addresses(frame, pkt, other.address, sum);
 }
 
 /* Whether the budget of all answers of a kind has one left, and that of this source. So none can

@@ -96,6 +96,16 @@ struct quote {
 	__u32 end;
 };
 
+/* What the packet in an ICMP error becomes: what the side that the error is for once sent. */
+struct quoted {
+	__u64 source[2];
+	__u64 destination[2];
+	__u32 ports;
+	__u32 address_sum; /* what the change of addresses adds to a checksum */
+	__u32 flow_sum; /* and that of addresses and ports */
+	__u32 outer_sum; /* and that of the error's own addresses */
+};
+
 /*
  * A packet on its way through the stages. Nothing changes addresses, ports and hashes once they are
  * set. Those of an ICMP error are those of the flow that it is about.
@@ -140,6 +150,7 @@ struct packet {
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
 	struct quote quote; /* of an ICMP error */
+	struct quoted quoted;
 	/* Both paths: */
 	__u16 macs[6]; /* next hop's and our own, where no record has both */
 	__u32 way_ifindex; /* mode dnat: of the way that the kernel routes by, */
