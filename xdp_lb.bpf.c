@@ -605,7 +605,7 @@ static __always_inline enum verdict parse_and_decide(struct frame *frame, struct
 	if (verdict != CONTINUE)
 		return verdict;
 	pkt->hash = slot_hash(pkt->peer, pkt->ports);
-	pkt->flow_hash = flow_hash(config, pkt->peer, pkt->ports);
+	pkt->flow_hash = flow_hash(config, pkt->peer, hashed_tail(pkt->ports, pkt->vip_number));
 	return balance(frame, pkt, config, vip, route);
 }
 
@@ -635,6 +635,9 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	pkt->cookie = route.found.cookie;
 	if (verdict != CONTINUE)
 		return verdict;
+	if (pkt->dry_run && pkt->mode == MODE_NAT)
+		pkt->source = route.found.flow ? route.found.flow->source :
+						 choose_source(pkt->peer[0], pkt->peer[1]);
 	if (pkt->dry_run)
 		return pkt->mode < MODES ? VERDICT_FORWARDED : VERDICT_INTERNAL;
 	return pkt->to_remember || (pkt->mode == MODE_NAT && pkt->is_new) ? BEGIN_FLOW : CONTINUE;

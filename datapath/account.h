@@ -91,6 +91,8 @@ static __always_inline void report_decision(const struct xdp_md *ctx, const stru
 	decision->choice = pkt->choice;
 	decision->backend = pkt->backend;
 	decision->service = pkt->service;
+	decision->source = pkt->source;
+	decision->unused = 0;
 }
 
 /* The client's tuple of a packet: of the flow `flow`, or of none; in mode dnat of one that becomes
@@ -129,6 +131,7 @@ static __always_inline void trace_packet(const struct xdp_md *ctx, const struct 
 					 const struct config *config, enum verdict verdict)
 {
 	struct answer *answer = is_dnat_answer(pkt) ? answer_at(pkt->service) : NULL;
+	const struct address *vip = NULL;
 	struct flow *flow = NULL;
 	struct event *event;
 	__u64 word[3];
@@ -149,7 +152,11 @@ static __always_inline void trace_packet(const struct xdp_md *ctx, const struct 
 		return;
 	event->time = bpf_ktime_get_ns();
 	__builtin_memcpy(&event->tuple, word, sizeof(event->tuple));
-	copy_address(&event->vip, answer ? (void *)&answer->vip : pkt->vip);
+	if (flow)
+		vip = other_own_address(pkt, flow);
+	if (answer)
+		vip = &answer->vip;
+	copy_address(&event->vip, vip ? (const void *)vip : pkt->vip);
 	event->length = pkt->length;
 	event->backend = pkt->backend;
 	event->service = pkt->service;

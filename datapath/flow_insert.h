@@ -20,7 +20,7 @@
 
 /* A search for a way in the table, and in mode nat for a port, for a new flow. */
 struct search {
-	struct address address; /* of the VIP */
+	struct address address; /* that the backend is to see: of the VIP, or of the pool */
 	struct vip vip;
 	struct flow flow; /* what the record will be */
 	struct tuple tuple; /* what leads to its bucket */
@@ -37,6 +37,7 @@ struct search {
 	bool full; /* a port was free, but no way of its bucket */
 	bool done; /* the result: inserted */
 	__u32 index;
+	__u32 source_sum; /* what the flow's source adds to a checksum in place of the VIP */
 	struct bpf_sock_tuple sock; /* what the host's sockets are asked for */
 	struct service_key service; /* what the services are asked for */
 };
@@ -205,16 +206,17 @@ static __always_inline bool host_uses_port(struct xdp_md *ctx, struct search *se
 
 /*
  * What the rewrite adds to a checksum (RFC 1624): the VIP is in every packet, as source or as
- * destination, so only the peer and the ports differ between the two sides of the flow.
+ * destination, so only the peer and the ports differ between the two sides of the flow; and the
+ * source, where that is not the VIP.
  */
-static __always_inline void sum_up(struct flow *flow, const struct tuple *server)
+static __always_inline void sum_up(struct flow *flow, const struct tuple *server, __u32 source_sum)
 {
 	__u32 client_sum = address_sum(&flow->client.peer);
 	__u32 server_sum = address_sum(&server->peer);
 	__u32 before = flow->client.peer_port + flow->client.vip_port;
 	__u32 after = server->peer_port + server->vip_port;
 
-	flow->address_sum = add_sums(server_sum, negate_sum(client_sum));
+	flow->address_sum = add_sums(add_sums(server_sum, negate_sum(client_sum)), source_sum);
 	flow->flow_sum = add_sums(add_sums(flow->address_sum, fold_sum(after)),
 				  negate_sum(fold_sum(before)));
 }
@@ -233,7 +235,7 @@ static __always_inline void write_record(struct search *search, struct flow_buck
 	    (flow->backend != search->flow.backend || flow->port != search->tuple.vip_port))
 		note_port_free(flow->backend, flow->port);
 	barrier();
-	sum_up(&search->flow, &search->tuple);
+	sum_up(&search->flow, &search->tuple, search->source_sum);
 	search->flow.port = search->tuple.vip_port;
 	*flow = search->flow;
 	*tag_at(bucket, way) = hash;
@@ -261,7 +263,8 @@ static __always_inline bool must_evict(const struct search *search, __u32 tries)
 
 /*
  * Whether the port cannot be that of a flow. A port that a service has on the VIP is none: so a
- * packet to the VIP tells by its port alone whether a client or a backend has sent it.
+ * packet to the VIP tells by its port alone whether a client or a backend has sent it. An address
+ * of the pool has no services.
  */
 static __always_inline bool is_port_reserved(struct xdp_md *ctx, struct search *search)
 {
@@ -270,7 +273,9 @@ static __always_inline bool is_port_reserved(struct xdp_md *ctx, struct search *
 	search->service.vip = search->vip.number;
 	search->service.port = search->tuple.vip_port;
 	search->service.protocol = search->tuple.protocol;
-	return is_service_port(&search->vip, &search->service) || host_uses_port(ctx, search);
+	if (!search->flow.source && is_service_port(&search->vip, &search->service))
+		return true;
+	return host_uses_port(ctx, search);
 }
 
 /* The port of try number `i`: the client's own, then some that seem free, then any. 0: none. */
@@ -454,6 +459,34 @@ static __always_inline struct search *start_search(struct xdp_md *ctx, struct pa
 	return search;
 }
 
+/* The source of a new flow in mode nat: the client's of the pool, or 0. */
+GLOBAL __u32 choose_source(__u64 first, __u64 second)
+{
+	__u64 client[] = { first, second };
+	__u32 zero = 0, slot;
+	struct pool *pool = bpf_map_lookup_elem(&xlb_pool, &zero);
+
+	slot = (__u64)xxh32(client, sizeof(client), 0) * POOL_SLOTS >> 32;
+	if (!pool || slot >= POOL_SLOTS)
+		return 0;
+	return is_ipv4(client) ? pool->ipv4[slot] : pool->ipv6[slot];
+}
+
+/* Lets the flow have the source, if there is one. */
+static __always_inline void set_source(struct search *search, __u32 source)
+{
+	__u32 number = POOL_NUMBER(source);
+	struct address *address = source ? bpf_map_lookup_elem(&xlb_addresses, &number) : NULL;
+
+	if (!address)
+		return;
+	search->source_sum = add_sums(address_sum(address),
+				      negate_sum(address_sum(&search->address)));
+	search->address = *address;
+	search->tuple.vip = number;
+	search->flow.source = source;
+}
+
 /* The backend of one of the next slots that is another than pkt->backend, or 0. */
 static __always_inline __u32 next_backend(const struct packet *pkt)
 {
@@ -489,6 +522,7 @@ GLOBAL int begin_nat_flow(struct xdp_md *ctx)
 	search->vip = *vip;
 	search->tuple.peer = backend->address;
 	search->tuple.peer_port = backend->port ? backend->port : search->tuple.vip_port;
+	set_source(search, choose_source(pkt->peer[0], pkt->peer[1]));
 	search->wanted = pkt->ports;
 	search->any_port = true;
 	search->flow.state = FLOW_NAT;

@@ -202,15 +202,26 @@ static __always_inline bool is_from_client(const struct flow *flow, const __u64 
 	return word[2] == tail && word[1] == peer[1] && (!ipv6 || word[0] == peer[0]);
 }
 
+/* The upper half of the third word of struct tuple, as the backend's packets have it: they are sent
+ * to the VIP, or to the flow's source. */
+static __always_inline __u32 upper_tail(const struct flow *flow)
+{
+	__u32 tail = ((const __u64 *)&flow->client)[2] >> 32;
+
+	__u64 is_pool = -(__s64)flow->source >> 63; /* all bits or none: no branch */
+
+	keep_order(is_pool);
+	return tail ^ ((tail ^ POOL_NUMBER(flow->source)) & 0xffff & is_pool);
+}
+
 /* Whether the flow's backend does, in mode nat. */
 static __always_inline bool is_from_backend(const struct flow *flow, const struct backend *backend,
 					    const __u64 peer[2], __u64 tail, bool ipv6)
 {
 	const __u64 *address = (const __u64 *)&backend->address;
-	const __u64 *word = (const __u64 *)&flow->client;
 
 	return flow->state & FLOW_NAT && (__u32)tail == backend_ports(backend, flow) &&
-	       word[2] >> 32 == tail >> 32 && address[1] == peer[1] &&
+	       upper_tail(flow) == tail >> 32 && address[1] == peer[1] &&
 	       (!ipv6 || address[0] == peer[0]);
 }
 
@@ -335,16 +346,25 @@ static __always_inline __u32 locate_by_client(const struct frame *frame, struct 
 }
 
 /* The same of a backend's packet. Most records lie where the hash alone leads to; the hash is the
- * same for every VIP and protocol. */
+ * same for every protocol. */
 static __always_inline __u32 locate_by_backend(const struct frame *frame, struct packet *pkt)
 {
 	struct flow *flow = frame->fast ? flow_at(pkt->flow_hash) : NULL;
 	__u64 tail = tuple_tail(pkt);
 
-	if (flow && flow->port == pkt->ports >> 16 &&
-	    ((const __u64 *)&flow->client)[2] >> 32 == tail >> 32)
+	if (flow && flow->port == pkt->ports >> 16 && upper_tail(flow) == tail >> 32)
 		return pkt->flow_hash & (FLOWS - 1);
 	return search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+}
+
+/* The address that a packet of a NAT flow leaves by, if it is not the one that it came to, else
+ * NULL: the flow has a source of the pool. */
+static __always_inline const struct address *other_own_address(const struct packet *pkt,
+							       const struct flow *flow)
+{
+	__u32 number = pkt->from_backend ? flow->client.vip : POOL_NUMBER(flow->source);
+
+	return flow->source ? bpf_map_lookup_elem(&xlb_addresses, &number) : NULL;
 }
 
 /* Whether the record was taken away while the packet was rewritten by it. */

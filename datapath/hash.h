@@ -22,7 +22,7 @@ static __always_inline __u32 flow_hash_of(const struct config *config, const str
 {
 	const __u64 *word = (const __u64 *)tuple;
 
-	return flow_hash(config, word, word[2]);
+	return flow_hash(config, word, hashed_tail(word[2], word[2] >> 32));
 }
 
 /*

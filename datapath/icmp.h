@@ -196,19 +196,24 @@ static __always_inline void translate_error(const struct frame *frame, const str
 					    const struct found *found)
 {
 	struct other_side other = other_side(pkt, found);
+	const struct address *own = other_own_address(pkt, found->flow);
 	__u32 sum = source_sum(frame->ctx, pkt, (const __u64 *)other.address);
 	struct packet *slow = slow_packet();
 
 	if (!slow)
 		return;
 	copy_address(slow->quoted.destination, pkt->vip);
+	if (own) {
+		copy_address(slow->quoted.destination, own);
+		sum = add_sums(sum, add_sums(address_sum(own), negate_sum(address_sum(pkt->vip))));
+	}
 	copy_address(slow->quoted.source, other.address);
 	slow->quoted.ports = other.ports;
 	slow->quoted.address_sum = other.address_sum;
 	slow->quoted.flow_sum = other.flow_sum;
 	slow->quoted.outer_sum = sum;
 	translate_quote(frame->ctx);
-	set_addresses(frame, pkt, other.address, sum);
+	set_addresses(frame, pkt, other.address, own, sum);
 }
 
 /* Whether the budget of all answers of a kind has one left, and that of this source. So none can

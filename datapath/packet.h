@@ -147,6 +147,7 @@ struct packet {
 	__u8 to_remember; /* modes dsr and ipip: its flow is to be recorded */
 	__u8 is_new; /* it begins a flow */
 	__u32 mode; /* enum mode, or what the service says */
+	__u32 source; /* dry run: of its flow, see struct flow */
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
 	struct quote quote; /* of an ICMP error */
@@ -314,6 +315,16 @@ static __always_inline bool is_host_mac(const void *mac)
 static __always_inline __u64 tuple_tail(const struct packet *pkt)
 {
 	return pkt->ports | (__u64)pkt->vip_number << 32 | (__u64)pkt->protocol << 48;
+}
+
+/* What is hashed of it: the ports, and which address of the pool they are sent to, as flows of one
+ * port and many sources would else share a bucket. */
+static __always_inline __u64 hashed_tail(__u32 ports, __u16 vip)
+{
+	__u64 is_pool = ((__s64)MAX_SERVICES - vip) >> 63; /* all bits or none: no branch */
+
+	keep_order(is_pool);
+	return ports | ((__u64)vip << 32 & is_pool);
 }
 
 static __always_inline void write_tuple(struct tuple *tuple, const struct packet *pkt)

@@ -55,7 +55,8 @@ static __always_inline void hash_source_fast(struct packet *pkt, const struct co
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 		keep_order(pkt->hash);
 	} else {
-		pkt->flow_hash = flow_hash(config, pkt->peer, pkt->ports);
+		pkt->flow_hash = flow_hash(config, pkt->peer,
+					   hashed_tail(pkt->ports, pkt->vip_number));
 		keep_order(pkt->flow_hash);
 	}
 }

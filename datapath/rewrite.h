@@ -188,10 +188,11 @@ static __always_inline struct other_side other_side(const struct packet *pkt,
 	return other;
 }
 
-/* Writes the addresses of a packet that leaves for `to`, always from the VIP, which it came to, and
- * takes a hop. */
+/* Writes the addresses of a packet that leaves for `to`, and takes a hop. It leaves by the address
+ * that it came to, or by `own` if that is not NULL. */
 static __always_inline void set_addresses(const struct frame *frame, const struct packet *pkt,
-					  const struct address *to, __u32 sum)
+					  const struct address *to, const struct address *own,
+					  __u32 sum)
 {
 	const __u64 *half = (const __u64 *)to;
 
@@ -201,7 +202,10 @@ static __always_inline void set_addresses(const struct frame *frame, const struc
 		if (is_missing(frame, ip))
 			return;
 		age_ipv6(ip);
-		copy_address(ip->source, ip->destination);
+		if (own)
+			copy_address(ip->source, own);
+		else
+			copy_address(ip->source, ip->destination);
 		copy_address(ip->destination, half);
 	} else {
 		struct ipv4_words *ip = l3_at(frame, pkt, sizeof(*ip));
@@ -209,7 +213,7 @@ static __always_inline void set_addresses(const struct frame *frame, const struc
 		if (is_missing(frame, ip))
 			return;
 		age_ipv4(ip, sum);
-		ip->source = ip->destination;
+		ip->source = own ? own->word[3] : ip->destination;
 		ip->destination = half[1] >> 32;
 	}
 }
@@ -264,7 +268,8 @@ static __always_inline void translate(const struct frame *frame, const struct pa
 {
 	struct other_side other = other_side(pkt, found);
 
-	set_addresses(frame, pkt, other.address, other.address_sum);
+	set_addresses(frame, pkt, other.address, other_own_address(pkt, found->flow),
+		      other.address_sum);
 	if (!frame->fast && pkt->fragment)
 		set_fragment_id(frame->ctx);
 	if (!is_later_fragment(pkt))

@@ -98,6 +98,8 @@ static __always_inline struct service *find_service(const struct packet *pkt,
 
 	if (vip->key == key)
 		return &vip->service;
+	if (vip->vip.flags & VIP_POOL)
+		return NULL;
 	if (vip->vip.ports && !(vip->vip.ports & port_bit(pkt->ports >> 16, pkt->protocol)))
 		return NULL;
 	index = cache_index(key, SERVICE_CACHE_BITS);

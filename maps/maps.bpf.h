@@ -29,11 +29,29 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_SERVICES);
+	__uint(max_entries, MAX_SERVICES + MAX_POOL);
 	__type(key, struct address);
 	__type(value, struct vip);
 	__uint(pinning, PINNING);
 } xlb_vips SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ADDRESSES);
+	__type(key, __u32);
+	__type(value, struct address);
+	__uint(pinning, PINNING);
+} xlb_addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pool);
+	__uint(pinning, PINNING);
+} xlb_pool SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -51,6 +51,9 @@
 #ifndef MAX_SOURCES
 #define MAX_SOURCES 262144 /* rate-limited sources that are remembered */
 #endif
+#ifndef MAX_POOL
+#define MAX_POOL 255 /* addresses that nat flows have as source */
+#endif
 
 #define MAX_OWN (2 * MAX_BACKENDS + MAX_OWN_ADDRESSES)
 #define ANSWER_SOURCES 1024 /* entries that sources share for the budget of ICMP answers */
@@ -88,8 +91,8 @@ struct address {
 
 /*
  * xlb_vips: struct address -> struct vip. Every packet that is for the balancer, from clients,
- * backends or routers, has a VIP as its destination; but for the answers in mode dnat, which are on
- * their way to a client.
+ * backends or routers, has a VIP as its destination, or an address of the pool (VIP_POOL); but for
+ * the answers in mode dnat, which are on their way to a client.
  *
  * VIP_STATELESS: no service of this VIP is in mode nat, so the flow lookup is skipped. The helper
  * clears it before the first service in mode nat appears, and sets it when the last one is gone.
@@ -101,8 +104,17 @@ struct address {
  */
 #define VIP_STATELESS 1
 #define VIP_OWN 2 /* no VIP, but an address of the host; in the data path's cache only */
+/*
+ * VIP_POOL: no VIP, but an address that flows in mode nat have as source instead of theirs. Only
+ * answers of backends and errors about flows come to it; it has no service. Its number is
+ * POOL_NUMBER() of `source` in the records of its flows. VIP_DRAINING: new flows do not get it,
+ * which is for the helper to know; xlb_pool says it to the data path.
+ */
+#define VIP_POOL 4
+#define VIP_DRAINING 8
+#define POOL_NUMBER(source) (MAX_SERVICES + (source))
 struct vip {
-	__u16 number; /* 1 to MAX_SERVICES */
+	__u16 number; /* 1 to MAX_SERVICES, or POOL_NUMBER() of 1 to MAX_POOL */
 	__u16 flags; /* VIP_* */
 	__u32 unused;
 	__u64 ports;
@@ -114,6 +126,25 @@ SHARED __u64 port_bit(__be16 port, __u8 protocol)
 {
 	return 1ULL << ((port >> 8 ^ protocol) & 63);
 }
+
+/*
+ * xlb_addresses: index is the number of a VIP or of an address of the pool. It is there before that
+ * is in xlb_vips. Read by flows that have a source of the pool: their packets do not leave by the
+ * address that they came to. Written by the helper.
+ */
+#define ADDRESSES (POOL_NUMBER(MAX_POOL) + 1)
+
+/*
+ * xlb_pool: entry 0. Which `source` a new flow in mode nat gets, by the hash of its client's
+ * address, so that a client keeps one. 0: the VIP itself, as it is for all while the pool is empty.
+ * Written by the helper, slot by slot: at any time each is what it was or what it is to be.
+ */
+#define POOL_SLOTS 4093 /* a prime: a Maglev table of its own */
+struct pool {
+	__u8 ipv4[POOL_SLOTS];
+	__u8 ipv6[POOL_SLOTS];
+	__u8 unused[6];
+};
 
 /* xlb_services: what is balanced. An update swaps the whole service at once: it is the one point
  * where a change of configuration takes effect for the data path and for readers. */
@@ -259,7 +290,8 @@ struct answer {
 
 /*
  * What a packet to a VIP says of its flow: where from, and to which port. Network byte order except
- * vip. All of it is compared; its first 20 bytes are hashed, as VIPs are numbered by each balancer.
+ * vip, which may be that of an address of the pool. All of it is compared; its first 20 bytes are
+ * hashed, as VIPs are numbered by each balancer, and the number of an address of the pool.
  */
 struct tuple {
 	struct address peer; /* source: the client, or in mode nat the backend */
@@ -282,9 +314,9 @@ struct tuple {
 /*
  * xlb_flows: a flow, one record for both directions, one cache line. In mode nat it lies in the
  * bucket that the tuple of its backend's packets hashes to: {backend's address, its port, `port`,
- * VIP, protocol}; a pointer in the bucket of `client` leads to it. A remembered flow of the other
- * modes lies in the bucket of `client`. The record alone owns the port that its backend sees: a
- * pointer to it counts only if the record's client is the packet's.
+ * VIP or `source`, protocol}; a pointer in the bucket of `client` leads to it. A remembered flow of
+ * the other modes lies in the bucket of `client`. The record alone owns the port that its backend
+ * sees: a pointer to it counts only if the record's client is the packet's.
  *
  * Who holds the lock of its bucket writes a record, with cookie 0 meanwhile. To end a flow, from
  * anywhere: store 0 to its cookie.
@@ -297,8 +329,8 @@ struct flow {
 	__u16 backend;
 	__u16 generation; /* of the backend when the flow began */
 	__u8 state; /* FLOW_*; changed by atomic operations on the word of `generation` */
-	__u8 unused;
-	__u16 address_sum; /* ones' complement: backend's address minus client's */
+	__u8 source; /* in mode nat: what the backend sees as its client; 0: the VIP */
+	__u16 address_sum; /* ones' complement: what the way to the backend adds to the addresses */
 	__u16 flow_sum; /* the same of addresses and ports, for L4 checksums */
 	union {
 		/* TCP, without FLOW_ESTABLISHED: the backend's first number, if FLOW_SYN_ACK. */
@@ -520,16 +552,17 @@ SHARED __u64 mix_word(__u64 word, __u64 factor)
 }
 
 /*
- * The hash that finds flows, of a packet's source and ports, as struct packet has them. Each word
- * is added to what a secret factor made of those before it: no difference of two words makes up for
- * one of two others, whatever the factors. The first word of IPv4 is 0, and costs nothing.
+ * The hash that finds flows, of a packet's source and of its ports and the address of the pool that
+ * it is sent to, as hashed_tail() of the data path makes them one word. Each word is added to what
+ * a secret factor made of those before it: no difference of two words makes up for one of two
+ * others, whatever the factors. The first word of IPv4 is 0, and costs nothing.
  */
-SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u32 ports)
+SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u64 tail)
 {
 	__u64 hash = mix_word(peer[0], config->secret[0]);
 
 	hash = mix_word(hash + peer[1], config->secret[1]);
-	return (hash + ports) * config->secret[2] >> 32; /* a fold would spread less */
+	return (hash + tail) * config->secret[2] >> 32; /* a fold would spread less */
 }
 
 /* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
@@ -759,6 +792,8 @@ struct decision {
 	__u16 choice;
 	__u16 backend;
 	__u16 service;
+	__u16 source; /* that the backend sees, as in struct flow */
+	__u16 unused;
 };
 
 _Static_assert(sizeof(struct service_key) == 8, "hashed as one word");
@@ -769,6 +804,7 @@ _Static_assert(sizeof(struct slots) == 8 && sizeof(struct transition) == 8 &&
 _Static_assert(sizeof(struct backend) == 64, "one cache line");
 _Static_assert(sizeof(struct flow) == 64, "one cache line");
 _Static_assert(sizeof(struct port_hints) % 64 == 0, "whole cache lines");
+_Static_assert(sizeof(struct pool) % 8 == 0, "no padding");
 _Static_assert(sizeof(struct flow_bucket) == 128, "a cache line for each half");
 _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20, "no padding");
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
@@ -777,7 +813,7 @@ _Static_assert(sizeof(struct real_key) == 20 && sizeof(struct answer) == 24, "no
 _Static_assert(MAX_SERVICES < FRAGMENT_OF_ANSWER, "numbers of VIPs fit");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
-_Static_assert(MAX_BACKENDS < SLOT_MOVING && MAX_SERVICES < 65536, "numbers fit");
+_Static_assert(MAX_BACKENDS < SLOT_MOVING && ADDRESSES <= 65536 && MAX_POOL < 256, "numbers fit");
 _Static_assert(VERDICTS <= VERDICT_ROOM, "room for every verdict");
 _Static_assert(SLOW_CAUSES <= SLOW_ROOM, "room for every cause");
 

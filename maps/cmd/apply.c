@@ -30,8 +30,8 @@ static bool is_flag(const char *word)
 /* Standard input can be read once. */
 static bool has_stdin(const struct request *request)
 {
-	for (unsigned int i = 0; i < request->file_count; i++) {
-		if (!strcmp(request->files[i], "-"))
+	for (unsigned int i = 0; i < request->list_count; i++) {
+		if (!strcmp(request->list[i], "-"))
 			return true;
 	}
 	return false;
@@ -47,9 +47,9 @@ static bool take_files(struct words *words, struct request *request)
 		fail(WRONG, "'%s': expected a file or - (a file of that name is ./%s)", word, word);
 		return false;
 	}
-	request->files = words->word - 1;
-	request->file_count = 1;
-	for (; words->left && !is_flag(*words->word); request->file_count++) {
+	request->list = words->word - 1;
+	request->list_count = 1;
+	for (; words->left && !is_flag(*words->word); request->list_count++) {
 		word = next_word(words, "a file");
 		if (!strcmp(word, "-") && has_stdin(request)) {
 			fail(WRONG, "'-': expected standard input once");
@@ -222,10 +222,10 @@ static enum status read_files(const struct request *request, struct configuratio
 
 	config_init(config);
 	config->has_denies = true;
-	for (unsigned int i = 0; !status && i < request->file_count; i++)
-		status = read_file(request->files[i], i, config);
+	for (unsigned int i = 0; !status && i < request->list_count; i++)
+		status = read_file(request->list[i], i, config);
 	if (!status)
-		status = check_denies(config, request->files);
+		status = check_denies(config, request->list);
 	set_error_place(NULL, 0);
 	if (status)
 		config_free(config);
@@ -274,20 +274,37 @@ static void adopt_health(struct config_service *wanted, const struct config_serv
 /* Files without services are more likely no configuration at all. */
 static enum status check_empty(const struct configuration *running, const struct request *request)
 {
-	const char *name = request->files[0];
+	const char *name = request->list[0];
 	const char *quote = strcmp(name, "-") ? "'" : "";
 
 	if (request->config->count || !running->count || request->may_be_empty)
 		return DONE;
-	if (request->file_count > 1)
+	if (request->list_count > 1)
 		return fail(FAILED,
 			    "none of %u files has a service, and %u run: nothing was changed "
 			    "(to delete them: apply FILE... empty)",
-			    request->file_count, running->count);
+			    request->list_count, running->count);
 	return fail(FAILED,
 		    "%s%.200s%s has no service, and %u run: nothing was changed "
 		    "(to delete them: apply %.200s empty)",
 		    quote, name_of_file(name), quote, running->count, name);
+}
+
+/* Sources that the files do not have drain, if they have flows. */
+static bool keep_sources(struct configuration *config, const struct configuration *running)
+{
+	for (unsigned int i = 0; i < running->source_count; i++) {
+		const struct address *address = &running->sources[i].self.address;
+		struct config_source *kept;
+
+		if (source_find(config, address))
+			continue;
+		kept = source_insert(config, address);
+		if (!kept)
+			return false;
+		kept->state = STATE_DRAINING;
+	}
+	return true;
 }
 
 /* Replaces the copy of what runs by the files' configuration. */
@@ -300,6 +317,10 @@ static enum status replace(struct configuration *config, const struct request *r
 		return status;
 	if (!config_copy(config, request->config)) {
 		*config = running;
+		return fail(FAILED, "out of memory");
+	}
+	if (!keep_sources(config, &running)) {
+		config_free(&running);
 		return fail(FAILED, "out of memory");
 	}
 	adopt_numbers(config, &running);
@@ -326,7 +347,7 @@ enum status apply_files(const struct request *request)
 		.with_denies = true,
 		.is_lenient = true,
 		.dry = request->dry,
-		.files = request->files,
+		.files = request->list,
 		.report = report_difference,
 	};
 	struct configuration config;

@@ -152,6 +152,8 @@ enum status add_backend(struct configuration *config, const struct request *requ
 	status = check_real(service, &request->real);
 	if (status)
 		return status;
+	if (source_find(config, &request->real.address))
+		return fail(FAILED, "%s is a source", text_of_address(&request->real.address).s);
 	same = find_same(service, &request->real);
 	if (same)
 		return fail(FAILED, "%s is already a backend of %s%s%s",

@@ -7,6 +7,7 @@
 #include "model/discover.h"
 #include "model/next_hop.h"
 #include "model/own.h"
+#include "model/pool.h"
 #include "model/recover.h"
 #include "model/write_config.h"
 
@@ -118,6 +119,8 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 		return fail(FAILED, "out of memory");
 	if (*missing)
 		return DONE;
+	if (!change->dry)
+		release_sources(balancer, running, wanted);
 	status = settle_backends(balancer, change, wanted, lookups);
 	if (!status)
 		status = write_config(balancer, running, wanted, change->dry);

@@ -17,6 +17,7 @@
 #include "cmd/refresh.h"
 #include "cmd/save.h"
 #include "cmd/service.h"
+#include "cmd/source.h"
 #include "cmd/stats.h"
 #include "cmd/timeout.h"
 #include "cmd/trace.h"
@@ -50,6 +51,12 @@ const struct command commands[] = {
 	  parse_backend_health, .change = set_health },
 	{ "backend del VIP REAL", "delete it; its flows end",
 	  parse_vip_and_real, .change = delete_backend },
+	{ "source add ADDR...", "addresses that nat has as source instead of the VIP",
+	  parse_source_add, .change = add_sources, .flags = IN_FILE },
+	{ "source del ADDR", "no new flows; gone when it has none",
+	  parse_source, .change = delete_source },
+	{ "source show", "sources and their flows", parse_nothing,
+	  .show = show_sources, .flags = WITH_FLOWS },
 	{ "flow show [VIP] [CLIENT] [REAL]", "living flows: all, or those that match",
 	  parse_flow_show, .show = show_flows, .flags = WITH_FLOWS | ANY_PORT_TOO },
 	{ "flow count", "how many flows live", parse_nothing,

@@ -120,6 +120,15 @@ struct line line_of_check(const struct config_service *service)
 	return line;
 }
 
+struct line line_of_source(const char *verb, const struct config_source *source)
+{
+	struct line line;
+
+	snprintf(line.s, sizeof(line.s), "source %s %s", verb,
+		 text_of_address(&source->self.address).s);
+	return line;
+}
+
 struct line line_of_timeout(const char *name, __u32 seconds)
 {
 	struct line line;

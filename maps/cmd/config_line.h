@@ -23,6 +23,7 @@ struct line line_of_state(const struct config_service *service,
 struct line line_of_limit(const struct config_service *service); /* limit set */
 struct line line_of_pmtu(__u32 pmtu);
 struct line line_of_check(const struct config_service *service); /* check set */
+struct line line_of_source(const char *verb, const struct config_source *source);
 struct line line_of_timeout(const char *name, __u32 seconds);
 struct line line_of_deny(const char *verb, const struct deny_key *key);
 

@@ -115,6 +115,24 @@ static void say_services(const struct configuration *running, const struct confi
 	}
 }
 
+static void say_sources(const struct configuration *running, const struct configuration *wanted)
+{
+	for (unsigned int i = 0; i < running->source_count; i++) {
+		const struct config_source *source = &running->sources[i];
+
+		if (is_source_up(source) &&
+		    !is_source_up(source_find(wanted, &source->self.address)))
+			say("%s", line_of_source("del", source).s);
+	}
+	for (unsigned int i = 0; i < wanted->source_count; i++) {
+		const struct config_source *source = &wanted->sources[i];
+
+		if (is_source_up(source) &&
+		    !is_source_up(source_find(running, &source->self.address)))
+			say("%s", line_of_source("add", source).s);
+	}
+}
+
 static void say_denies(const struct configuration *running, const struct configuration *wanted)
 {
 	unsigned int i = 0, j = 0;
@@ -145,6 +163,7 @@ void report_difference(struct balancer *balancer, const struct request *request,
 	}
 	if (running->pmtu != wanted->pmtu)
 		say("%s", line_of_pmtu(wanted->pmtu).s);
+	say_sources(running, wanted);
 	say_services(running, wanted);
 	say_denies(running, wanted);
 	close_level();

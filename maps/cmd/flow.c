@@ -14,6 +14,8 @@
 /* The ends of a flow as they are shown. */
 struct ends {
 	struct endpoint client, vip, backend;
+	struct endpoint source; /* in mode nat: what the backend sees as its client */
+	bool is_of_pool;
 };
 
 static const struct config_service *service_of(const struct configuration *config, __u16 vip)
@@ -41,6 +43,10 @@ static bool find_ends(const struct balancer *balancer, const struct configuratio
 	ends->vip.protocol = flow->client.protocol;
 	ends->backend.address = backend->address;
 	ends->backend.port = backend->port ? backend->port : flow->client.vip_port;
+	ends->is_of_pool = flow->source;
+	ends->source.address = flow->source ? balancer->addresses[POOL_NUMBER(flow->source)] :
+					      service->vip.address;
+	ends->source.port = flow->state & FLOW_NAT ? flow->port : 0;
 	return true;
 }
 
@@ -66,6 +72,17 @@ static bool is_asked_for(const struct request *request, const struct ends *ends)
 	       (!request->has_other || is_either_end(&request->other, ends));
 }
 
+static void show_source(const struct ends *ends)
+{
+	if (!ends->source.port)
+		return;
+	if (ends->is_of_pool)
+		print_text(" from %s", text_of_socket(&ends->source).s);
+	open_object("source");
+	print_endpoint(&ends->source);
+	close_level();
+}
+
 static void show_flow(const struct ends *ends, __u32 age)
 {
 	open_object(NULL);
@@ -76,6 +93,7 @@ static void show_flow(const struct ends *ends, __u32 age)
 	open_object("backend");
 	print_endpoint(&ends->backend);
 	close_level();
+	show_source(ends);
 	print_number("age", " idle %llu s\n", age);
 	close_level();
 }

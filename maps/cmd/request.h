@@ -34,8 +34,8 @@ struct request {
 	struct deny_key prefix;
 	const char *object;
 	const char *file;
-	char **files; /* of a configuration, in the words */
-	unsigned int file_count;
+	char **list; /* words of one kind: files of a configuration, or addresses */
+	unsigned int list_count;
 	const char *device;
 	const char *directory; /* for status.json and metrics */
 	const struct configuration *config; /* what the file says */

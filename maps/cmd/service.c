@@ -54,6 +54,8 @@ enum status add_service(struct configuration *config, const struct request *requ
 
 	if (config_find(config, &request->vip))
 		return fail(FAILED, "%s is already a service", text_of_vip(&request->vip).s);
+	if (source_find(config, &request->vip.address))
+		return fail(FAILED, "%s is a source", text_of_address(&request->vip.address).s);
 	service = config_add(config, &request->vip);
 	if (!service)
 		return fail(FAILED, "out of memory");

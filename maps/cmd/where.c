@@ -230,6 +230,16 @@ static const char *explain(const struct decision *decision)
 	return choice_name(decision->choice);
 }
 
+/* The address of the pool that the backend sees as its client. */
+static void show_source(const struct balancer *balancer, const struct decision *decision)
+{
+	const struct address *source =
+		&balancer->addresses[POOL_NUMBER(decision->source % (MAX_POOL + 1))];
+
+	if (decision->source)
+		print_string("source", " from %s", text_of_address(source).s);
+}
+
 static void show_decision(const struct balancer *balancer, const struct request *request,
 			  const struct decision *decision)
 {
@@ -252,6 +262,7 @@ static void show_decision(const struct balancer *balancer, const struct request 
 	} else {
 		print_null("backend", "no backend");
 	}
+	show_source(balancer, decision);
 	print_string("reason", " (%s)\n", explain(decision));
 	close_level();
 }

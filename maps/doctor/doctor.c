@@ -47,6 +47,7 @@ static enum status check_configured(struct exam *exam, struct balancer *balancer
 	status = begin_traffic(balancer, config, traffic);
 	if (status)
 		return status;
+	check_sources(exam, config);
 	check_claimed(exam, config);
 	if (find_next_hops(exam, balancer, config, &hops)) {
 		check_next_hops(exam, config, &hops);

@@ -102,6 +102,31 @@ void check_owned(struct exam *exam, const struct configuration *config,
 	       count > 1 ? "VIPs, the first is " : "the VIP ", first.s, count);
 }
 
+void check_sources(struct exam *exam, const struct configuration *config)
+{
+	struct command_line command = { .s = "" };
+	unsigned int count = 0;
+	struct text first = { "" };
+
+	for (unsigned int i = 0; i < config->source_count; i++) {
+		const struct address *address = &config->sources[i].self.address;
+
+		if (route_type_of_vip(exam, address) != RTN_UNICAST)
+			continue;
+		if (!count)
+			first = text_of_address(address);
+		if (count++ < MOST_LISTED)
+			append(&command, "%s%s", count > 1 ? " && " : "",
+			       own_command(exam, address).s);
+	}
+	if (!count)
+		return;
+	report(exam, "source", POSSIBLE, &command,
+	       "a backend on the link that answers it asks for its MAC address, and nobody says it",
+	       "this host does not own %s%s (%u in all)",
+	       count > 1 ? "sources, the first is " : "the source ", first.s, count);
+}
+
 /* The backend that has the MAC, or NULL. */
 static const struct config_backend *backend_of_mac(const struct configuration *config,
 						   const __u8 *mac)
@@ -121,6 +146,7 @@ static const struct config_backend *backend_of_mac(const struct configuration *c
 static void report_claim(struct exam *exam, const struct configuration *config,
 			 const struct address_claim *claim, bool nat)
 {
+	const char *what = source_find(config, &claim->address) ? "source" : "VIP";
 	const struct config_backend *backend = backend_of_mac(config, claim->mac);
 	struct text vip = text_of_address(&claim->address), who = text_of_mac(claim->mac);
 	struct command_line command = { .s = "" };
@@ -138,44 +164,58 @@ static void report_claim(struct exam *exam, const struct configuration *config,
 	}
 	report(exam, "vip-taken", CERTAIN, &command,
 	       "clients and answers that believe it go there, and not to the balancer",
-	       "%s %s answers for the VIP %s on the link", backend ? "the backend" : "a host",
-	       who.s, vip.s);
+	       "%s %s answers for the %s %s on the link", backend ? "the backend" : "a host", who.s,
+	       what, vip.s);
 }
 
-/* Returns how many VIPs are on the link, with the index of their first service. */
-static unsigned int list_vips(const struct exam *exam, const struct configuration *config,
-			      struct address_claim *claims, unsigned int *index)
+static bool is_on_link(const struct exam *exam, const struct address *address)
+{
+	__u8 type = route_type_of_vip(exam, address);
+
+	return type == RTN_LOCAL || type == RTN_UNICAST;
+}
+
+/* Returns how many VIPs and sources are on the link, with the index of a VIP's first service; that
+ * of a source is the number of services. */
+static unsigned int list_addresses(const struct exam *exam, const struct configuration *config,
+				   struct address_claim *claims, unsigned int *index)
 {
 	unsigned int count = 0;
 
 	for (unsigned int i = 0; i < config->count; i = end_of_vip(config, i)) {
-		const struct address *address = &config->services[i].vip.address;
-		__u8 type = route_type_of_vip(exam, address);
-
-		if (type != RTN_LOCAL && type != RTN_UNICAST)
+		if (!is_on_link(exam, &config->services[i].vip.address))
 			continue;
-		claims[count].address = *address;
+		claims[count].address = config->services[i].vip.address;
 		index[count++] = i;
+	}
+	for (unsigned int i = 0; i < config->source_count; i++) {
+		if (!is_on_link(exam, &config->sources[i].self.address))
+			continue;
+		claims[count].address = config->sources[i].self.address;
+		index[count++] = config->count;
 	}
 	return count;
 }
 
 void check_claimed(struct exam *exam, const struct configuration *config)
 {
-	struct address_claim *claims = calloc(config->count + 1, sizeof(*claims));
-	unsigned int *index = calloc(config->count + 1, sizeof(*index)), count = 0;
+	unsigned int room = config->count + config->source_count + 1, count = 0;
+	struct address_claim *claims = calloc(room, sizeof(*claims));
+	unsigned int *index = calloc(room, sizeof(*index));
 	int home = netns_enter(&exam->subject.netns);
 
 	if (home >= 0) {
 		if (claims && index)
-			count = list_vips(exam, config, claims, index);
+			count = list_addresses(exam, config, claims, index);
 		if (count && find_claims(&exam->subject.device, claims, count))
 			count = 0;
 		netns_leave(home);
 	}
 	for (unsigned int i = 0; i < count; i++) {
 		if (claims[i].is_claimed)
-			report_claim(exam, config, &claims[i], !has_mode(config, index[i], false));
+			report_claim(exam, config, &claims[i],
+				     index[i] == config->count ||
+					     !has_mode(config, index[i], false));
 	}
 	free(claims);
 	free(index);

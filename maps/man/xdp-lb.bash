@@ -33,6 +33,12 @@ _xdp_lb_reals() # VIP
 		s/ /:/'
 }
 
+_xdp_lb_sources()
+{
+	timeout 2 "${run[@]}" -j source show 2>/dev/null |
+		grep -o '"address":"[^"]*","state":"up"' | cut -d '"' -f 4
+}
+
 _xdp_lb_devices()
 {
 	ip ${netns:+-n "$netns"} -o link show 2>/dev/null | cut -d ' ' -f 2 | sed 's/[@:].*//'
@@ -59,7 +65,8 @@ _xdp_lb_offer_value() # WORD
 	*-FILE) compopt -o default 2>/dev/null ;;
 	*-OBJECT) _xdp_lb_offer_lines cut -d ' ' -f 1 < <(_xdp_lb_commands) ;;
 	*-DEV) _xdp_lb_offer_lines _xdp_lb_devices ;;
-	'service add-VIP' | 'backend add-REAL') ;;
+	'service add-VIP' | 'backend add-REAL' | 'source add-ADDR') ;;
+	*-ADDR) _xdp_lb_offer_lines _xdp_lb_sources ;;
 	*-VIP) _xdp_lb_offer_lines _xdp_lb_vips ;;
 	*-REAL) _xdp_lb_offer_lines _xdp_lb_reals "${args[0]}" ;;
 	*-[a-z]*) _xdp_lb_offer_lines tr '|' '\n' <<<"$1" ;;

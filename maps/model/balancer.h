@@ -29,6 +29,8 @@ struct balancer {
 	const struct answer *answers;
 	const struct check *checks;
 	const struct watcher *watcher;
+	const struct address *addresses;
+	const struct pool *pool;
 	const struct flow *flows; /* NULL before map_flows() */
 };
 

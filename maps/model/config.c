@@ -28,6 +28,7 @@ void config_free(struct configuration *config)
 	for (unsigned int i = 0; i < config->count; i++)
 		free_service(&config->services[i]);
 	free(config->services);
+	free(config->sources);
 	free(config->denies);
 	free(config->has_table);
 	config_init(config);
@@ -59,10 +60,12 @@ bool config_copy(struct configuration *to, const struct configuration *from)
 	to->has_table = NULL;
 	to->count = 0;
 	to->room = from->count;
+	to->source_room = from->source_count;
 	to->deny_room = from->deny_count;
 	to->services = malloc((from->count + 1) * sizeof(*from->services));
+	to->sources = copy_of(from->sources, from->source_count * sizeof(*from->sources));
 	to->denies = copy_of(from->denies, from->deny_count * sizeof(*from->denies));
-	if (!to->services || !to->denies)
+	if (!to->services || !to->sources || !to->denies)
 		goto cleanup;
 	for (; to->count < from->count; to->count++) {
 		if (!copy_service(&to->services[to->count], &from->services[to->count]))
@@ -226,6 +229,45 @@ struct config_backend *record_of(struct config_service *service, unsigned int nu
 	if (number < service->count)
 		return &service->backends[number];
 	return number == service->count && has_via(service) ? &service->via : NULL;
+}
+
+static unsigned int position_of_source(const struct configuration *config,
+				       const struct address *address, bool *found)
+{
+	struct endpoint self = { .address = *address };
+
+	return position_of(config->sources, config->source_count, sizeof(*config->sources), &self,
+			   found);
+}
+
+struct config_source *source_find(const struct configuration *config, const struct address *address)
+{
+	bool found;
+	unsigned int at = position_of_source(config, address, &found);
+
+	return found ? &config->sources[at] : NULL;
+}
+
+struct config_source *source_insert(struct configuration *config, const struct address *address)
+{
+	bool found;
+	unsigned int at = position_of_source(config, address, &found);
+	struct config_source *source = open_gap((void **)&config->sources, &config->source_count,
+						&config->source_room, at, sizeof(*source));
+
+	if (source)
+		source->self.address = *address;
+	return source;
+}
+
+void source_remove(struct configuration *config, struct config_source *source)
+{
+	close_gap(config->sources, &config->source_count, source, sizeof(*source));
+}
+
+bool is_source_up(const struct config_source *source)
+{
+	return source && source->state == STATE_UP;
 }
 
 bool is_resolved(const struct hop *hop)

@@ -68,12 +68,21 @@ struct config_deny {
 	struct file_line said_at;
 };
 
+/* An address of the pool. */
+struct config_source {
+	struct endpoint self; /* an address alone; they are sorted by it */
+	__u8 state; /* up, or draining: deleted, but it still has flows */
+	__u8 number; /* as it runs; 0: not yet */
+};
+
 struct configuration {
 	struct config_service *services; /* sorted */
 	unsigned int count, room;
 	__u32 tcp_timeout, fin_timeout, udp_timeout; /* seconds, never 0 */
 	__u32 pmtu; /* bytes, never 0 */
 	bool has_denies; /* `denies` was loaded, or comes from a file */
+	struct config_source *sources; /* sorted */
+	unsigned int source_count, source_room;
 	struct config_deny *denies; /* sorted */
 	unsigned int deny_count, deny_room;
 	bool *has_table; /* as loaded, by number: a table is there, be it used or not */
@@ -110,6 +119,12 @@ bool is_resolved(const struct hop *hop);
 
 /* It has no check any more, and so the health of its backends is unknown. */
 void forget_check(struct config_service *service);
+struct config_source *source_find(const struct configuration *config,
+				  const struct address *address);
+struct config_source *source_insert(struct configuration *config, const struct address *address);
+void source_remove(struct configuration *config, struct config_source *source);
+/* Whether new flows get it; NULL: there is none. */
+bool is_source_up(const struct config_source *source);
 
 /* Denies are appended, and sorted when all are there. */
 bool config_deny(struct configuration *config, const struct deny_key *key,

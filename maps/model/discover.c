@@ -286,8 +286,12 @@ enum status map_entries(struct balancer *balancer)
 	balancer->checks = map_memory(balancer->map[MAP_CHECKS],
 				      (MAX_SERVICES + 1) * sizeof(struct check));
 	balancer->watcher = map_memory(balancer->map[MAP_WATCHER], sizeof(struct watcher));
+	balancer->addresses = map_memory(balancer->map[MAP_ADDRESSES],
+					 ADDRESSES * sizeof(struct address));
+	balancer->pool = map_memory(balancer->map[MAP_POOL], sizeof(struct pool));
 	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports ||
-	    !balancer->answers || !balancer->checks || !balancer->watcher)
+	    !balancer->answers || !balancer->addresses || !balancer->pool || !balancer->checks ||
+	    !balancer->watcher)
 		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
 	return DONE;
 }

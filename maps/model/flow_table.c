@@ -14,12 +14,17 @@ static bool is_half_open(const struct flow *flow)
 	return (flow->state & (FLOW_NAT | FLOW_ESTABLISHED)) == FLOW_NAT;
 }
 
+static bool is_alive(const struct balancer *balancer, const struct flow *flow, __u32 now)
+{
+	return flow->cookie && flow->backend <= MAX_BACKENDS &&
+	       flow->generation == balancer->backends[flow->backend].generation &&
+	       !is_past(now, flow->seen, idle_timeout(balancer->config, flow));
+}
+
 /* Whether the flow lives and is one to show. */
 static bool is_shown(const struct balancer *balancer, const struct flow *flow, __u32 now)
 {
-	return flow->cookie && flow->backend <= MAX_BACKENDS && !is_half_open(flow) &&
-	       flow->generation == balancer->backends[flow->backend].generation &&
-	       !is_past(now, flow->seen, idle_timeout(balancer->config, flow));
+	return is_alive(balancer, flow, now) && !is_half_open(flow);
 }
 
 bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow *flow)
@@ -28,6 +33,20 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
 		return false;
 	*flow = balancer->flows[i];
 	return is_shown(balancer, flow, now);
+}
+
+__u32 *count_flows_by_source(const struct balancer *balancer, bool with_half_open)
+{
+	__u32 *counts = calloc(MAX_POOL + 1, sizeof(*counts));
+	__u32 now = tick_now();
+
+	for (__u32 i = 0; counts && i < FLOWS; i++) {
+		struct flow flow = balancer->flows[i];
+
+		if (is_alive(balancer, &flow, now) && (with_half_open || !is_half_open(&flow)))
+			counts[flow.source]++;
+	}
+	return counts;
 }
 
 __u32 *count_flows_by_backend(const struct balancer *balancer)

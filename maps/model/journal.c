@@ -16,7 +16,7 @@
 
 /* Structures as this helper has them: another one cannot read them if a size differs. */
 struct header {
-	__u32 layout, service_size, backend_size, deny_size;
+	__u32 layout, service_size, backend_size, source_size, deny_size;
 	struct configuration config;
 };
 
@@ -31,6 +31,7 @@ static struct header header_of(const struct configuration *config)
 		.layout = LAYOUT_VERSION,
 		.service_size = sizeof(*config->services),
 		.backend_size = sizeof(*config->services->backends),
+		.source_size = sizeof(*config->sources),
 		.deny_size = sizeof(*config->denies),
 		.config = *config,
 	};
@@ -48,6 +49,8 @@ static void write_all(FILE *file, const struct configuration *config)
 		if (service->count)
 			fwrite(service->backends, sizeof(*service->backends), service->count, file);
 	}
+	if (config->source_count)
+		fwrite(config->sources, sizeof(*config->sources), config->source_count, file);
 	if (config->deny_count)
 		fwrite(config->denies, sizeof(*config->denies), config->deny_count, file);
 }
@@ -104,12 +107,15 @@ static bool read_all(FILE *file, struct configuration *config)
 
 	if (fread(&header, sizeof(header), 1, file) != 1 ||
 	    memcmp(&header, &own, offsetof(struct header, config)) ||
-	    header.config.count > MAX_SERVICES || header.config.deny_count > MAX_DENIED)
+	    header.config.count > MAX_SERVICES || header.config.source_count > MAX_POOL ||
+	    header.config.deny_count > MAX_DENIED)
 		return false;
 	count = header.config.count;
 	*config = header.config;
 	config->count = 0;
 	config->room = count;
+	config->source_room = config->source_count;
+	config->sources = NULL;
 	config->deny_room = config->deny_count;
 	config->denies = NULL;
 	config->has_table = NULL;
@@ -118,8 +124,11 @@ static bool read_all(FILE *file, struct configuration *config)
 		if (!read_service(file, &config->services[config->count]))
 			return false;
 	}
-	return config->services && read_elements(file, (void **)&config->denies, config->deny_count,
-						 sizeof(*config->denies));
+	return config->services &&
+	       read_elements(file, (void **)&config->sources, config->source_count,
+			     sizeof(*config->sources)) &&
+	       read_elements(file, (void **)&config->denies, config->deny_count,
+			     sizeof(*config->denies));
 }
 
 bool read_journal(const struct balancer *balancer, struct configuration *wanted)

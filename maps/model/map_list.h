@@ -13,7 +13,10 @@
  */
 #define MAP_LIST(X)                                                                                \
 	X(MAP_CONFIG, "xlb_config", sizeof(__u32), sizeof(struct config), LAYOUT_VERSION)          \
-	X(MAP_VIPS, "xlb_vips", sizeof(struct address), sizeof(struct vip), MAX_SERVICES)          \
+	X(MAP_VIPS, "xlb_vips", sizeof(struct address), sizeof(struct vip),                        \
+	  MAX_SERVICES + MAX_POOL)                                                                 \
+	X(MAP_ADDRESSES, "xlb_addresses", sizeof(__u32), sizeof(struct address), ADDRESSES)        \
+	X(MAP_POOL, "xlb_pool", sizeof(__u32), sizeof(struct pool), 1)                             \
 	X(MAP_SERVICES, "xlb_services", sizeof(struct service_key), sizeof(struct service),        \
 	  MAX_SERVICES)                                                                            \
 	X(MAP_TABLES, "xlb_tables", sizeof(__u32), sizeof(__u32), MAX_TABLES)                      \

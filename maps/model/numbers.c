@@ -7,6 +7,8 @@ void mark_used(struct used *used, const struct configuration *config,
 	       const struct configuration *only)
 {
 	memset(used, 0, sizeof(*used));
+	for (unsigned int i = 0; i < config->source_count; i++)
+		used->source[config->sources[i].number] = true;
 	for (unsigned int i = 0; i < config->count; i++) {
 		const struct config_service *service = &config->services[i];
 
@@ -31,6 +33,16 @@ static const struct config_backend *same_via(const struct config_service *wanted
 		       NULL;
 }
 
+static void adopt_sources(struct configuration *wanted, const struct configuration *running)
+{
+	for (unsigned int i = 0; i < wanted->source_count; i++) {
+		struct config_source *source = &wanted->sources[i];
+		const struct config_source *before = source_find(running, &source->self.address);
+
+		source->number = before ? before->number : 0;
+	}
+}
+
 static void adopt_backend(struct config_backend *wanted, const struct config_backend *running)
 {
 	wanted->number = running ? running->number : 0;
@@ -41,6 +53,7 @@ static void adopt_backend(struct config_backend *wanted, const struct config_bac
 
 void adopt_numbers(struct configuration *wanted, const struct configuration *running)
 {
+	adopt_sources(wanted, running);
 	for (unsigned int i = 0; i < wanted->count; i++) {
 		struct config_service *service = &wanted->services[i];
 		const struct config_service *before = config_find(running, &service->vip);
@@ -101,6 +114,19 @@ static void assign_vips(struct configuration *wanted, struct used *used)
 	}
 }
 
+static enum status assign_sources(struct configuration *wanted, struct used *used)
+{
+	for (unsigned int i = 0; i < wanted->source_count; i++) {
+		struct config_source *source = &wanted->sources[i];
+
+		if (!source->number)
+			source->number = lowest_free(used->source, MAX_POOL);
+		if (!source->number)
+			return fail(FAILED, "no room for more than %u sources", MAX_POOL);
+	}
+	return DONE;
+}
+
 enum status assign_numbers(struct configuration *wanted, struct used *used)
 {
 	if (wanted->count > MAX_SERVICES)
@@ -123,5 +149,5 @@ enum status assign_numbers(struct configuration *wanted, struct used *used)
 					    MAX_BACKENDS);
 		}
 	}
-	return DONE;
+	return assign_sources(wanted, used);
 }

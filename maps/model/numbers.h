@@ -12,6 +12,7 @@ struct used {
 	bool vip[MAX_SERVICES + 1];
 	bool backend[MAX_BACKENDS + 1];
 	bool table[MAX_TABLES];
+	bool source[MAX_POOL + 1];
 };
 
 /* Marks what `config` uses, but for services that `only` (if not NULL) does not have. */

@@ -7,6 +7,7 @@
 
 #include "kernel/bpf.h"
 #include "model/maglev.h"
+#include "model/pool.h"
 #include "model/read_config.h"
 
 #define VALUE_SIZE sizeof(struct slots) /* of every word of a table */
@@ -245,7 +246,7 @@ static void load_vips(const struct balancer *balancer, struct address *vips)
 	struct address key, *previous = NULL;
 	struct vip vip;
 
-	for (int i = 0; i < MAX_SERVICES; i++) {
+	for (int i = 0; i < MAX_ADDRESSES; i++) {
 		if (map_next_key(balancer->map[MAP_VIPS], previous, &key))
 			return;
 		if (!map_lookup(balancer->map[MAP_VIPS], &key, &vip) && vip.number <= MAX_SERVICES)
@@ -306,6 +307,8 @@ enum status read_config(struct balancer *balancer, struct configuration *config,
 		list_tables(balancer, tables, config->has_table);
 		result = load_services(balancer, config, vips, tables);
 	}
+	if (!result)
+		result = load_sources(balancer, config);
 	if (!result && with_denies)
 		result = load_denies(balancer, config);
 	free(vips);

@@ -5,6 +5,7 @@
 #include "kernel/bpf.h"
 #include "kernel/store.h"
 #include "model/answers.h"
+#include "model/pool.h"
 #include "model/reconcile.h"
 #include "model/own.h"
 #include "model/records.h"
@@ -71,7 +72,7 @@ static void reconcile_vip(struct balancer *balancer, const struct address *addre
 	const struct wanted_vip *wanted;
 	struct vip vip;
 
-	if (map_lookup(map, address, &vip))
+	if (map_lookup(map, address, &vip) || vip.flags & VIP_POOL)
 		return;
 	wanted = &vips[vip.number <= MAX_SERVICES ? vip.number : 0];
 	if (!wanted->address || !same_address(wanted->address, address)) {
@@ -85,13 +86,13 @@ static void reconcile_vip(struct balancer *balancer, const struct address *addre
 
 static void reconcile_vips(struct balancer *balancer, const struct configuration *config)
 {
-	struct address *keys = malloc(MAX_SERVICES * sizeof(*keys)), *previous = NULL;
+	struct address *keys = malloc(MAX_ADDRESSES * sizeof(*keys)), *previous = NULL;
 	struct wanted_vip *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
 	unsigned int count = 0;
 
 	if (keys && vips)
 		describe_vips(config, vips);
-	while (keys && vips && count < MAX_SERVICES &&
+	while (keys && vips && count < MAX_ADDRESSES &&
 	       !map_next_key(balancer->map[MAP_VIPS], previous, &keys[count]))
 		previous = &keys[count++];
 	for (unsigned int i = 0; i < count; i++)
@@ -149,6 +150,7 @@ void bring_in_line(struct balancer *balancer, const struct configuration *config
 	reconcile_service_flags(balancer, config);
 	reconcile_vips(balancer, config);
 	reconcile_answers(balancer, config);
+	sync_pool(balancer, config);
 	reconcile_deny_flag(balancer);
 	sync_own(balancer, config);
 }

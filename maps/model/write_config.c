@@ -16,6 +16,7 @@
 #include "model/counters.h"
 #include "model/journal.h"
 #include "model/numbers.h"
+#include "model/pool.h"
 #include "model/read_config.h"
 #include "model/reconcile.h"
 #include "model/records.h"
@@ -252,6 +253,7 @@ static int write_service(struct balancer *balancer, const struct config_service 
 
 	stop_caching(balancer);
 	service_key(service, &key);
+	write_address(balancer, service->vip_number, &service->vip.address);
 	result = write_vip(balancer, service);
 	return result ? result : map_update(balancer->map[MAP_SERVICES], &key, &entry, BPF_ANY);
 }
@@ -325,6 +327,8 @@ static int execute(struct commit *commit)
 
 	if (!result)
 		result = write_records(commit);
+	if (!result)
+		result = sync_pool(commit->balancer, commit->wanted);
 	if (!result)
 		result = make_tables(commit);
 	if (!result)

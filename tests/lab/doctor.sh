@@ -164,6 +164,15 @@ not_owned()
 	lb service del "$lone:$PORT/tcp"
 }
 
+source_not_owned()
+{
+	lb source add "${net}88"
+	finds source 'does not own'
+	mends
+	lb source del "${net}88"
+	lb refresh
+}
+
 # A backend that has the VIP as its own, and says so to all who ask. Who has believed it is told
 # anew.
 taken() # DEV
@@ -234,6 +243,7 @@ for_family()
 	service_up $PORT/tcp
 	healthy
 	not_owned
+	source_not_owned
 	taken "$([ "$family" = 4 ] && echo lo || echo veth3)"
 	backends
 	silent

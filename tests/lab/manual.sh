@@ -150,7 +150,7 @@ offered() # LINE EXPECTED
 words()
 {
 	offered 'xdp-lb ba' 'backend'
-	offered 'xdp-lb -j -n lb s' 'save service stats'
+	offered 'xdp-lb -j -n lb s' 'save service source stats'
 	offered 'xdp-lb -' '-d -j -n -p'
 	offered 'xdp-lb backend d' 'del down drain'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp ' 'hash mode settle table via'

@@ -129,6 +129,7 @@ void reset_balancer(void)
 	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * TEST_BACKENDS);
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_REPLIES), 0, sizeof(struct answer) * TEST_SERVICES);
+	choose_source(0);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);
@@ -237,6 +238,7 @@ static int vip_number(enum host host, enum mode mode)
 	}
 	if (mode == MODE_NAT)
 		vips[number].stateless = false;
+	((struct address *)map_memory(MAP_ADDRESSES))[number] = address;
 	vip.number = number;
 	vip.flags = vips[number].stateless ? VIP_STATELESS : 0;
 	map_update(MAP_VIPS, &address, &vip);
@@ -350,6 +352,25 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 		know_service(number, vip);
 	forget_kept();
 	return number;
+}
+
+void choose_source(int source)
+{
+	struct pool *pool = map_memory(MAP_POOL);
+
+	memset(pool->ipv4, source, sizeof(pool->ipv4));
+	memset(pool->ipv6, source, sizeof(pool->ipv6));
+}
+
+void add_source(enum host host, int source)
+{
+	struct address address = address_of(host);
+	struct vip vip = { .number = POOL_NUMBER(source), .flags = VIP_POOL };
+
+	((struct address *)map_memory(MAP_ADDRESSES))[vip.number] = address;
+	map_update(MAP_VIPS, &address, &vip);
+	forget_kept();
+	choose_source(source);
 }
 
 void change_service(int service, void (*change)(struct service *))

@@ -46,6 +46,9 @@ struct transition *transition_at(int service, uint32_t slot);
 /* Mode dnat: the port of a backend; the next hop of answers. */
 void set_port(int service, enum host host, int port);
 void set_via(int service, enum host host);
+/* An address of the pool, by its number; new flows get it. */
+void add_source(enum host host, int source);
+void choose_source(int source); /* for new flows; 0: the VIP */
 
 struct limit *limit_of(int service);
 struct config *config(void);

@@ -55,6 +55,8 @@ static const struct {
 	[MAP_SLOW] = { "xlb_slow", 0 },
 	[MAP_PORTS] = { "xlb_ports", sizeof(struct port_hints) * PORT_HINTS },
 	[MAP_DIRECT] = { "xlb_direct", sizeof(struct direct) * (MAX_BACKENDS + 1) },
+	[MAP_ADDRESSES] = { "xlb_addresses", sizeof(struct address) * ADDRESSES },
+	[MAP_POOL] = { "xlb_pool", sizeof(struct pool) },
 };
 
 static const char *const program_names[PROGRAMS] = { "xdp_lb", "xdp_lb_frags" };

@@ -39,6 +39,8 @@ enum map {
 	MAP_PORTS,
 	MAP_REALS,
 	MAP_REPLIES,
+	MAP_ADDRESSES,
+	MAP_POOL,
 	MAPS,
 };
 

@@ -364,6 +364,48 @@ static void limit_del(struct configuration *config)
 	dsr(config)->limit = (struct limit){ 0 };
 }
 
+static void new_source(struct configuration *config, const char *address)
+{
+	struct endpoint self = endpoint(address, 0, 0);
+
+	source_insert(config, &self.address);
+}
+
+static void source_add(struct configuration *config)
+{
+	new_source(config, "10.0.0.41");
+	new_source(config, "10.0.0.42");
+}
+
+static void source_drain(struct configuration *config)
+{
+	config->sources[0].state = STATE_DRAINING;
+}
+
+static void source_release(struct configuration *config)
+{
+	source_remove(config, &config->sources[0]);
+}
+
+static void sources_swap(struct configuration *config)
+{
+	source_release(config);
+	new_source(config, "10.0.0.43");
+}
+
+static void source_to_vip(struct configuration *config)
+{
+	source_release(config);
+	new_backend(new_service(config, "10.0.0.41", 80, IPPROTO_TCP, MODE_NAT, 7), "10.0.1.9");
+}
+
+static void vip_to_source(struct configuration *config)
+{
+	service_del(config);
+	config_remove(config, service_at(config, NAT_VIP, 53, IPPROTO_UDP));
+	new_source(config, NAT_VIP);
+}
+
 static void deny_other(struct configuration *config)
 {
 	deny(config, "203.0.113.0", 24);
@@ -484,6 +526,12 @@ static const struct change_case cases[] = {
 	{ .name = "limit set", .change = limit_set },
 	{ .name = "limit change", .change = limit_change },
 	{ .name = "limit del", .change = limit_del },
+	{ .name = "source add", .change = source_add },
+	{ .name = "source del", .change = source_drain, .before = source_add },
+	{ .name = "source that has no flow left", .change = source_release, .before = source_add },
+	{ .name = "source del and add", .change = sources_swap, .before = source_add },
+	{ .name = "source becomes a VIP", .change = source_to_vip, .before = source_add },
+	{ .name = "VIP becomes a source", .change = vip_to_source, .ends_flow = true },
 	{ .name = "deny, others", .change = deny_other },
 	{ .name = "deny, the flow's source", .change = deny_flow, .ends_flow = true },
 	{ .name = "deny no more", .change = deny_none },

@@ -34,6 +34,9 @@ char *describe(const struct configuration *config)
 
 	for (unsigned int i = 0; i < config->count; i++)
 		describe_service(out, &config->services[i]);
+	for (unsigned int i = 0; i < config->source_count; i++)
+		fprintf(out, "source %s %s\n", text_of_address(&config->sources[i].self.address).s,
+			state_name(config->sources[i].state));
 	for (unsigned int i = 0; i < config->deny_count; i++)
 		fprintf(out, "deny %s\n", text_of_prefix(&config->denies[i].key).s);
 	fprintf(out, "timeouts %u %u %u pmtu %u\n", config->tcp_timeout, config->fin_timeout,
@@ -219,6 +222,21 @@ static const char *check_numbers(const struct entries *entries)
 	return NULL;
 }
 
+/* A source that a new flow can get is one for which answers are known. */
+static const char *check_pool(const struct balancer *balancer, const struct entries *entries,
+			      const __u8 *slots)
+{
+	for (unsigned int i = 0; i < POOL_SLOTS; i++) {
+		__u16 number = POOL_NUMBER(slots[i]);
+		const struct vip_entry *entry = slots[i] ? vip_of(entries, number) : NULL;
+
+		if (slots[i] && (!entry || !(entry->vip.flags & VIP_POOL) ||
+				 !same_address(&entry->address, &balancer->addresses[number])))
+			return "a source of another address, or of none";
+	}
+	return NULL;
+}
+
 const char *find_fault(const struct balancer *balancer, const struct configuration *old,
 		       const struct configuration *new)
 {
@@ -227,6 +245,8 @@ const char *find_fault(const struct balancer *balancer, const struct configurati
 
 	read_entries(balancer, &entries);
 	fault = check_numbers(&entries);
+	if (!fault)
+		fault = check_pool(balancer, &entries, balancer->pool->ipv4);
 	for (unsigned int i = 0; i < entries.services && !fault; i++) {
 		const struct service_entry *entry = &entries.service[i];
 		const struct vip_entry *vip = vip_of(&entries, entry->key.vip);
@@ -287,12 +307,29 @@ static const char *check_limits(const struct balancer *balancer, const struct co
 	return NULL;
 }
 
+static const char *check_source(const struct balancer *balancer, const struct configuration *config,
+				const struct vip_entry *entry)
+{
+	const struct config_source *source = source_find(config, &entry->address);
+
+	if (!source)
+		return "a source that is none";
+	if (!(entry->vip.flags & VIP_DRAINING) != is_source_up(source))
+		return "a source that drains, or does not";
+	if (!memchr(balancer->pool->ipv4, entry->vip.number - POOL_NUMBER(0), POOL_SLOTS) ==
+	    is_source_up(source))
+		return "a source that no flow gets, or that one gets while it drains";
+	return NULL;
+}
+
 static const char *check_vips(const struct configuration *config, const struct entries *entries)
 {
 	for (unsigned int i = 0; i < entries->vips; i++) {
 		__u64 ports = 0;
 		bool any = false, nat = false, is_used = false;
 
+		if (entries->vip[i].vip.flags & VIP_POOL)
+			continue;
 		for (unsigned int j = 0; j < config->count; j++) {
 			const struct config_service *service = &config->services[j];
 
@@ -432,5 +469,9 @@ const char *find_leftover(const struct balancer *balancer, const struct configur
 		fault = check_own(balancer, config);
 	if (!fault)
 		fault = check_answers(balancer, config);
+	for (unsigned int i = 0; i < entries.vips && !fault; i++) {
+		if (entries.vip[i].vip.flags & VIP_POOL)
+			fault = check_source(balancer, config, &entries.vip[i]);
+	}
 	return fault ? fault : check_flags(balancer, config, &entries);
 }

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/bpf.h"
+#include "kernel/store.h"
+#include "model/flow_table.h"
+#include "model/maglev.h"
+#include "model/pool.h"
+#include "model/sweep.h"
+
+/* All that xlb_vips has of the pool. Returns how many; `keys` has room for MAX_ADDRESSES. */
+static unsigned int list_entries(const struct balancer *balancer, struct address *keys)
+{
+	struct address key, *previous = NULL;
+	unsigned int count = 0;
+	struct vip vip;
+
+	for (int i = 0; i < MAX_ADDRESSES; i++) {
+		if (map_next_key(balancer->map[MAP_VIPS], previous, &key))
+			return count;
+		if (!map_lookup(balancer->map[MAP_VIPS], &key, &vip) && vip.flags & VIP_POOL)
+			keys[count++] = key;
+		previous = &key;
+	}
+	return count;
+}
+
+int load_sources(const struct balancer *balancer, struct configuration *config)
+{
+	struct address *keys = calloc(MAX_ADDRESSES, sizeof(*keys));
+	unsigned int count = keys ? list_entries(balancer, keys) : 0;
+	int result = keys ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; i < count && !result; i++) {
+		struct config_source *source = source_insert(config, &keys[i]);
+		struct vip vip;
+
+		if (!source)
+			result = -ENOMEM;
+		else if (!map_lookup(balancer->map[MAP_VIPS], &keys[i], &vip)) {
+			source->number = vip.number - POOL_NUMBER(0);
+			source->state = vip.flags & VIP_DRAINING ? STATE_DRAINING : STATE_UP;
+		}
+	}
+	free(keys);
+	return result;
+}
+
+void write_address(struct balancer *balancer, __u16 number, const struct address *address)
+{
+	const struct address *entry = &balancer->addresses[number];
+
+	if (!same_address(entry, address))
+		store_bytes(entry, address, sizeof(*address));
+}
+
+static int write_source(struct balancer *balancer, const struct config_source *source)
+{
+	int map = balancer->map[MAP_VIPS];
+	struct vip before = {};
+	struct vip vip = {
+		.number = POOL_NUMBER(source->number),
+		.flags = VIP_POOL | (is_source_up(source) ? 0 : VIP_DRAINING),
+	};
+
+	write_address(balancer, vip.number, &source->self.address);
+	if (!map_lookup(map, &source->self.address, &before) && !memcmp(&vip, &before, sizeof(vip)))
+		return 0;
+	stop_caching(balancer);
+	return map_update(map, &source->self.address, &vip, BPF_ANY);
+}
+
+/* The slots of one family: those that are up share its clients. */
+static int write_slots_of(const __u8 *slots, const struct configuration *config, bool ipv4)
+{
+	struct claim claims[MAX_POOL];
+	__u8 number[MAX_POOL + 1] = { 0 }, filled[POOL_SLOTS] = { 0 };
+	__u16 claim_of[POOL_SLOTS] = { 0 };
+	unsigned int count = 0;
+	int result = 0;
+
+	for (unsigned int i = 0; i < config->source_count; i++) {
+		const struct config_source *source = &config->sources[i];
+
+		if (!is_source_up(source) || is_ipv4(&source->self.address) != ipv4)
+			continue;
+		claims[count] = (struct claim){
+			.address = source->self.address,
+			.weight = DEFAULT_WEIGHT,
+			.eligible = true,
+		};
+		number[++count] = source->number;
+	}
+	if (count)
+		result = fill_table(claim_of, POOL_SLOTS, claims, count);
+	for (unsigned int i = 0; i < POOL_SLOTS; i++)
+		filled[i] = number[claim_of[i]];
+	if (!result && memcmp(slots, filled, sizeof(filled)))
+		store_bytes(slots, filled, sizeof(filled));
+	return result;
+}
+
+/* Idle flows of a source that goes end: its number may get another address. */
+static int delete_source(struct balancer *balancer, const struct address *address)
+{
+	struct vip vip;
+
+	if (map_lookup(balancer->map[MAP_VIPS], address, &vip) || map_flows(balancer))
+		return -ENOENT;
+	for (__u32 i = 0; i < FLOWS; i++) {
+		const struct flow *flow = &balancer->flows[i];
+
+		if (flow->source && POOL_NUMBER(flow->source) == vip.number)
+			end_flow(flow);
+	}
+	stop_caching(balancer);
+	return map_delete(balancer->map[MAP_VIPS], address);
+}
+
+static int delete_sources(struct balancer *balancer, const struct configuration *config)
+{
+	struct address *keys = calloc(MAX_ADDRESSES, sizeof(*keys));
+	unsigned int count = keys ? list_entries(balancer, keys) : 0;
+	int result = keys ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; i < count && !result; i++) {
+		if (!source_find(config, &keys[i]))
+			result = delete_source(balancer, &keys[i]);
+	}
+	free(keys);
+	return result;
+}
+
+int sync_pool(struct balancer *balancer, const struct configuration *config)
+{
+	int result = 0;
+
+	for (unsigned int i = 0; i < config->count; i++)
+		if (config->services[i].vip_number)
+			write_address(balancer, config->services[i].vip_number,
+				      &config->services[i].vip.address);
+	for (unsigned int i = 0; i < config->source_count && !result; i++)
+		result = write_source(balancer, &config->sources[i]);
+	if (!result)
+		result = write_slots_of(balancer->pool->ipv4, config, true);
+	if (!result)
+		result = write_slots_of(balancer->pool->ipv6, config, false);
+	return result ? result : delete_sources(balancer, config);
+}
+
+static bool is_draining(const struct config_source *source)
+{
+	return source && source->state == STATE_DRAINING;
+}
+
+void release_sources(struct balancer *balancer, const struct configuration *running,
+		     struct configuration *wanted)
+{
+	__u32 *flows = NULL;
+
+	for (unsigned int i = wanted->source_count; i--;) {
+		struct config_source *source = &wanted->sources[i];
+
+		if (!is_draining(source) ||
+		    !is_draining(source_find(running, &source->self.address)))
+			continue;
+		if (!flows && !map_flows(balancer)) {
+			/* No packet is left that has chosen it before it began to drain. */
+			wait_for_programs();
+			flows = count_flows_by_source(balancer, true);
+		}
+		if (flows && !flows[source->number])
+			source_remove(wanted, source);
+	}
+	free(flows);
+}
