@@ -22,6 +22,12 @@ static void collect(struct flow *flow)
 	flows[count++] = flow;
 }
 
+/* Whether the backends see the same client. */
+static bool have_one_source(const struct flow *a, const struct flow *b)
+{
+	return a->source == b->source && (a->source || a->client.vip == b->client.vip);
+}
+
 /* Whether packets of a backend could be of either flow. */
 static bool own_one_port(const struct flow *a, const struct flow *b)
 {
@@ -32,7 +38,7 @@ static bool own_one_port(const struct flow *a, const struct flow *b)
 	if (!(a->state & FLOW_NAT))
 		return !memcmp(&a->client, &b->client, sizeof(a->client));
 	return a->port == b->port && a->backend == b->backend && a->generation == b->generation &&
-	       a->client.vip == b->client.vip && a->client.protocol == b->client.protocol &&
+	       have_one_source(a, b) && a->client.protocol == b->client.protocol &&
 	       (backends[a->backend].port || a->client.vip_port == b->client.vip_port);
 }
 

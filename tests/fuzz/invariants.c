@@ -8,7 +8,7 @@
  *  - What is sent is an IP packet with right lengths and a right IPv4 header checksum; its other
  *    checksums are right exactly if they were.
  *  - It is one of: the same packet with other MACs (dsr); with other addresses, ports, and one hop
- *    less (nat, dnat), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or
+ *    less (nat, dnat; in nat by a source, or from one), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or
  *    an ICMP error to the sender, from the VIP, quoting the packet.
  *  - In mode dnat one address changes: the destination of what is to a VIP, else the source, which
  *    then is a VIP. What is left to the host has all its hops, and its MACs.
@@ -41,15 +41,28 @@ static void allow(struct permit *permit, size_t at, size_t length)
 	memset(permit->byte + at, true, length);
 }
 
+static bool is_of(enum host host, const uint8_t *address, int in_family)
+{
+	return in_family == 4 ? !memcmp(address, ip4_of(host), 4) :
+				!memcmp(address, ip6_of(host), 16);
+}
+
+/* A VIP, or a source. */
 static bool is_vip(const uint8_t *address, int in_family)
 {
-	static const enum host vips[] = { VIP, VIP2, VIP3 };
+	return is_of(VIP, address, in_family) || is_of(VIP2, address, in_family) ||
+	       is_of(VIP3, address, in_family) || is_of(POOL, address, in_family);
+}
 
-	for (size_t i = 0; i < sizeof(vips) / sizeof(*vips); i++)
-		if (in_family == 4 ? !memcmp(address, ip4_of(vips[i]), 4) :
-				     !memcmp(address, ip6_of(vips[i]), 16))
-			return true;
-	return false;
+/* From the address that it came to, or from the one that a source stands for, or a source. */
+static bool is_from_own(const struct trial *trial, const struct view *in, const struct view *out)
+{
+	const uint8_t *from = source_of(trial->out, out), *came_to = destination_of(trial->in, in);
+
+	if (is_of(POOL, came_to, in->family))
+		return is_of(VIP, from, in->family);
+	return !memcmp(from, came_to, address_length(in)) ||
+	       (is_of(VIP, came_to, in->family) && is_of(POOL, from, in->family));
 }
 
 static int hops_of(const uint8_t *frame, const struct view *view)
@@ -165,8 +178,7 @@ static const char *check_ends(const struct trial *trial, const struct view *in,
 	} else if (same_source(trial, in, out)) {
 		BROKEN(is_vip(to, in->family), "still to a VIP");
 	} else {
-		BROKEN(memcmp(from, destination_of(trial->in, in), address_length(in)), "not from "
-											"the VIP");
+		BROKEN(!is_from_own(trial, in, out), "not from the VIP or its source");
 	}
 	return NULL;
 }

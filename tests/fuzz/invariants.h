@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define POOL STRANGER /* the source that there is: an address of the pool */
+
 /* A packet, and what became of it. */
 struct trial {
 	const uint8_t *in;

@@ -33,7 +33,8 @@ struct packet {
 
 static struct packet last_sent; /* what answers and errors are about */
 
-/* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip; the latter two also dnat. */
+/* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip; the latter two also dnat; and
+ * POOL is a source. */
 
 static int services;
 static int tunnels[2]; /* a service in mode ipip of each family */
@@ -88,6 +89,8 @@ static void set_up_family(void)
 	tunnels[family == 6] = tunnel_dns;
 	services = hidden_dns;
 	deny(C2, family == 4 ? 32 : 128);
+	add_source(POOL, family);
+	use_source(0);
 }
 
 /* A tunnel to the other family. */
@@ -173,6 +176,7 @@ static const struct layer *const templates[] = {
 	P(ETH(ROUTER, LB), IP(ROUTER, VIP2), ICMP(UNREACHABLE), IP(VIP2, C1), UDP(1234, 40000),
 	  DATA(9)),
 	P(CLIENT(C1, LB), TCP(40000, 22, SYN)),
+	P(ETH(B1, LB), IP(B1, POOL), TCP(HTTP, 40000, SYN | ACK)),
 	P(ETH(C1, LB), IP6(MAPPED_C1, MAPPED_VIP), TCP(40000, HTTP, SYN)),
 	P(ETH(C1, ALL_NODES), ARP),
 	P(ETH(C1, LB), IP(C1, ALL_NODES), UDP(5353, 5353), DATA(20)),
@@ -404,6 +408,9 @@ static void change_world(int event, int value)
 		break;
 	case 11:
 		backend_of(service, B1)->flags ^= BACKEND_HOP;
+		break;
+	case 13:
+		use_source(value & 16 ? family : 0);
 		break;
 	case 12:
 		if (value >= 192 || unknown_modes)

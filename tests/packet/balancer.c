@@ -129,7 +129,7 @@ void reset_balancer(void)
 	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * TEST_BACKENDS);
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_REPLIES), 0, sizeof(struct answer) * TEST_SERVICES);
-	choose_source(0);
+	memset(map_memory(MAP_POOL), 0, sizeof(struct pool));
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);
@@ -354,12 +354,11 @@ int add_service(enum host vip, int port, int protocol, enum mode mode, const enu
 	return number;
 }
 
-void choose_source(int source)
+void use_source(int source)
 {
 	struct pool *pool = map_memory(MAP_POOL);
 
-	memset(pool->ipv4, source, sizeof(pool->ipv4));
-	memset(pool->ipv6, source, sizeof(pool->ipv6));
+	memset(family == 4 ? pool->ipv4 : pool->ipv6, source, POOL_SLOTS);
 }
 
 void add_source(enum host host, int source)
@@ -370,7 +369,7 @@ void add_source(enum host host, int source)
 	((struct address *)map_memory(MAP_ADDRESSES))[vip.number] = address;
 	map_update(MAP_VIPS, &address, &vip);
 	forget_kept();
-	choose_source(source);
+	use_source(source);
 }
 
 void change_service(int service, void (*change)(struct service *))

@@ -48,7 +48,7 @@ void set_port(int service, enum host host, int port);
 void set_via(int service, enum host host);
 /* An address of the pool, by its number; new flows get it. */
 void add_source(enum host host, int source);
-void choose_source(int source); /* for new flows; 0: the VIP */
+void use_source(int source); /* for new flows of the family; 0: the VIP */
 
 struct limit *limit_of(int service);
 struct config *config(void);

@@ -32,7 +32,7 @@ static void with_s2(void)
 
 static void without_source(void)
 {
-	choose_source(0);
+	use_source(0);
 }
 
 static void pool(void)
