@@ -154,7 +154,10 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 		return VERDICT_BAD_SOURCE;
 	if (!is_hashed)
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
-	verdict = select_backend(frame, pkt, route->service);
+	if (!frame->fast && pkt->mode == MODE_NAT && route->service->flags & SERVICE_LEAST)
+		verdict = select_least(pkt, route->service);
+	else
+		verdict = select_backend(frame, pkt, route->service);
 	if (verdict != CONTINUE)
 		return verdict;
 	route->backend = backend_at(pkt->backend);

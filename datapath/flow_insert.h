@@ -234,6 +234,7 @@ static __always_inline void write_record(struct search *search, struct flow_buck
 	if (flow->state & FLOW_NAT &&
 	    (flow->backend != search->flow.backend || flow->port != search->tuple.vip_port))
 		note_port_free(flow->backend, flow->port);
+	uncount_flow(flow);
 	barrier();
 	sum_up(&search->flow, &search->tuple, search->source_sum);
 	search->flow.port = search->tuple.vip_port;
@@ -407,6 +408,7 @@ GLOBAL __u32 try_pointer(__u32 hash, __u32 number, __u32 index, __u32 now, __u32
 			return old & (FLOWS - 1);
 		if (!may_evict || !flow || !evict(flow))
 			return NO_FLOW;
+		uncount_flow(flow);
 	}
 	if (__sync_val_compare_and_swap(pointed, old, pointer) == old)
 		return index;
@@ -525,7 +527,7 @@ GLOBAL int begin_nat_flow(struct xdp_md *ctx)
 	set_source(search, choose_source(pkt->peer[0], pkt->peer[1]));
 	search->wanted = pkt->ports;
 	search->any_port = true;
-	search->flow.state = FLOW_NAT;
+	search->flow.state = FLOW_NAT | (pkt->is_counted ? FLOW_COUNTED : 0);
 	search->seed = bpf_get_prandom_u32();
 	if (!insert_record(ctx, search))
 		return search->full ? VERDICT_TABLE_FULL : VERDICT_NO_PORT;
@@ -534,8 +536,12 @@ GLOBAL int begin_nat_flow(struct xdp_md *ctx)
 	flow = flow_at(pkt->flow);
 	if (!own)
 		return VERDICT_INTERNAL;
-	if (pkt->flow != search->index)
+	if (pkt->is_counted)
+		count_live(pkt->backend, 1);
+	if (pkt->flow != search->index) {
 		end_flow(own);
+		uncount_flow(own);
+	}
 	if (pkt->flow == NO_FLOW || !flow)
 		return VERDICT_TABLE_FULL;
 	pkt->is_new = pkt->flow == search->index;

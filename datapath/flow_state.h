@@ -8,7 +8,7 @@
 #ifndef FLOW_STATE_H
 #define FLOW_STATE_H
 
-#include "flow_table.h"
+#include "least.h"
 
 /* How far a packet's number may be from the one noted, in units of 2^16: 2^24. One guess of 128 is
  * so near. A sender has no more than a window under way, and both numbers are noted all the
@@ -78,13 +78,6 @@ static __always_inline void touch_flow(const struct frame *frame, const struct p
 	}
 	if (flow->seen != pkt->now)
 		flow->seen = pkt->now;
-}
-
-/* The word that has a flow's state: packets of both directions change it at the same time. */
-#define STATE_SHIFT 16
-static __always_inline __u32 *word_of_state(struct flow *flow)
-{
-	return (__u32 *)&flow->generation;
 }
 
 /*
@@ -389,6 +382,8 @@ GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
 		counts = note_segment(ctx, pkt, flow, &segment);
 	if (counts && flow->seen != pkt->now)
 		flow->seen = pkt->now;
+	if (is_closed(flow->state))
+		uncount_flow(flow);
 	return counts;
 }
 

@@ -77,6 +77,13 @@ static __always_inline __u32 first_pointer(__u32 hash)
 	return number;
 }
 
+/* The word that has a flow's state: packets of both directions change it at the same time. */
+#define STATE_SHIFT 16
+static __always_inline __u32 *word_of_state(struct flow *flow)
+{
+	return (__u32 *)&flow->generation;
+}
+
 static __always_inline bool is_closed(__u8 state)
 {
 	const __u8 both = FLOW_CLIENT_FIN | FLOW_BACKEND_FIN;

@@ -146,6 +146,7 @@ struct packet {
 	__u16 former; /* the backend that a SYN gets whose flow cannot be recorded, or 0 */
 	__u8 to_remember; /* modes dsr and ipip: its flow is to be recorded */
 	__u8 is_new; /* it begins a flow */
+	__u8 is_counted; /* mode nat: its flow is to be counted, see least.h */
 	__u32 mode; /* enum mode, or what the service says */
 	__u32 source; /* dry run: of its flow, see struct flow */
 	__u32 flow; /* index of its record, or NO_FLOW */

@@ -4,6 +4,7 @@
 #define SELECT_H
 
 #include "flow_insert.h"
+#include "least.h"
 
 static __always_inline __u32 slot_of(const struct service *service, const struct packet *pkt)
 {
@@ -106,6 +107,15 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 	if (begins_connection(pkt))
 		pkt->former = transition->former;
 	return pkt->backend;
+}
+
+/* Selects the backend with the fewest flows, as select_backend() does by the table. */
+static __always_inline enum verdict select_least(struct packet *pkt, const struct service *service)
+{
+	pkt->backend = pick_least(service, pkt->hash);
+	pkt->choice = pkt->backend ? CHOICE_LEAST : CHOICE_NONE;
+	pkt->is_counted = true;
+	return CONTINUE;
 }
 
 /*

@@ -170,9 +170,16 @@ enum hash {
 	HASH_SOURCE, /* client's address */
 };
 
+/* How a new flow's backend is picked. */
+enum pick {
+	PICK_HASH, /* by its slot */
+	PICK_LEAST, /* the one with the fewest flows; mode nat only */
+};
+
 #define SERVICE_MOVING 1 /* its table has transitions */
 #define SERVICE_LIMITED 2 /* its entry in xlb_limits is in force */
 #define SERVICE_ANY_PORT 4 /* its key has ANY_PORT; in the data path's caches only */
+#define SERVICE_LEAST 8 /* mode nat: new flows go by xlb_least, not by their slot */
 
 struct service {
 	__u32 number; /* 1 to MAX_SERVICES: index in xlb_svc_stats, xlb_limits */
@@ -309,6 +316,7 @@ struct tuple {
 #define FLOW_SYN_ACK 16 /* the backend has answered; `isn` holds */
 #define FLOW_NAT 32 /* in mode nat; else it is remembered, and not translated */
 #define FLOW_RETURNED 64 /* UDP: the client has sent again, a while after the first answer */
+#define FLOW_COUNTED 128 /* in the count of xlb_live */
 #define FLOW_BACKEND_RESET 64 /* TCP: FLOW_RESET was the backend's */
 
 /*
@@ -471,6 +479,26 @@ struct config {
 struct deny_key {
 	__u32 length; /* bits, 0 to 128 */
 	struct address prefix;
+};
+
+/*
+ * xlb_live: index is the backend's number. Living flows of a service that picks by them: those with
+ * FLOW_COUNTED. The data path counts; the helper sets it to 0 when all flows of the backend end,
+ * and to what it has counted itself now and then, as flows that time out are not seen.
+ */
+struct live {
+	__s32 flows;
+	__u16 weight; /* of the backend */
+	__u16 unused;
+};
+
+/* xlb_least: index is the service's number. Written by the helper, for services of
+ * SERVICE_LEAST. */
+#define LEAST_LISTED 16
+struct least {
+	__u16 count; /* of backends that get new flows; 0: they are more than can be listed, or none */
+	__u16 unused[3];
+	__u16 backend[LEAST_LISTED];
 };
 
 #define LIMIT_PER_SOURCE 1 /* `flows` is what each source may begin */
@@ -758,7 +786,8 @@ struct backend_stats {
 	X(FLOW, "known-flow")                                                                      \
 	X(TABLE, "table") /* the slot's backend */                                                 \
 	X(FORMER, "former-backend") /* the slot's, before it moved: it is in transition */         \
-	X(ANSWER, "answer") /* mode dnat: the backend has sent it */
+	X(ANSWER, "answer") /* mode dnat: the backend has sent it */                                \
+	X(LEAST, "least") /* the one with the fewest flows */
 /* clang-format off */
 enum choice {
 #define CHOICE_NAME(name, text) CHOICE_##name,

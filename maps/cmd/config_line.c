@@ -23,9 +23,10 @@ struct line line_of_service(const struct config_service *service)
 	if (has_via(service))
 		snprintf(via, sizeof(via), " via %s",
 			 text_of_address(&service->via.real.address).s);
-	snprintf(line.s, sizeof(line.s), "service add %s mode %s%s table %u%s hash %s",
+	snprintf(line.s, sizeof(line.s), "service add %s mode %s%s table %u%s hash %s%s",
 		 text_of_vip(&service->vip).s, mode_name(service->mode), via, service->slots,
-		 settle, hash_name(service->hash));
+		 settle, hash_name(service->hash),
+		 service->pick == PICK_LEAST ? " pick least" : "");
 	return line;
 }
 

@@ -81,7 +81,7 @@ static void say_changed_service(const struct config_service *before,
 				const struct config_service *now)
 {
 	if (before->mode != now->mode || before->hash != now->hash || before->slots != now->slots ||
-	    before->settle != now->settle ||
+	    before->settle != now->settle || before->pick != now->pick ||
 	    !same_address(&before->via.real.address, &now->via.real.address))
 		say("# %s: now as by %s", text_of_vip(&now->vip).s, line_of_service(now).s);
 	say_changed_backends(before, now);

@@ -165,7 +165,7 @@ static void flush(struct balancer *balancer, const struct config_service *servic
 			continue;
 		if ((!service || balancer->backends[flow->backend].service == service->number) &&
 		    (!backend || flow->backend == backend->number))
-			end_flow(flow);
+			end_flow(balancer, flow);
 	}
 }
 

@@ -18,7 +18,7 @@ struct request {
 	struct endpoint real; /* backend, or client */
 	struct endpoint other; /* the second address of a filter */
 	bool has_real, has_other;
-	__u32 mode, slots, settle, hash; /* of a service */
+	__u32 mode, slots, settle, hash, pick; /* of a service */
 	struct address via;
 	__u32 weight;
 	__u8 mac[6];

@@ -38,14 +38,21 @@ bool parse_service_add(struct words *words, struct request *request)
 		{ "settle", parse_settle, &request->settle, false },
 		{ "hash", parse_hash, &request->hash, false },
 		{ "via", parse_address, &request->via, false },
+		{ "pick", parse_pick, &request->pick, false },
 	};
 	const struct option *via = &service_options[4];
 
 	request->mode = MODE_NAT;
 	request->slots = DEFAULT_SLOTS;
 	request->hash = HASH_FLOW;
-	return take_vip(words, request) && parse_options(words, service_options, 5) &&
-	       (!via->given || check_via(request));
+	if (!take_vip(words, request) || !parse_options(words, service_options, 6) ||
+	    (via->given && !check_via(request)))
+		return false;
+	if (request->pick == PICK_HASH || request->mode == MODE_NAT)
+		return true;
+	fail(WRONG, "'least': expected hash in mode %s, where flows are not known",
+	     mode_name(request->mode));
+	return false;
 }
 
 enum status add_service(struct configuration *config, const struct request *request)
@@ -66,6 +73,7 @@ enum status add_service(struct configuration *config, const struct request *requ
 	service->via.real.address = request->via;
 	service->via.said_at = request->said_at;
 	service->via.is_pending = true;
+	service->pick = request->pick;
 	return DONE;
 }
 
@@ -178,6 +186,8 @@ static void show_service(const struct config_service *service, const struct rest
 		print_string("via", "  via %s", text_of_address(&service->via.real.address).s);
 	else if (service->mode == MODE_DNAT)
 		print_null("via", "");
+	print_string("pick", service->pick == PICK_LEAST ? "  pick %s" : NULL,
+		     pick_name(service->pick));
 	print_number("settle", service->settle ? "  settle %llu" : NULL, said_settle(service));
 	print_bool("panic", "  panic: checks are not believed", service->is_panicking);
 	print_text("\n");

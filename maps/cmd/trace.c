@@ -77,6 +77,8 @@ static const char *describe(const struct event *event)
 		return "answer of";
 	if (event->choice == CHOICE_FLOW)
 		return "known flow of";
+	if (event->choice == CHOICE_LEAST)
+		return "fewest flows:";
 	return event->choice == CHOICE_FORMER ? "former backend" : "table gives";
 }
 

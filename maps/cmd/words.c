@@ -289,6 +289,12 @@ bool parse_hash(const char *word, void *value)
 	return !strcmp(word, "source") || !strcmp(word, "flow") || wrong(word, "flow or source");
 }
 
+bool parse_pick(const char *word, void *value)
+{
+	*(__u32 *)value = !strcmp(word, "least") ? PICK_LEAST : PICK_HASH;
+	return !strcmp(word, "least") || !strcmp(word, "hash") || wrong(word, "hash or least");
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -33,6 +33,7 @@ bool parse_mac(const char *word, void *value);
 bool parse_address(const char *word, void *value);
 bool parse_mode(const char *word, void *value);
 bool parse_hash(const char *word, void *value);
+bool parse_pick(const char *word, void *value);
 bool parse_slots(const char *word, void *value);
 bool parse_seconds(const char *word, void *value);
 bool parse_settle(const char *word, void *value); /* 0: SETTLE_UNLIMITED */

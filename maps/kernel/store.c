@@ -45,6 +45,20 @@ void clear_bits(const __u32 *field, __u32 bits)
 	note_store();
 }
 
+void add_to(const __s32 *field, __s32 change)
+{
+	__atomic_add_fetch((__s32 *)field, change, __ATOMIC_SEQ_CST);
+	note_store();
+}
+
+__u32 take_bits(const __u32 *field, __u32 bits)
+{
+	__u32 before = __atomic_fetch_and((__u32 *)field, ~bits, __ATOMIC_SEQ_CST);
+
+	note_store();
+	return before;
+}
+
 bool replace_word(const __u32 *field, __u32 expected, __u32 value)
 {
 	bool done = __atomic_compare_exchange_n((__u32 *)field, &expected, value, false,

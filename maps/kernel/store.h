@@ -29,6 +29,12 @@ void store_bytes(const void *at, const void *from, size_t size);
 void set_bits(const __u32 *field, __u32 bits);
 void clear_bits(const __u32 *field, __u32 bits);
 
+/* Adds to the field, which others add to as well. */
+void add_to(const __s32 *field, __s32 change);
+
+/* Clears the bits; returns what the field was. */
+__u32 take_bits(const __u32 *field, __u32 bits);
+
 /* Stores `value` if the field still is `expected`. */
 bool replace_word(const __u32 *field, __u32 expected, __u32 value);
 

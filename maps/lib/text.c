@@ -104,6 +104,11 @@ const char *hash_name(__u8 hash)
 	return hash == HASH_SOURCE ? "source" : "flow";
 }
 
+const char *pick_name(__u8 pick)
+{
+	return pick == PICK_LEAST ? "least" : "hash";
+}
+
 const char *state_name(__u8 state)
 {
 	static const char *const names[] = { "up", "draining", "down" };

@@ -21,6 +21,7 @@ const char *name_of_file(const char *word); /* as messages have it: - is standar
 
 const char *mode_name(__u8 mode);
 const char *hash_name(__u8 hash);
+const char *pick_name(__u8 pick);
 const char *state_name(__u8 state);
 const char *health_name(__u8 health);
 const char *check_type_name(__u8 type);

@@ -31,6 +31,8 @@ struct balancer {
 	const struct watcher *watcher;
 	const struct address *addresses;
 	const struct pool *pool;
+	const struct live *live;
+	const struct least *least;
 	const struct flow *flows; /* NULL before map_flows() */
 };
 

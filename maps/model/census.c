@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "model/census.h"
 #include "model/flow_table.h"
+#include "model/least.h"
 #include "model/read_config.h"
 #include "model/slots.h"
 #include "model/sweep.h"
@@ -94,13 +95,13 @@ static void retire(struct balancer *balancer, const struct flow *flow)
 	const struct port_hints *hints = &balancer->ports[flow->backend % PORT_HINTS];
 	__u16 port = ntohs(flow->port);
 
-	end_flow(flow);
+	end_flow(balancer, flow);
 	if (flow->state & FLOW_NAT)
 		clear_bits(&hints->taken[port / 32], 1U << port % 32);
 }
 
 /* Counts the flows, and frees the records of those that are dead. */
-static bool count_all(struct balancer *balancer, struct census *census)
+static bool count_all(struct balancer *balancer, struct census *census, struct live_count *live)
 {
 	__u32 now = tick_now();
 	bool done = true;
@@ -116,6 +117,7 @@ static bool count_all(struct balancer *balancer, struct census *census)
 			census->retired++;
 			continue;
 		}
+		count_live_flow(balancer, &balancer->flows[i], live);
 		if (!read_flow(balancer, i, now, &flow))
 			continue;
 		census->flows[flow.backend]++;
@@ -177,12 +179,24 @@ enum status take_census(struct balancer *balancer, const struct configuration *c
 			struct census *census)
 {
 	enum status status = map_flows(balancer);
+	struct live_count *live = malloc(sizeof(*live));
+	bool done;
 
 	memset(census, 0, sizeof(*census));
 	census->flows = calloc(MAX_BACKENDS + 1, sizeof(*census->flows));
-	if (status)
+	if (status) {
+		free(live);
 		return status;
-	if (!census->flows || !count_all(balancer, census))
+	}
+	done = live && census->flows;
+	if (done) {
+		begin_live_count(balancer, config, live);
+		done = count_all(balancer, census, live);
+	}
+	if (done)
+		mend_live(balancer, live);
+	free(live);
+	if (!done)
 		return fail(FAILED, "out of memory");
 	write_sources(balancer, census);
 	for (unsigned int i = 0; i < config->count; i++)

@@ -397,8 +397,8 @@ bool limit_differs(const struct limit *a, const struct limit *b)
 bool service_differs(const struct config_service *running, const struct config_service *wanted)
 {
 	if (running->mode != wanted->mode || running->hash != wanted->hash ||
-	    running->slots != wanted->slots || running->settle != wanted->settle ||
-	    running->count != wanted->count)
+	    running->pick != wanted->pick || running->slots != wanted->slots ||
+	    running->settle != wanted->settle || running->count != wanted->count)
 		return true;
 	for (unsigned int i = 0; i < running->count; i++) {
 		if (backend_differs(&running->backends[i], &wanted->backends[i]))
@@ -426,6 +426,7 @@ void service_key(const struct config_service *service, struct service_key *key)
 
 __u16 service_flags(const struct config_service *service)
 {
-	return (service->moving ? SERVICE_MOVING : 0) |
+	return (service->pick == PICK_LEAST ? SERVICE_LEAST : 0) |
+	       (service->moving ? SERVICE_MOVING : 0) |
 	       (has_limit(&service->limit) ? SERVICE_LIMITED : 0);
 }

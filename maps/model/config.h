@@ -40,7 +40,7 @@ struct config_backend {
 
 struct config_service {
 	struct endpoint vip;
-	__u8 mode, hash;
+	__u8 mode, hash, pick;
 	__u32 slots;
 	__u32 settle;
 	struct limit limit; /* next_flow is not used */

@@ -288,10 +288,14 @@ enum status map_entries(struct balancer *balancer)
 	balancer->watcher = map_memory(balancer->map[MAP_WATCHER], sizeof(struct watcher));
 	balancer->addresses = map_memory(balancer->map[MAP_ADDRESSES],
 					 ADDRESSES * sizeof(struct address));
+	balancer->live = map_memory(balancer->map[MAP_LIVE],
+				    (MAX_BACKENDS + 1) * sizeof(struct live));
+	balancer->least = map_memory(balancer->map[MAP_LEAST],
+				     (MAX_SERVICES + 1) * sizeof(struct least));
 	balancer->pool = map_memory(balancer->map[MAP_POOL], sizeof(struct pool));
 	if (!balancer->config || !balancer->backends || !balancer->limits || !balancer->ports ||
-	    !balancer->answers || !balancer->addresses || !balancer->pool || !balancer->checks ||
-	    !balancer->watcher)
+	    !balancer->answers || !balancer->addresses || !balancer->pool || !balancer->live ||
+	    !balancer->least || !balancer->checks || !balancer->watcher)
 		return fail(FAILED, "cannot map the balancer's memory: %s", strerror(errno));
 	return DONE;
 }

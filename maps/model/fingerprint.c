@@ -44,9 +44,9 @@ static void add_state(struct digests *digests, const struct config_backend *back
 
 static void add_service(struct digests *digests, const struct config_service *service)
 {
-	add_line(digests, "service %s mode %s table %u settle %u hash %s\n",
+	add_line(digests, "service %s mode %s table %u settle %u hash %s pick %s\n",
 		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
-		 service->settle, hash_name(service->hash));
+		 service->settle, hash_name(service->hash), pick_name(service->pick));
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
 

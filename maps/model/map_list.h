@@ -31,6 +31,8 @@
 	  MAX_FRAGMENTED)                                                                          \
 	X(MAP_DENY, "xlb_deny", sizeof(struct deny_key), sizeof(__u32), MAX_DENIED)                \
 	X(MAP_OWN, "xlb_own", sizeof(struct own_key), sizeof(__u32), MAX_OWN)                      \
+	X(MAP_LIVE, "xlb_live", sizeof(__u32), sizeof(struct live), MAX_BACKENDS + 1)              \
+	X(MAP_LEAST, "xlb_least", sizeof(__u32), sizeof(struct least), MAX_SERVICES + 1)           \
 	X(MAP_LIMITS, "xlb_limits", sizeof(__u32), sizeof(struct limit), MAX_SERVICES + 1)         \
 	X(MAP_CHECKS, "xlb_checks", sizeof(__u32), sizeof(struct check), MAX_SERVICES + 1)         \
 	X(MAP_WATCHER, "xlb_watcher", sizeof(__u32), sizeof(struct watcher), 1)                    \

@@ -113,7 +113,7 @@ static int delete_source(struct balancer *balancer, const struct address *addres
 		const struct flow *flow = &balancer->flows[i];
 
 		if (flow->source && POOL_NUMBER(flow->source) == vip.number)
-			end_flow(flow);
+			end_flow(balancer, flow);
 	}
 	stop_caching(balancer);
 	return map_delete(balancer->map[MAP_VIPS], address);

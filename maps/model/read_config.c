@@ -219,6 +219,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 		return false;
 	service->mode = entry->mode;
 	service->hash = entry->hash;
+	service->pick = entry->flags & SERVICE_LEAST ? PICK_LEAST : PICK_HASH;
 	service->settle = entry->settle;
 	service->number = entry->number;
 	service->vip_number = key->vip;

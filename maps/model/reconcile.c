@@ -5,6 +5,7 @@
 #include "kernel/bpf.h"
 #include "kernel/store.h"
 #include "model/answers.h"
+#include "model/least.h"
 #include "model/pool.h"
 #include "model/reconcile.h"
 #include "model/own.h"
@@ -151,6 +152,7 @@ void bring_in_line(struct balancer *balancer, const struct configuration *config
 	reconcile_vips(balancer, config);
 	reconcile_answers(balancer, config);
 	sync_pool(balancer, config);
+	sync_least(balancer, config);
 	reconcile_deny_flag(balancer);
 	sync_own(balancer, config);
 }

@@ -4,6 +4,7 @@
 #include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/counters.h"
+#include "model/least.h"
 #include "model/records.h"
 
 void write_new_record(struct balancer *balancer, const struct config_service *service,
@@ -20,6 +21,7 @@ void write_new_record(struct balancer *balancer, const struct config_service *se
 	};
 
 	zero_backend_stats(balancer, backend->number);
+	forget_live(balancer, backend->number);
 	backend->generation = record->generation;
 	store_bytes(record, &content, sizeof(content));
 	store(record->service, service->number);
@@ -56,6 +58,14 @@ static void forget_ports(struct balancer *balancer, __u32 number)
 	store_bytes(hints, &zero, sizeof(zero));
 }
 
+/* Ends all flows of the backend, in one store. */
+static void end_generation(struct balancer *balancer, __u16 number, __u16 generation)
+{
+	store(balancer->backends[number].generation, generation);
+	forget_live(balancer, number);
+	forget_ports(balancer, number);
+}
+
 void sync_records(struct balancer *balancer, const struct configuration *config)
 {
 	for (unsigned int i = 0; i < config->count; i++) {
@@ -66,10 +76,8 @@ void sync_records(struct balancer *balancer, const struct configuration *config)
 			const struct backend *record = &balancer->backends[backend->number];
 			bool is_draining = backend->state == STATE_DRAINING;
 
-			if (record->generation != backend->generation) {
-				store(record->generation, backend->generation);
-				forget_ports(balancer, backend->number);
-			}
+			if (record->generation != backend->generation)
+				end_generation(balancer, backend->number, backend->generation);
 			if (is_draining != !!record->drained)
 				store(record->drained, is_draining ? second_now() : 0);
 		}
@@ -83,8 +91,7 @@ static void free_record(struct balancer *balancer, __u32 number)
 	const struct backend *record = &balancer->backends[number];
 	struct backend empty = { .generation = record->generation + 1 };
 
-	store(record->generation, empty.generation);
-	forget_ports(balancer, number);
+	end_generation(balancer, number, empty.generation);
 	if (record->service && record->service <= MAX_SERVICES)
 		retire_backend_stats(balancer, number, record->service);
 	store(record->service, 0);

@@ -8,16 +8,17 @@
 #include "lib/error.h"
 #include "lib/text.h"
 #include "model/flow_table.h"
+#include "model/least.h"
 #include "model/sweep.h"
 
 #define PORTS 65536
 
-void end_flow(const struct flow *flow)
+void end_flow(const struct balancer *balancer, const struct flow *flow)
 {
 	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
 
-	if (cookie)
-		replace_word(&flow->cookie, cookie, 0);
+	if (cookie && replace_word(&flow->cookie, cookie, 0))
+		uncount_flow(balancer, flow);
 }
 
 void request_sweep(struct balancer *balancer)
@@ -108,7 +109,7 @@ static void sweep(struct balancer *balancer, const struct configuration *config,
 		    !(has_denies && is_denied(balancer, &flow->client.peer)))
 			continue;
 		ended[service] += read_flow(balancer, i, now, &copy);
-		end_flow(flow);
+		end_flow(balancer, flow);
 	}
 }
 

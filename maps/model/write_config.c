@@ -15,6 +15,7 @@
 #include "model/answers.h"
 #include "model/counters.h"
 #include "model/journal.h"
+#include "model/least.h"
 #include "model/numbers.h"
 #include "model/pool.h"
 #include "model/read_config.h"
@@ -263,6 +264,7 @@ static int commit_services(struct commit *commit)
 {
 	int result = put_tables(commit->balancer, commit->tables, commit->count);
 
+	sync_least(commit->balancer, commit->wanted);
 	if (takes_ports(commit->running, commit->wanted))
 		request_sweep(commit->balancer);
 	for (unsigned int i = 0; i < commit->count && !result; i++)

@@ -130,6 +130,8 @@ void reset_balancer(void)
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_REPLIES), 0, sizeof(struct answer) * TEST_SERVICES);
 	memset(map_memory(MAP_POOL), 0, sizeof(struct pool));
+	memset(map_memory(MAP_LIVE), 0, sizeof(struct live) * TEST_BACKENDS);
+	memset(map_memory(MAP_LEAST), 0, sizeof(struct least) * TEST_SERVICES);
 	memset(map_memory(MAP_LIMITS), 0, sizeof(struct limit) * TEST_SERVICES);
 	for (int i = 1; i <= TEST_TABLES; i++)
 		memset(table_memory(i), 0, sizeof(struct slots) * MAX_TEST_WORDS);

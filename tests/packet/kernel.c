@@ -56,6 +56,8 @@ static const struct {
 	[MAP_PORTS] = { "xlb_ports", sizeof(struct port_hints) * PORT_HINTS },
 	[MAP_DIRECT] = { "xlb_direct", sizeof(struct direct) * (MAX_BACKENDS + 1) },
 	[MAP_ADDRESSES] = { "xlb_addresses", sizeof(struct address) * ADDRESSES },
+	[MAP_LIVE] = { "xlb_live", sizeof(struct live) * (MAX_BACKENDS + 1) },
+	[MAP_LEAST] = { "xlb_least", sizeof(struct least) * (MAX_SERVICES + 1) },
 	[MAP_POOL] = { "xlb_pool", sizeof(struct pool) },
 };
 

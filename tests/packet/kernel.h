@@ -41,6 +41,8 @@ enum map {
 	MAP_REPLIES,
 	MAP_ADDRESSES,
 	MAP_POOL,
+	MAP_LIVE,
+	MAP_LEAST,
 	MAPS,
 };
 

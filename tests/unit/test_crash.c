@@ -245,6 +245,16 @@ static void service_hash(struct configuration *config)
 	dsr(config)->settle = 60;
 }
 
+static void pick_least(struct configuration *config)
+{
+	nat(config)->pick = PICK_LEAST;
+}
+
+static void pick_hash(struct configuration *config)
+{
+	nat(config)->pick = PICK_HASH;
+}
+
 static void backend_add(struct configuration *config)
 {
 	new_backend(nat(config), "10.0.1.4");
@@ -501,6 +511,13 @@ static const struct change_case cases[] = {
 	{ .name = "mode dsr to nat", .change = service_mode_nat },
 	{ .name = "table", .change = service_table },
 	{ .name = "hash and settle", .change = service_hash },
+	{ .name = "pick least", .change = pick_least },
+	{ .name = "pick hash", .change = pick_hash, .before = pick_least },
+	{ .name = "backend add to the list", .change = backend_add, .before = pick_least },
+	{ .name = "backend down on the list",
+	  .change = backend_down,
+	  .before = pick_least,
+	  .ends_flow = true },
 	{ .name = "backend add", .change = backend_add },
 	{ .name = "backend del", .change = backend_del, .ends_flow = true },
 	{ .name = "backend del, dsr", .change = backend_del_dsr },

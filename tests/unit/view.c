@@ -10,10 +10,11 @@
 
 static void describe_service(FILE *out, const struct config_service *service)
 {
-	fprintf(out, "%s %s table %u settle %u hash %s limit %u/%u %u/%u %u check %s %s %u\n",
+	fprintf(out, "%s %s table %u settle %u hash %s pick %s limit %u/%u %u/%u %u check %s %s %u\n",
 		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
-		service->settle, hash_name(service->hash), service->limit.pps, service->limit.burst,
-		service->limit.flows, service->limit.flags, service->limit.conns,
+		service->settle, hash_name(service->hash), pick_name(service->pick),
+		service->limit.pps, service->limit.burst, service->limit.flows,
+		service->limit.flags, service->limit.conns,
 		check_type_name(service->check.type), service->check.word, service->check.interval);
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
@@ -454,6 +455,29 @@ static const char *check_answers(const struct balancer *balancer,
 	return count ? "answers of no backend" : NULL;
 }
 
+/* The list of a service that picks by it is of the backends that get new flows; others have none. */
+static const char *check_lists(const struct balancer *balancer, const struct configuration *config)
+{
+	for (unsigned int i = 0; i < config->count; i++) {
+		const struct config_service *service = &config->services[i];
+		const struct least *least = &balancer->least[service->number];
+		unsigned int eligible = 0;
+
+		for (unsigned int j = 0; j < service->count && service->pick == PICK_LEAST; j++) {
+			const struct config_backend *backend = &service->backends[j];
+
+			if (balancer->live[backend->number].weight != backend->weight)
+				return "a weight that is not the backend's";
+			if (backend->is_eligible &&
+			    least->backend[eligible++ % LEAST_LISTED] != backend->number)
+				return "a list of other backends";
+		}
+		if (least->count != eligible)
+			return "a list of another length";
+	}
+	return NULL;
+}
+
 const char *find_leftover(const struct balancer *balancer, const struct configuration *config)
 {
 	struct entries entries;
@@ -465,6 +489,8 @@ const char *find_leftover(const struct balancer *balancer, const struct configur
 		fault = check_limits(balancer, config);
 	if (!fault)
 		fault = check_vips(config, &entries);
+	if (!fault)
+		fault = check_lists(balancer, config);
 	if (!fault)
 		fault = check_own(balancer, config);
 	if (!fault)
