@@ -23,6 +23,9 @@ static const struct carried {
 } carried[] = {
 	{ MAP_CONFIG, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &config_structure },
 	{ MAP_VIPS, BPF_MAP_TYPE_HASH, 0, &address_structure, &vip_structure },
+	{ MAP_ADDRESSES, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, NULL },
+	{ MAP_POOL, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, NULL },
+	{ MAP_LEAST, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, NULL },
 	{ MAP_SERVICES, BPF_MAP_TYPE_HASH, 0, &service_key_structure, &service_structure },
 	{ MAP_TABLES, BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, NULL, NULL },
 	{ MAP_BACKENDS, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, NULL, &backend_structure },

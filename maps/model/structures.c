@@ -96,6 +96,7 @@ static const struct field flow_fields[] = {
 	PLAIN(flow, backend),
 	PLAIN(flow, generation),
 	PLAIN(flow, state),
+	PLAIN(flow, source),
 	PLAIN(flow, address_sum),
 	PLAIN(flow, flow_sum),
 	PLAIN(flow, isn),
