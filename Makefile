@@ -34,9 +34,9 @@ SOCKMAP := $(addprefix build/scripts/sockmap/,sockmap.bpf.o probe)
 PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
-INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh backend.sh bpftrace.sh \
-	bytes.sh detach.sh etcd.sh import-ipvs.sh lib.sh run.sh trace-drops.sh trace-xdp-errors.sh \
-	unit.sh))
+INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh attach-sock.sh \
+	backend.sh bpftrace.sh bytes.sh detach.sh detach-sock.sh etcd.sh import-ipvs.sh lib.sh \
+	run.sh sock.sh trace-drops.sh trace-xdp-errors.sh unit.sh))
 
 EXAMPLES = $(PREFIX)/share/doc/xdp-lb/examples
 STATUS_PAGE := $(addprefix scripts/status/,index.html status.css status.js)
@@ -109,6 +109,14 @@ attach: $(BPF_OBJECTS)
 detach:
 	$(Q)scripts/detach.sh $(if $(NETNS),-n '$(NETNS)') '$(DEV)'
 
+# The programs for sockets, see scripts/attach-sock.md.
+.PHONY: attach-sock detach-sock
+attach-sock: all
+	$(Q)scripts/attach-sock.sh $(if $(NETNS),-n '$(NETNS)') $(if $(DEV),-d '$(DEV)') '$(CGROUP)'
+
+detach-sock:
+	$(Q)scripts/detach-sock.sh '$(CGROUP)'
+
 test: deps-test
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)tests/run
@@ -145,7 +153,7 @@ install: all
 	install -m 755 xdp-lb $(DESTDIR)$(PREFIX)/sbin
 	install -m 644 $(BPF_OBJECTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
 	install -m 755 $(INSTALLED_SCRIPTS) $(DESTDIR)$(PREFIX)/lib/xdp-lb
-	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/lib/xdp-lb/,lib.sh bpftrace.sh)
+	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/lib/xdp-lb/,lib.sh sock.sh bpftrace.sh)
 	$(call install_text,maps/man/xdp-lb.8,$(PREFIX)/share/man/man8/xdp-lb.8)
 	$(foreach unit,$(UNITS),\
 		$(call install_text,scripts/systemd/$(unit),$(UNITDIR)/$(unit)) &&) :

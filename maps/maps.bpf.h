@@ -120,7 +120,7 @@ struct {
 	__uint(max_entries, MAX_OWN);
 	__type(key, struct own_key);
 	__type(value, __u32);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
+	__uint(pinning, PINNING);
 } xlb_own SEC(".maps");
 
 struct {

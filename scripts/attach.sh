@@ -21,11 +21,6 @@ need_lasting_sys()
 			"without it, $(realpath "$0") -n $owner $dev"
 }
 
-mount_bpffs()
-{
-	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || cmd mount -t bpf bpf /sys/fs/bpf
-}
-
 drop_pins()
 {
 	local dir user

@@ -67,7 +67,7 @@ apt()
 units_of() # PACKAGE
 {
 	case $1 in
-	haproxy | nftables) echo "$1" ;;
+	haproxy | knot | nftables) echo "$1" ;;
 	bird2) echo bird ;;
 	etcd-server) echo etcd ;;
 	keepalived) echo keepalived ;;

@@ -19,6 +19,13 @@ usage()
 	exit 2
 }
 
+# For words that are wrong: nothing was changed.
+usage_error()
+{
+	echo "$program: $*" >&2
+	exit 2
+}
+
 cmd()
 {
 	echo "[#] $*" >&2
@@ -55,6 +62,17 @@ need_device() # NS DEV
 	[ -z "$1" ] || [ -e "/run/netns/$1" ] || die "no network namespace '$1': see ip netns"
 	in_netns "$1" ip link show dev "$2" >/dev/null 2>&1 ||
 		die "no device '$2'${1:+ in namespace $1}"
+}
+
+need_cgroup() # PATH
+{
+	[ -d "$1" ] && [ "$(stat -f -c %T "$1")" = cgroup2fs ] ||
+		usage_error "'$1' is no cgroup: expected a directory of cgroup2 (findmnt -t cgroup2)"
+}
+
+mount_bpffs()
+{
+	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || cmd mount -t bpf bpf /sys/fs/bpf
 }
 
 # The object or program NAME: beside the scripts if they are installed, above them in the tree.

@@ -97,6 +97,17 @@ static enum status settle_backends(struct balancer *balancer, const struct chang
 	return DONE;
 }
 
+/* Sockets find the way to their backends themselves. */
+static void need_no_hops(struct configuration *wanted)
+{
+	for (unsigned int i = 0; i < wanted->count; i++) {
+		for (unsigned int j = 0; j < wanted->services[i].count; j++) {
+			wanted->services[i].backends[j].needs_no_hop = true;
+			wanted->services[i].backends[j].is_pending = false;
+		}
+	}
+}
+
 /*
  * One attempt, with the lock held. Ways that are needed and not known end it: then *missing is how
  * many, and the caller looks them up without the lock, and tries again.
@@ -114,6 +125,8 @@ static enum status attempt(struct balancer *balancer, const struct change *chang
 	status = change->change(wanted, change->request);
 	if (status)
 		return status;
+	if (!has_data_path(balancer))
+		need_no_hops(wanted);
 	*missing = collect_lookups(lookups, wanted);
 	if (*missing < 0)
 		return fail(FAILED, "out of memory");

@@ -162,7 +162,7 @@ static void show_backend(const struct config_backend *backend, const struct rest
 	if (is_resolved(&backend->hop))
 		print_string("mac", " mac %s", text_of_mac(backend->hop.mac).s);
 	else
-		print_null("mac", " not resolved");
+		print_null("mac", backend->needs_no_hop ? "" : " not resolved");
 	print_bool("mac_given", " (given)", backend->mac_given);
 	print_number("ifindex", NULL, backend->hop.ifindex);
 	print_number("mtu", NULL, backend->mtu);

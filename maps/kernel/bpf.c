@@ -180,6 +180,13 @@ const void *map_memory(int map, size_t size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+const void *zero_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
 void unmap_memory(const void *memory, size_t size)
 {
 	munmap((void *)memory, size);

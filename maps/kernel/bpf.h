@@ -25,6 +25,8 @@ int map_delete_batch(int map, const void *keys, __u32 *count);
 
 /* Entries of an mmapable array, to read in place and to write by kernel/store.h; NULL: failure. */
 const void *map_memory(int map, size_t size);
+/* The same of a map that is not there. */
+const void *zero_memory(size_t size);
 void unmap_memory(const void *memory, size_t size);
 
 int program_open_id(__u32 id);

@@ -24,6 +24,8 @@ int visit_maps(__u32 program,
 		return fd;
 	result = program_info(fd, &info, ids, &count);
 	close(fd);
+	if (!result && info.type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR)
+		count = 0; /* those for sockets use a part of a balancer's maps */
 	for (__u32 i = 0; i < count && !result; i++) {
 		fd = map_open_id(ids[i]);
 		if (fd < 0)

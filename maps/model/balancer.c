@@ -30,10 +30,17 @@ void close_balancer(struct balancer *balancer)
 	}
 }
 
+bool has_data_path(const struct balancer *balancer)
+{
+	return !balancer->is_for_sockets;
+}
+
 enum status map_flows(struct balancer *balancer)
 {
 	if (!balancer->flows)
-		balancer->flows = map_memory(balancer->map[MAP_FLOWS], FLOWS_SIZE);
+		balancer->flows = has_data_path(balancer) ?
+					  map_memory(balancer->map[MAP_FLOWS], FLOWS_SIZE) :
+					  zero_memory(FLOWS_SIZE);
 	if (!balancer->flows)
 		return fail(FAILED, "cannot map the flow table: %s", strerror(errno));
 	return DONE;

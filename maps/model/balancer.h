@@ -15,6 +15,7 @@ struct balancer {
 	int map[MAPS];
 	__u32 id; /* of its map xlb_services */
 	__u32 program; /* one that uses the maps; 0: none is loaded */
+	bool is_for_sockets; /* its maps are those of socket.bpf.o: there is no data path */
 	bool is_placed; /* `place` is known */
 	struct place place; /* ifindex 0: attached nowhere, then only the namespace counts */
 	struct netns netns; /* open if is_placed */
@@ -38,6 +39,11 @@ struct balancer {
 
 void close_balancer(struct balancer *balancer);
 
+/* Whether there is a data path: a program for packets. Else the maps are those of socket.bpf.o, and
+ * are for sockets alone. */
+bool has_data_path(const struct balancer *balancer);
+
+/* Where there is no data path there are no flows. */
 enum status map_flows(struct balancer *balancer);
 
 #define LOCK_PATH "/run/xdp-lb.lock"

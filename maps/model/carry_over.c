@@ -49,11 +49,23 @@ bool is_configuration(enum map_index index)
 	return false;
 }
 
+bool has_no_packet_maps(const struct balancer *balancer)
+{
+	for (int i = 0; i < MAPS; i++) {
+		if (is_packet_map(i) && balancer->map[i] >= 0)
+			return false;
+	}
+	return !balancer->program;
+}
+
 int differing_map(const struct balancer *balancer)
 {
+	bool is_for_sockets = has_no_packet_maps(balancer);
 	struct bpf_map_info info;
 
 	for (int i = 0; i < MAPS; i++) {
+		if (is_for_sockets && is_packet_map(i))
+			continue;
 		if (balancer->map[i] < 0 || map_info(balancer->map[i], &info) ||
 		    info.key_size != map_layouts[i].key_size ||
 		    info.value_size != map_layouts[i].value_size ||

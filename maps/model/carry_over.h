@@ -13,6 +13,8 @@ bool is_configuration(enum map_index index);
 
 /* The first map that is missing or of another layout than ours; MAPS: all are as they should be. */
 int differing_map(const struct balancer *balancer);
+/* Whether the maps are those of socket.bpf.o, which are for sockets alone. */
+bool has_no_packet_maps(const struct balancer *balancer);
 
 /* The number of the maps' layout; 0: not known. */
 __u32 layout_of(const struct balancer *balancer);

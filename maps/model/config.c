@@ -280,7 +280,7 @@ bool is_resolved(const struct hop *hop)
 /* Whether the operator wants it to get flows, and there is a way to it. */
 static bool is_offered(const struct config_backend *backend)
 {
-	return backend->state == STATE_UP && is_resolved(&backend->hop);
+	return backend->state == STATE_UP && (backend->needs_no_hop || is_resolved(&backend->hop));
 }
 
 /* Whether so few backends would be left that rather the checks are wrong. */

@@ -29,6 +29,7 @@ struct config_backend {
 	bool was_eligible; /* when the running table was made */
 	bool is_eligible, is_cut; /* see judge_backends() */
 	bool is_new; /* to the balancer: a record is to be written */
+	bool needs_no_hop; /* no packet is sent to it by us: these maps are for sockets alone */
 	struct hop hop; /* MAC zero: not resolved */
 	__u16 mtu;
 	struct file_line said_at;

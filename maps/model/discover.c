@@ -244,11 +244,12 @@ static enum status open_selected(const struct selection *selection, struct balan
 	return status;
 }
 
-static enum status check_layout(const struct balancer *balancer)
+static enum status check_layout(struct balancer *balancer)
 {
 	int index = differing_map(balancer);
 	__u32 layout = layout_of(balancer);
 
+	balancer->is_for_sockets = has_no_packet_maps(balancer);
 	if (index == MAPS)
 		return DONE;
 	if (layout < LAYOUT_VERSION)

@@ -6,3 +6,9 @@ const struct map_layout map_layouts[MAPS] = {
 	MAP_LIST(MAP_LAYOUT)
 #undef MAP_LAYOUT
 };
+
+bool is_packet_map(enum map_index index)
+{
+	return index == MAP_BUCKETS || index == MAP_FLOWS || index == MAP_DIRECT ||
+	       index == MAP_FRAGMENTS || index == MAP_SOURCES;
+}

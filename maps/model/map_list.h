@@ -3,6 +3,8 @@
 #ifndef MODEL_MAP_LIST_H
 #define MODEL_MAP_LIST_H
 
+#include <stdbool.h>
+
 #include "xdp_lb.h"
 
 #define TRACE_SIZE (256 * 1024) /* bytes of the ring buffer */
@@ -62,5 +64,8 @@ struct map_layout {
 };
 
 extern const struct map_layout map_layouts[MAPS];
+
+/* Whether the map is one of packet_maps.bpf.h: maps for sockets alone have none of them. */
+bool is_packet_map(enum map_index index);
 
 #endif

@@ -122,6 +122,7 @@ static struct config_backend *load_backend(const struct balancer *balancer,
 	backend->generation = record->generation;
 	backend->drained = record->drained;
 	backend->mac_given = record->flags & BACKEND_MAC_GIVEN;
+	backend->needs_no_hop = !has_data_path(balancer);
 	backend->hop = record->hop[hop];
 	backend->mtu = record->mtu[hop];
 	return backend;

@@ -27,7 +27,7 @@ join_cgroup() # CGROUP
 
 load()
 {
-	[ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] || cmd mount -t bpf bpf /sys/fs/bpf
+	mount_bpffs
 	[ ! -e $PINS ] || die "$PINS is there: attached already, or sockets are left from before;" \
 		"see detach.sh"
 	trap roll_back EXIT

@@ -2,20 +2,8 @@
 # shellcheck shell=bash
 # What attach.sh and detach.sh share: to be sourced after lib.sh.
 
-# shellcheck disable=SC2154 # of lib.sh: here, program
+# shellcheck disable=SC2154 # of lib.sh: here
 readonly PINS=/sys/fs/bpf/sockmap
-
-usage_error()
-{
-	echo "$program: $*" >&2
-	exit 2
-}
-
-need_cgroup() # PATH
-{
-	[ -d "$1" ] && [ "$(stat -f -c %T "$1")" = cgroup2fs ] ||
-		usage_error "'$1' is no cgroup: expected a directory of cgroup2 (findmnt -t cgroup2)"
-}
 
 built() # NAME
 {

@@ -13,6 +13,7 @@ install()
 lab_up
 install install
 for file in sbin/xdp-lb lib/xdp-lb/xdp_lb.bpf.o lib/xdp-lb/stub.bpf.o lib/xdp-lb/attach.sh \
+	lib/xdp-lb/socket.bpf.o lib/xdp-lb/attach-sock.sh \
 	lib/systemd/system/xdp-lb@.service lib/systemd/system/xdp-lb-watch.service \
 	lib/systemd/system/xdp-lb-etcd.service lib/xdp-lb/etcd.sh lib/xdp-lb/bird/balancer.conf \
 	lib/xdp-lb/keepalived/release.sh \

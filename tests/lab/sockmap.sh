@@ -6,37 +6,10 @@
 #
 #    h1: lo 127.0.0.1, ::1; processes in a cgroup of their own
 . "$(dirname "$0")/../lib.sh"
+. "$top/tests/cgroup.sh"
 
 readonly SOCKMAP=$top/scripts/sockmap PINS=/sys/fs/bpf/sockmap
 readonly PAIRS=8100 WEB=8000 PROXY=8001 FILE_SIZE=102400
-
-remove_cgroup() # CGROUP
-{
-	[ ! -e "$1/cgroup.kill" ] || echo 1 >"$1/cgroup.kill"
-	until rmdir "$1" 2>/dev/null; do sleep 0.1; done
-}
-
-# Cgroups are the machine's: the one of a test that was killed is there until the next comes.
-make_cgroup()
-{
-	local root old
-
-	root=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
-	[ -n "$root" ] || skip "no cgroup2 is mounted"
-	find "$root" -maxdepth 1 -name 'sockmap-test.*' -mmin +60 | while read -r old; do
-		remove_cgroup "$old"
-	done
-	cgroup=$root/sockmap-test.$(date +%s%N)
-	mkdir "$cgroup"
-	trap 'status=$?; remove_cgroup "$cgroup"; exit $status' EXIT
-}
-
-# On h1, in the cgroup.
-inside() # COMMAND...
-{
-	# shellcheck disable=SC2016 # the inner shell's
-	on h1 sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" "$@"
-}
 
 refused() # STATUS TEXT COMMAND...: on bad words, nothing is changed
 {
@@ -63,7 +36,7 @@ start_servers()
 {
 	mkdir -p "$TMP/web/files" "$TMP/proxy"
 	random_file $FILE_SIZE "$TMP/web/files/file"
-	inside "$top/scripts/web.sh" "$TMP/web" web $WEB 2>"$TMP/web.log" &
+	inside h1 "$top/scripts/web.sh" "$TMP/web" web $WEB 2>"$TMP/web.log" &
 	cat >"$TMP/proxy/conf" <<-END
 		daemon off;
 		user root;
@@ -84,7 +57,7 @@ start_servers()
 			}
 		}
 	END
-	inside nginx -c "$TMP/proxy/conf" -e "$TMP/proxy/log" 2>"$TMP/proxy.log" &
+	inside h1 nginx -c "$TMP/proxy/conf" -e "$TMP/proxy/log" 2>"$TMP/proxy.log" &
 	await 5 serves h1 $WEB
 	await 5 serves h1 $PROXY
 }
@@ -94,7 +67,7 @@ download() # PORT SECONDS: by a program in the cgroup; prints how many bytes cam
 	local loopback=$family_loopback
 
 	[ "$loopback" = 127.0.0.1 ] || loopback="[$loopback]"
-	inside curl -s --max-time "$2" -o "$TMP/got" -w '%{size_download}' \
+	inside h1 curl -s --max-time "$2" -o "$TMP/got" -w '%{size_download}' \
 		"http://$loopback:$1/file" || true
 }
 
@@ -149,7 +122,7 @@ handed_over()
 
 pairs() # HOW COUNT
 {
-	inside "$TOOLS/pairs" "$family_loopback" $PAIRS "$1" "$2"
+	inside h1 "$TOOLS/pairs" "$family_loopback" $PAIRS "$1" "$2"
 }
 
 all_ends()
@@ -172,7 +145,7 @@ detach_in_use()
 {
 	local echo_pid stuck_pid family_loopback=127.0.0.1
 
-	inside "$TOOLS/pairs" ::1 $PAIRS echo 200 >"$TMP/echo" &
+	inside h1 "$TOOLS/pairs" ::1 $PAIRS echo 200 >"$TMP/echo" &
 	echo_pid=$!
 	pairs stuck 4 >"$TMP/stuck" &
 	stuck_pid=$!

@@ -13,19 +13,19 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-struct bpf_object *open_built(void)
+struct bpf_object *open_built(const char *name)
 {
 	char self[PATH_MAX] = "", path[PATH_MAX + 32];
 
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return NULL;
-	snprintf(path, sizeof(path), "%s/../../../xdp_lb.bpf.o", dirname(self));
+	snprintf(path, sizeof(path), "%s/../../../%s", dirname(self), name);
 	return bpf_object__open(path);
 }
 
 bool make_maps(void)
 {
-	struct bpf_object *object = open_built();
+	struct bpf_object *object = open_built("xdp_lb.bpf.o");
 	struct bpf_program *program = NULL;
 
 	if (!object || unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||

@@ -7,8 +7,8 @@
 
 #include "model/balancer.h"
 
-/* Opens xdp_lb.bpf.o, which is at the top level: above build/tests/unit. NULL on failure. */
-struct bpf_object *open_built(void);
+/* Opens an object of the top level, which is above build/tests/unit. NULL on failure. */
+struct bpf_object *open_built(const char *name);
 
 /* Makes and pins the maps in a bpffs, and has a /run, of the process's own: they end with it. */
 bool make_maps(void);

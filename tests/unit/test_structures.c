@@ -65,7 +65,7 @@ static void test_map(enum map_index index)
 
 int main(void)
 {
-	struct bpf_object *object = open_built();
+	struct bpf_object *object = open_built("xdp_lb.bpf.o");
 
 	check("open the object", object, "no xdp_lb.bpf.o");
 	if (!object)
