@@ -154,7 +154,7 @@ static __always_inline bool find_service(const struct bpf_sock_addr *ctx, bool i
 	wanted.key.port = call->client.vip_port;
 	wanted.key.protocol = call->client.protocol;
 	call->service = service_at(&wanted);
-	return call->service;
+	return call->service && call->service->mode != MODE_USER;
 }
 
 /* Takes the slot's backend, if there is one and it can be reached by this socket. */

@@ -152,6 +152,8 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 	if (pkt->mode == MODE_NAT &&
 	    is_own_source(pkt->peer[0], pkt->peer[1], pkt->ports & 0xffff, pkt->protocol))
 		return VERDICT_BAD_SOURCE;
+	if (pkt->mode == MODE_USER)
+		return hand_to_socket(frame);
 	if (!is_hashed)
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 	if (!frame->fast && pkt->mode == MODE_NAT && route->service->flags & SERVICE_LEAST)
@@ -291,6 +293,13 @@ static __always_inline enum verdict check_limits(const struct packet *pkt)
 	return CONTINUE;
 }
 
+/* Whether the packet goes to the host or a program on it, which limits protect as well. */
+static __always_inline bool is_for_host(enum verdict verdict)
+{
+	return verdict == VERDICT_NO_FLOW || verdict == VERDICT_TO_SOCKET ||
+	       verdict == VERDICT_NO_SOCKET;
+}
+
 /*
  * Stages admit, select and check, of a packet whose service or NAT flow is found. Returns CONTINUE
  * if it is to be forwarded, or the verdict; on the fast path SLOW_* if the slow path has to decide.
@@ -308,8 +317,7 @@ static __always_inline enum verdict decide(const struct frame *frame, struct pac
 		verdict = select_route(frame, pkt, is_hashed, route);
 	if (verdict == CONTINUE)
 		verdict = check_route(frame, pkt, route);
-	/* Of no flow, the packet goes to the host, which the limit protects as well. */
-	if (verdict != CONTINUE && verdict != VERDICT_NO_FLOW)
+	if (verdict != CONTINUE && !is_for_host(verdict))
 		return verdict;
 	if (!pkt->from_backend && route->service && route->service->flags & SERVICE_LIMITED) {
 		enum verdict admitted = check_limits(pkt);
@@ -636,6 +644,8 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	verdict = parse_and_decide(&frame, pkt, config, cause, &route);
 	pkt->flow = route.found.flow ? route.found.index : NO_FLOW;
 	pkt->cookie = route.found.cookie;
+	if (verdict == VERDICT_TO_SOCKET && pkt->fragment && !pkt->dry_run)
+		keep_ports();
 	if (verdict != CONTINUE)
 		return verdict;
 	if (pkt->dry_run && pkt->mode == MODE_NAT)

@@ -118,6 +118,19 @@ static __always_inline enum verdict select_least(struct packet *pkt, const struc
 	return CONTINUE;
 }
 
+/* Mode user: hands the packet to the program's socket, if there is one for the device and the queue
+ * that it came in by. Returns the verdict. */
+static __always_inline enum verdict hand_to_socket(const struct frame *frame)
+{
+	__u32 device = frame->ctx->ingress_ifindex, queue = frame->ctx->rx_queue_index;
+
+	if (device >= USER_DEVICES || queue >= USER_QUEUES)
+		return VERDICT_NO_SOCKET;
+	if (bpf_redirect_map(&xlb_sockets, device * USER_QUEUES + queue, XDP_PASS) != XDP_REDIRECT)
+		return VERDICT_NO_SOCKET;
+	return VERDICT_TO_SOCKET;
+}
+
 /*
  * Selects the backend by the service's table, into pkt->backend; 0: there is none. Returns
  * CONTINUE, or on the fast path that the slot is in transition.

@@ -162,4 +162,13 @@ struct {
 	__uint(pinning, PINNING);
 } xlb_slow SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PORT_HINTS);
+	__type(key, __u32);
+	__type(value, struct port_hints);
+	__uint(pinning, PINNING);
+} xlb_ports SEC(".maps");
+
 #endif

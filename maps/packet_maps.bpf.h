@@ -70,13 +70,12 @@ struct {
 } xlb_direct SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, PORT_HINTS);
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, USER_SOCKETS);
 	__type(key, __u32);
-	__type(value, struct port_hints);
+	__type(value, __u32);
 	__uint(pinning, PINNING);
-} xlb_ports SEC(".maps");
+} xlb_sockets SEC(".maps");
 
 /* The helper's alone. The program names them, so that they are found and kept with the others: see
  * keep_maps(). */

@@ -162,6 +162,7 @@ enum mode {
 	MODE_DSR,
 	MODE_IPIP,
 	MODE_DNAT,
+	MODE_USER, /* to a program of this host, by a socket of xlb_sockets */
 	MODES,
 };
 
@@ -569,6 +570,16 @@ struct source {
 	__u32 unused;
 };
 
+/*
+ * xlb_sockets: XDP sockets (AF_XDP) that get the packets of services in mode user, put there by the
+ * programs that own them. Index: USER_QUEUES times the index of the device (in its network
+ * namespace), plus the number of the receive queue that the socket is bound to. Packets that come
+ * in by a device or a queue beyond have no socket.
+ */
+#define USER_QUEUES 64
+#define USER_DEVICES 4096
+#define USER_SOCKETS (USER_DEVICES * USER_QUEUES)
+
 /* Rules that the data path and the helper both go by. */
 
 /* A multiplication carries each bit upwards, the fold brings the upper half down again. */
@@ -703,7 +714,9 @@ SHARED _Bool is_transition_over(const struct config *config, __u32 settle,
 	X(SOURCE_ROUTE, DROP, "source-route")                                                      \
 	X(TINY_FRAGMENT, DROP, "tiny-fragment")                                                    \
 	X(NO_ROUTE, DROP, "no-route")                                                              \
-	X(LEFT_TO_HOST, PASS, "left-to-host")
+	X(LEFT_TO_HOST, PASS, "left-to-host")                                                      \
+	X(TO_SOCKET, REDIRECT, "to-socket")                                                        \
+	X(NO_SOCKET, PASS, "no-socket")
 
 /*
  * Why a packet of a VIP takes the slow path: name, as printed. Append only.

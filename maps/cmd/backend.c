@@ -59,6 +59,9 @@ static enum status check_real(const struct config_service *service, const struct
 	struct text name = text_of_real(real);
 	bool same_family = is_ipv4(&service->vip.address) == is_ipv4(&real->address);
 
+	if (service->mode == MODE_USER)
+		return fail(WRONG, "%s: mode user has no backends, its packets go to a program",
+			    name.s);
 	if (same_address(&service->vip.address, &real->address))
 		return fail(WRONG, "%s is the service's own address", name.s);
 	if (service->mode != MODE_IPIP && !same_family)

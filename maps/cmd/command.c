@@ -29,7 +29,7 @@
 
 /* clang-format off */
 const struct command commands[] = {
-	{ "service add VIP [mode nat|dsr|ipip|dnat] [via ADDR] [table N] [settle SECONDS] "
+	{ "service add VIP [mode nat|dsr|ipip|dnat|user] [via ADDR] [table N] [settle SECONDS] "
 	  "[hash flow|source] [pick hash|least]",
 	  "balance a new service",
 	  parse_service_add, .change = add_service, .run = run_service_add, .flags = IN_FILE },

@@ -126,7 +126,7 @@ static void show_refusals(const struct metric *metric, const struct config_servi
 			  const struct counter *counters)
 {
 	for (unsigned int i = 0; i < VERDICTS; i++) {
-		if (i == VERDICT_FORWARDED || i == VERDICT_REDIRECTED || !counters[i].packets)
+		if (is_forwarding(i) || !counters[i].packets)
 			continue;
 		print_service(metric, service);
 		printf(",action=\"%s\",reason=\"%s\"} %llu\n", action_name(i), reason_name(i),

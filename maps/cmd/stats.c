@@ -74,9 +74,8 @@ static void show_verdicts(const struct service_stats *stats, bool is_total, doub
 {
 	open_array("verdicts");
 	for (unsigned int i = 0; i < VERDICTS; i++) {
-		bool is_forward = i == VERDICT_FORWARDED || i == VERDICT_REDIRECTED;
-
-		if (!options.json && (!stats->verdict[i].packets || (is_forward && !is_total)))
+		if (!options.json &&
+		    (!stats->verdict[i].packets || (is_forwarding(i) && !is_total)))
 			continue;
 		open_object(NULL);
 		print_string("action", "    %-8s", action_name(i));

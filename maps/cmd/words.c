@@ -280,7 +280,7 @@ bool parse_mode(const char *word, void *value)
 		if (!strcmp(word, mode_name(mode)))
 			return true;
 	}
-	return wrong(word, "nat, dsr, ipip or dnat");
+	return wrong(word, "nat, dsr, ipip, dnat or user");
 }
 
 bool parse_hash(const char *word, void *value)

@@ -102,7 +102,7 @@ void check_idle_services(struct exam *exam, const struct configuration *config)
 
 		for (unsigned int j = 0; j < service->count; j++)
 			gets_flows |= service->backends[j].is_eligible;
-		if (gets_flows)
+		if (gets_flows || service->mode == MODE_USER)
 			continue;
 		command.purpose = SHOWS;
 		if (service->count)

@@ -80,7 +80,7 @@ struct text text_of_seconds(__u32 milliseconds)
 
 const char *mode_name(__u8 mode)
 {
-	static const char *const names[] = { "nat", "dsr", "ipip", "dnat" };
+	static const char *const names[] = { "nat", "dsr", "ipip", "dnat", "user" };
 
 	return mode < MODES ? names[mode] : "unknown";
 }

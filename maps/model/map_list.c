@@ -10,5 +10,6 @@ const struct map_layout map_layouts[MAPS] = {
 bool is_packet_map(enum map_index index)
 {
 	return index == MAP_BUCKETS || index == MAP_FLOWS || index == MAP_DIRECT ||
-	       index == MAP_FRAGMENTS || index == MAP_SOURCES;
+	       index == MAP_FRAGMENTS || index == MAP_SOURCES || index == MAP_ANSWERS ||
+	       index == MAP_SOCKETS;
 }

@@ -41,6 +41,7 @@
 	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(struct source),            \
 	  MAX_SOURCES)                                                                             \
 	X(MAP_ANSWERS, "xlb_answers", sizeof(__u32), sizeof(__u64), ANSWER_SOURCES + ANSWER_KINDS) \
+	X(MAP_SOCKETS, "xlb_sockets", sizeof(__u32), sizeof(__u32), USER_SOCKETS)                  \
 	X(MAP_SVC_STATS, "xlb_svc_stats", sizeof(__u32), sizeof(struct service_stats),             \
 	  MAX_SERVICES + 2)                                                                        \
 	X(MAP_BE_STATS, "xlb_be_stats", sizeof(__u32), sizeof(struct backend_stats),               \

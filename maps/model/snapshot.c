@@ -6,15 +6,23 @@
 #include "model/counters.h"
 #include "model/snapshot.h"
 
+bool is_forwarding(enum verdict verdict)
+{
+	return verdict == VERDICT_FORWARDED || verdict == VERDICT_REDIRECTED ||
+	       verdict == VERDICT_TO_SOCKET;
+}
+
 struct counter forwarded(const struct service_stats *stats)
 {
-	const struct counter *sent = &stats->verdict[VERDICT_FORWARDED];
-	const struct counter *redirected = &stats->verdict[VERDICT_REDIRECTED];
+	struct counter sum = { 0 };
 
-	return (struct counter){
-		.packets = sent->packets + redirected->packets,
-		.bytes = sent->bytes + redirected->bytes,
-	};
+	for (unsigned int i = 0; i < VERDICTS; i++) {
+		if (!is_forwarding(i))
+			continue;
+		sum.packets += stats->verdict[i].packets;
+		sum.bytes += stats->verdict[i].bytes;
+	}
+	return sum;
 }
 
 /* Structures of counters are added and subtracted word by word. */

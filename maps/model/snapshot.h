@@ -18,6 +18,9 @@ enum status read_counters(const struct balancer *balancer, const struct config_s
 			  unsigned int count, struct reading *reading);
 void free_reading(struct reading *reading);
 
+/* Whether packets of this verdict have got to where the service sends them. */
+bool is_forwarding(enum verdict verdict);
+
 /* What the service has forwarded. */
 struct counter forwarded(const struct service_stats *stats);
 

@@ -52,13 +52,14 @@ void standin_register(void)
 	REGISTER(22, xlb_pool, KIND_ARRAY);
 	REGISTER(23, xlb_live, KIND_ARRAY);
 	REGISTER(24, xlb_least, KIND_ARRAY);
-	REGISTER(25, xlb_ids, KIND_ARRAY);
-	REGISTER(26, xlb_real_cache, KIND_ARRAY);
-	REGISTER(27, xlb_vip_cache, KIND_ARRAY);
-	REGISTER(28, xlb_svc_cache, KIND_ARRAY);
-	REGISTER(29, xlb_flow_cache, KIND_ARRAY);
-	REGISTER(30, xlb_mac_cache, KIND_ARRAY);
-	standin_maps[31] = (struct standin_map){
+	standin_maps[25].definition = &xlb_sockets;
+	REGISTER(26, xlb_ids, KIND_ARRAY);
+	REGISTER(27, xlb_real_cache, KIND_ARRAY);
+	REGISTER(28, xlb_vip_cache, KIND_ARRAY);
+	REGISTER(29, xlb_svc_cache, KIND_ARRAY);
+	REGISTER(30, xlb_flow_cache, KIND_ARRAY);
+	REGISTER(31, xlb_mac_cache, KIND_ARRAY);
+	standin_maps[32] = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),

@@ -18,6 +18,7 @@
 
 #define HTTP 80
 #define DNS 53
+#define USER 4242
 #define MAX_PLAYED 2048 /* bytes of a frame */
 #define MAX_STEPS 64
 #define FLOOD 12 /* flows that begin at once: a bucket has 8 */
@@ -33,8 +34,8 @@ struct packet {
 
 static struct packet last_sent; /* what answers and errors are about */
 
-/* The world: in both families VIP has mode nat, VIP2 dsr, VIP3 ipip; the latter two also dnat; and
- * POOL is a source. */
+/* The world: in both families VIP has mode nat, VIP2 dsr and user, VIP3 ipip; the latter two also
+ * dnat; and POOL is a source. */
 
 static int services;
 static int tunnels[2]; /* a service in mode ipip of each family */
@@ -59,10 +60,12 @@ static void set_up_family(void)
 	int direct_dns = SERVICE(VIP2, DNS, IPPROTO_UDP, MODE_DSR, B1, B2);
 	int tunnel = SERVICE(VIP3, HTTP, IPPROTO_TCP, MODE_IPIP, B1, B2);
 	int tunnel_dns = SERVICE(VIP3, ANY_PORT, IPPROTO_UDP, MODE_IPIP, B1, B2);
-
 	int hidden = SERVICE(VIP3, 8080, IPPROTO_TCP, MODE_DNAT, B4, B5);
 	int hidden_dns = SERVICE(VIP2, 1234, IPPROTO_UDP, MODE_DNAT, B4, B5);
+	int user = SERVICE(VIP2, USER, IPPROTO_UDP, MODE_USER, B1, B2);
 
+	know_way(backend_of(user, B1));
+	know_way(backend_of(user, B2));
 	for (int service = http; service <= tunnel_dns; service++) {
 		know_way(backend_of(service, B1));
 		know_way(backend_of(service, B2));
@@ -87,7 +90,7 @@ static void set_up_family(void)
 	in_transition(direct_dns);
 	in_transition(tunnel);
 	tunnels[family == 6] = tunnel_dns;
-	services = hidden_dns;
+	services = user;
 	deny(C2, family == 4 ? 32 : 128);
 	add_source(POOL, family);
 	use_source(0);
@@ -180,6 +183,7 @@ static const struct layer *const templates[] = {
 	P(ETH(C1, LB), IP6(MAPPED_C1, MAPPED_VIP), TCP(40000, HTTP, SYN)),
 	P(ETH(C1, ALL_NODES), ARP),
 	P(ETH(C1, LB), IP(C1, ALL_NODES), UDP(5353, 5353), DATA(20)),
+	P(CLIENT(C1, VIP2), UDP(40000, USER), DATA(5)),
 };
 #define TEMPLATES (sizeof(templates) / sizeof(*templates))
 

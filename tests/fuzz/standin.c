@@ -211,6 +211,13 @@ long bpf_redirect(__u32 ifindex, __u64 flags)
 	return XDP_REDIRECT;
 }
 
+/* Every other queue has a socket. */
+long bpf_redirect_map(void *map, __u64 index, __u64 flags)
+{
+	(void)map;
+	return index % 2 ? XDP_REDIRECT : (long)flags;
+}
+
 /* The device carries no more than Ethernet does. */
 long bpf_check_mtu(void *ctx, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags)
 {

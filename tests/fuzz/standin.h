@@ -30,7 +30,7 @@ bool standin_update(struct standin_map *map, const void *key, const void *value)
 void standin_clear(struct standin_map *map);
 
 /* The maps of the program, by enum map (kernel.h), and then those that only it uses. */
-#define STANDIN_MAPS 32
+#define STANDIN_MAPS 33
 extern struct standin_map standin_maps[STANDIN_MAPS];
 void standin_register(void);
 

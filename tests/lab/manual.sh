@@ -155,7 +155,7 @@ words()
 	offered 'xdp-lb backend d' 'del down drain'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp ' 'hash mode pick settle table via'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp mode dsr ' 'hash pick settle table via'
-	offered 'xdp-lb service add 10.0.0.10:80/tcp mode ' 'dnat dsr ipip nat'
+	offered 'xdp-lb service add 10.0.0.10:80/tcp mode ' 'dnat dsr ipip nat user'
 	offered 'xdp-lb service add 10.0.0.10:80/tcp table ' ''
 	offered 'xdp-lb timeout set ' 'fin tcp udp'
 	offered 'xdp-lb limit set 10.0.0.10:80/tcp pps 5 ' 'burst conns flows per-source'

@@ -59,6 +59,7 @@ static const struct {
 	[MAP_LIVE] = { "xlb_live", sizeof(struct live) * (MAX_BACKENDS + 1) },
 	[MAP_LEAST] = { "xlb_least", sizeof(struct least) * (MAX_SERVICES + 1) },
 	[MAP_POOL] = { "xlb_pool", sizeof(struct pool) },
+	[MAP_SOCKETS] = { "xlb_sockets", 0 },
 };
 
 static const char *const program_names[PROGRAMS] = { "xdp_lb", "xdp_lb_frags" };

@@ -13,7 +13,7 @@
 #include "maps/xdp_lb.h"
 
 #define MAX_TEST_WORDS 1024
-#define TEST_TABLES 16
+#define TEST_TABLES 18
 
 enum program { PROGRAM_XDP, PROGRAM_FRAGS, PROGRAMS };
 
@@ -43,6 +43,7 @@ enum map {
 	MAP_POOL,
 	MAP_LIVE,
 	MAP_LEAST,
+	MAP_SOCKETS,
 	MAPS,
 };
 

@@ -7,6 +7,8 @@
  */
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "cases.h"
@@ -320,6 +322,34 @@ static void mode_of_tomorrow(void)
 	SERVICE(VIP, DNS, IPPROTO_UDP, MODES, B1);
 }
 
+static int user_fd; /* of the program's socket; 0: there is none */
+
+/* To a program. A socket that is closed leaves its place. */
+static void user(void)
+{
+	SERVICE(VIP, HTTP, IPPROTO_TCP, MODE_USER, B1);
+	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_USER, B1);
+	if (user_fd)
+		close(user_fd);
+	user_fd = 0;
+}
+
+/* One that has a socket in the place of this device and queue. */
+static void user_socket(void)
+{
+	const uint32_t place = IFINDEX_LO * USER_QUEUES;
+
+	user();
+	user_fd = socket(AF_XDP, SOCK_RAW, 0);
+	map_update(MAP_SOCKETS, &place, &user_fd);
+}
+
+static void user_denied(void)
+{
+	user_socket();
+	deny(C1, 24);
+}
+
 static void dry_mode_of_tomorrow(void)
 {
 	uint8_t frame[MAX_FRAME];
@@ -435,6 +465,25 @@ static const struct test_case transition_cases[] = {
 	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), INTERNAL),
 	     KEPT(P(ETH(C1, LB), VLAN(5), IP(C1, VIP), UDP(40000, DNS), DATA(9)), INTERNAL),
 	     DO(dry_mode_of_tomorrow)),
+	CASE("user: to the program's socket, as it came", BOTH, user_socket,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), VLAN(5), IP(C1, VIP), UDP(40000, DNS), DATA(9)), TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP, .ttl = 1), UDP(40000, DNS), DATA(9)), TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, SYN)), TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, ACK), DATA(100)), TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP + 1, SYN)), NO_SERVICE)),
+	CASE("user: all fragments of a datagram", BOTH, user_socket,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(600), FRAGMENT(256, 256)),
+		  FRAGMENT_EARLY),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(600), FRAGMENT(0, 256)),
+		  TO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(600), FRAGMENT(256, 256)),
+		  TO_SOCKET)),
+	CASE("user: to the host where there is no socket", BOTH, user,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), NO_SOCKET),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, ACK), DATA(100)), NO_SOCKET)),
+	CASE("user: a denied source gets nowhere", BOTH, user_denied,
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), DENIED)),
 	CASE("transition: is over after 27 days", BOTH, in_transition, DO(after_27_days),
 	     TCP_TO(B2, 40000, ACK), TCP_TO(B2, 40001, ACK | RST)),
 	CASE("transition: is over after 51 days", BOTH, in_transition, DO(after_51_days),

@@ -145,7 +145,7 @@ static const struct kind kinds[] = {
 	  { "02:00:00:00:00:01", "DE:AD:BE:EF:00:02" },
 	  { "02:00:00:00:00", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02-00-00-00-00-01",
 	    "02:00:00:00:00:0g", "ff:ff:ff:ff:ff:ff" } },
-	{ "MODE", { "nat", "dsr", "ipip", "dnat" }, { "NAT", "na", "natt", "tunnel" } },
+	{ "MODE", { "nat", "dsr", "ipip", "dnat", "user" }, { "NAT", "na", "natt", "tunnel" } },
 	{ "PICK", { "hash", "least" }, { "leas", "fewest", "LEAST" } },
 	{ "HASH", { "flow", "source" }, { "sourc", "port", "FLOW" } },
 	{ "SLOTS", { "251", "1021" }, { "65536", "0", "1", "655374", "4294967291" } },

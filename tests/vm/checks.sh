@@ -49,8 +49,8 @@ check_load()
 # tests have both tags.
 readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/import-ipvs'"\
  lab/jumbo lab/path-mtu lab/replace-program lab/same-source-port lab/sock-connect lab/sock-recipe\
- lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop lab/xdp-loader\
- lab/xdpdump"
+ lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop lab/user-mode\
+ lab/xdp-loader lab/xdpdump"
 
 # The guest's first namespace, which nobody needs any more, gets settings that the lab must not depend
 # on: there they are really inherited.

@@ -40,6 +40,7 @@ long bpf_xdp_adjust_tail(struct xdp_md *ctx, int delta);
 __u64 bpf_xdp_get_buff_len(struct xdp_md *ctx);
 long bpf_redirect(__u32 ifindex, __u64 flags);
 long bpf_fib_lookup(void *ctx, struct bpf_fib_lookup *way, int size, __u32 flags);
+long bpf_redirect_map(void *map, __u64 index, __u64 flags);
 long bpf_check_mtu(void *ctx, __u32 ifindex, __u32 *length, __s32 difference, __u64 flags);
 
 struct bpf_sock *bpf_skc_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size,
