@@ -3,14 +3,16 @@
 # pps.sh [quick]: UDP packets a second, of 128 bytes and 100 flows, that are sent by the kernel's own
 # generator, forwarded, and counted where they come out: by the least program that does so, by xdp-lb in
 # each mode, by nftables, and by the kernel's routing alone. All is on one CPU, and what sends and counts
-# takes its part of it.
+# takes its part of it. And what a program on the balancer gets and counts, on another CPU: by AF_XDP,
+# each byte checked (user), and by recvmmsg, nothing checked.
 #
 #    source: generator, sink            lb
 #    veth9 -------------------------- veth8
 . "$(dirname "$(realpath "$0")")/lib.sh"
 
 readonly VIP=10.0.0.16 BACKEND=10.1.0.1 BACKEND_MAC=02:00:00:01:00:01
-readonly RIVALS='least nat dsr ipip nat-generic nftables routing'
+readonly RIVALS='least nat dsr ipip nat-generic nftables routing user user-generic recvmmsg'
+readonly SOCKETS=/sys/fs/bpf/tc/globals/xlb_sockets
 rounds=5
 [ "${1-}" != quick ] || rounds=1
 
@@ -56,9 +58,32 @@ translation()
 	END
 }
 
+# A program that receives on the balancer.
+receive() # COMMAND...
+{
+	# Itself, not a shell's function: it is to get a signal.
+	nsenter --net=/run/netns/lb -- nice -n -20 taskset -c 1 "$@" >/run/receiver &
+	receiver=$!
+	until grep -q ready /run/receiver; do sleep 0.05; done
+}
+
+program() # MODE
+{
+	quietly "$top/scripts/attach.sh" -n lb -m "$1" veth8
+	helper service add $VIP:8000/udp mode user
+	receive "$top/build/tests/tools/xsk" count $SOCKETS veth8
+}
+
 begin() # RIVAL
 {
 	case $1 in
+	user) program native ;;
+	user-generic) program generic ;;
+	recvmmsg)
+		on lb ip neigh del $VIP dev veth8
+		on lb ip addr add $VIP/8 dev veth8
+		receive "$TOOLS/receive" 8000
+		;;
 	least) on lb bpftool net attach xdpdrv pinned "$PINS/least_to_sink" dev veth8 ;;
 	nftables) translation ;;
 	routing) ;;
@@ -70,6 +95,10 @@ begin() # RIVAL
 end() # RIVAL
 {
 	case $1 in
+	recvmmsg)
+		on lb ip addr del $VIP/8 dev veth8
+		on lb ip neigh replace $VIP lladdr $BACKEND_MAC dev veth8
+		;;
 	least) on lb bpftool net detach xdpdrv dev veth8 ;;
 	nftables) on lb nft delete table ip bench ;;
 	routing) ;;
@@ -77,9 +106,21 @@ end() # RIVAL
 	esac
 }
 
-rate()
+# What came through; or what a program got, if there is one.
+rate() # RIVAL
 {
-	on source taskset -c 0 "$TOOLS/generate" "$PINS" "$(ifindex source veth9)" $VIP 8000 1
+	local sent
+
+	sent=$(on source taskset -c 0 "$TOOLS/generate" "$PINS" "$(ifindex source veth9)" $VIP 8000 1)
+	case $1 in
+	user* | recvmmsg)
+		kill -INT "$receiver"
+		wait "$receiver"
+		grep -q 'wrong 0 ' /run/receiver || progress "$1: $(tail -n 1 /run/receiver)"
+		sed -n 's/.* rate //p' /run/receiver
+		;;
+	*) echo "$sent" ;;
+	esac
 }
 
 network
@@ -87,7 +128,7 @@ for ((round = 1; round <= rounds; round++)); do
 	progress "packets a second: round $round of $rounds"
 	for rival in $RIVALS; do
 		begin "$rival"
-		rate >>"/run/$rival"
+		rate "$rival" >>"/run/$rival"
 		end "$rival"
 	done
 done

@@ -59,6 +59,10 @@ def pps:
 	"UDP packets a second, min / median / max", "",
 	(part("pps") | [.name, (.pps | map(whole) | join(" / "))] | line);
 
+def dns:
+	"DNS answers a second of one knotd, min / median / max", "",
+	(part("dns") | [.name, (.qps | map(whole) | join(" / "))] | line);
+
 # CPU time at the balancer for a packet.
 def at_balancer($straight; $figure):
 	if .name == "straight" or ."\($figure)-packets"[1] == 0 then "-"
@@ -119,6 +123,7 @@ elif $what == "costs" then costs
 elif $what == "memory" then memory
 elif $what == "control" then control
 elif $what == "pps" then pps
+elif $what == "dns" then dns
 elif $what == "live" then live
 elif $what == "verdicts" then verdicts
 elif $what == "flows" then flows

@@ -174,6 +174,6 @@ def right:
 		"down-of-1000-ipip-last-packet"];
 		"backend down, one of 1,000 services, to the last packet: nat, dsr, ipip"; 10),
 	pps("dsr"; "least"; "the least program"; 0.95), pps("nat"; "least"; "the least program"; 0.85),
-	pps("nat"; "nftables"; "nftables"; 3.5),
+	pps("nat"; "nftables"; "nftables"; 3.5), pps("user"; "recvmmsg"; "recvmmsg"; 1.5),
 	cliffs
 ]

@@ -316,6 +316,7 @@ lab_up
 start_servers
 start_web
 start_knot h3 h3
+await 10 serves h3 53
 make_cgroup
 attach >"$TMP/log" 2>&1
 bad_words
