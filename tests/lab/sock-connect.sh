@@ -201,6 +201,23 @@ mapped()
 	[ "$family" = 4 ] && echo "::ffff:$vip_address" || echo "$vip_address"
 }
 
+# Services with the same backend and port, on one socket: the one that was sent to last is shown. More
+# of them than a socket remembers.
+many_vips()
+{
+	local port
+
+	for ((port = PORT; port < PORT + 40; port++)); do
+		echo "service add $vip:$port/udp table 2"
+		echo "backend add $vip:$port/udp $(real 2 8001)"
+	done >"$TMP/many"
+	balance save >"$TMP/before"
+	balance apply "$TMP/many" >"$TMP/log"
+	inside "$client" "$TOOLS/sockets" turns "$vip_address" $PORT 2
+	inside "$client" "$TOOLS/sockets" turns "$vip_address" $PORT 40
+	balance apply "$TMP/before" empty >"$TMP/log"
+}
+
 well_known_clients()
 {
 	local who
@@ -250,6 +267,7 @@ one_family()
 	left_when_down down
 	balance service del "$vip:$PORT/udp"
 	by_source
+	many_vips
 	well_known_clients
 }
 
@@ -278,17 +296,23 @@ detached_in_use()
 	no_programs
 }
 
-# What connecting costs, beside the same without the programs: to a VIP and directly.
+# What connecting costs, beside the same without the programs: to a VIP and directly, by turns, the
+# least of each. An emulated processor does not tell.
 costs()
 {
 	local with without
 
-	configure tcp
-	without=$(on "$client" "$TOOLS/sockets" time "${net}2" 8001 2000)
-	with=$(inside "$client" "$TOOLS/sockets" time "$vip_address" $PORT 2000)
+	lb service add "$vip:$PORT/tcp"
+	lb backend add "$vip:$PORT/tcp" "$(real 2 8001)"
+	for _ in 1 2 3 4 5; do
+		on lb "$TOOLS/sockets" time "${net}2" 8001 400 >>"$TMP/without"
+		inside lb "$TOOLS/sockets" time "$vip_address" $PORT 400 >>"$TMP/with"
+	done
+	without=$(sort -n "$TMP/without" | head -n 1)
+	with=$(sort -n "$TMP/with" | head -n 1)
 	note "ns to connect: $without directly, $with to a VIP"
-	[ "$with" -lt $((without * 2)) ] || fail 'connecting costs more than twice as much'
-	balance service del "$vip:$PORT/tcp"
+	[ -n "${SLOW-}" ] || [ "$with" -lt $((without * 3 / 2)) ] || fail 'connecting costs more'
+	lb service del "$vip:$PORT/tcp"
 }
 
 refused() # STATUS TEXT COMMAND...

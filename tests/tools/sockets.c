@@ -10,6 +10,9 @@
  * and "end". Then, for each line of input, uses all sockets again; prints "kept N", "moved N" (another
  * server answered) and "broken N", and "end".
  *
+ * sockets turns ADDRESS PORT COUNT: one socket, not connected, that sends to COUNT ports from PORT on,
+ * in turn, three times. Each answer must be from where the question went.
+ *
  * sockets time ADDRESS PORT COUNT: prints how many ns a TCP connection takes to be opened.
  */
 #include <stdbool.h>
@@ -203,10 +206,40 @@ static void time_connections(void)
 	printf("%ld\n", spent / count);
 }
 
+static void set_port(int port)
+{
+	if (target.any.sa_family == AF_INET)
+		target.v4.sin_port = htons(port);
+	else
+		target.v6.sin6_port = htons(port);
+}
+
+static void take_turns(int first)
+{
+	struct client client = { .fd = socket(target.any.sa_family, SOCK_DGRAM, 0) };
+	const struct timeval patience = { .tv_sec = PATIENCE };
+
+	setsockopt(client.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	kind = UNCONNECTED;
+	for (int i = 0; i < 3 * count; i++) {
+		set_port(first + i % count);
+		errno = ask(&client, client.name);
+		if (errno)
+			die("ask");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct rlimit limit;
 	char line[80];
+
+	if (argc == 5 && !strcmp(argv[1], "turns")) {
+		target = parse_address(argv[2], 0);
+		count = atoi(argv[4]);
+		take_turns(atoi(argv[3]));
+		return 0;
+	}
 
 	if (argc == 5 && !strcmp(argv[1], "time")) {
 		target = parse_address(argv[2], atoi(argv[3]));
@@ -216,7 +249,7 @@ int main(int argc, char **argv)
 	}
 	if (argc != 5 && argc != 6) {
 		fprintf(stderr, "usage: sockets ADDRESS PORT tcp|udp|unconnected COUNT [SOURCE] | "
-				"sockets time ADDRESS PORT COUNT\n");
+				"sockets turns|time ADDRESS PORT COUNT\n");
 		return 2;
 	}
 	target = parse_address(argv[1], atoi(argv[2]));
