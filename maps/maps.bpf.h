@@ -171,4 +171,42 @@ struct {
 	__uint(pinning, PINNING);
 } xlb_ports SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_BACKENDS);
+	__type(key, struct real_key);
+	__type(value, __u32);
+	__uint(pinning, PINNING);
+} xlb_reals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES + 1);
+	__type(key, __u32);
+	__type(value, struct answer);
+	__uint(pinning, PINNING);
+} xlb_replies SEC(".maps");
+
+/* The helper's alone. The program names them, so that they are found and kept with the others: see
+ * keep_maps(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES + 1);
+	__type(key, __u32);
+	__type(value, struct check);
+	__uint(pinning, PINNING);
+} xlb_checks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watcher);
+	__uint(pinning, PINNING);
+} xlb_watcher SEC(".maps");
+
 #endif

@@ -9,24 +9,6 @@
 #include "maps.bpf.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MAX_BACKENDS);
-	__type(key, struct real_key);
-	__type(value, __u32);
-	__uint(pinning, PINNING);
-} xlb_reals SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MAX_SERVICES + 1);
-	__type(key, __u32);
-	__type(value, struct answer);
-	__uint(pinning, PINNING);
-} xlb_replies SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, FLOW_BUCKETS);
@@ -76,26 +58,6 @@ struct {
 	__type(value, __u32);
 	__uint(pinning, PINNING);
 } xlb_sockets SEC(".maps");
-
-/* The helper's alone. The program names them, so that they are found and kept with the others: see
- * keep_maps(). */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MAX_SERVICES + 1);
-	__type(key, __u32);
-	__type(value, struct check);
-	__uint(pinning, PINNING);
-} xlb_checks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct watcher);
-	__uint(pinning, PINNING);
-} xlb_watcher SEC(".maps");
 
 static __attribute__((always_inline)) inline void keep_maps(void)
 {
