@@ -385,8 +385,8 @@ static __always_inline bool is_twin(__u32 pointer, __u32 hash, const struct flow
 }
 
 /*
- * Makes the client's packets find the record by one pointer of the bucket, in place of that of an evictable flow if `may_evict`.
- * Returns NO_FLOW if it belongs to another flow.
+ * Makes the client's packets find the record by one pointer of the bucket, in place of that of an
+ * evictable flow if `may_evict`. Returns as add_pointer(); NO_FLOW: the pointer is another flow's.
  */
 GLOBAL __u32 try_pointer(__u32 hash, __u32 number, __u32 index, __u32 now, __u32 may_evict)
 {

@@ -497,7 +497,7 @@ struct live {
  * SERVICE_LEAST. */
 #define LEAST_LISTED 16
 struct least {
-	__u16 count; /* of backends that get new flows; 0: they are more than can be listed, or none */
+	__u16 count; /* of backends that get new flows; 0: more than can be listed, or none */
 	__u16 unused[3];
 	__u16 backend[LEAST_LISTED];
 };
@@ -799,7 +799,7 @@ struct backend_stats {
 	X(FLOW, "known-flow")                                                                      \
 	X(TABLE, "table") /* the slot's backend */                                                 \
 	X(FORMER, "former-backend") /* the slot's, before it moved: it is in transition */         \
-	X(ANSWER, "answer") /* mode dnat: the backend has sent it */                                \
+	X(ANSWER, "answer") /* mode dnat: the backend has sent it */                               \
 	X(LEAST, "least") /* the one with the fewest flows */
 /* clang-format off */
 enum choice {

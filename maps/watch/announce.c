@@ -54,8 +54,9 @@ static bool can_get_flows(const struct config_service *service)
 }
 
 /*
- * A balancer that has just begun may not know the way to each backend yet. Its table would be another
- * one than that of the others, whose connections come here as soon as it is announced, and break.
+ * A balancer that has just begun may not know the way to each backend yet. Its table would be
+ * another one than that of the others, whose connections come here as soon as it is announced, and
+ * break.
  */
 static bool is_held_back(const struct config_service *service)
 {

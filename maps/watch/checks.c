@@ -52,7 +52,7 @@ static struct target *find_target(const struct endpoint *vip, const struct endpo
 
 	if (!target_count)
 		return NULL;
-	found = bsearch(&wanted, targets, target_count, sizeof(*targets), compare_targets);
+	found = bsearch(&wanted, targets, target_count, sizeof(void *), compare_targets);
 	return found ? *found : NULL;
 }
 
@@ -146,8 +146,10 @@ static void expire_next(struct timer *timer)
 
 static void free_target(struct target *target)
 {
-	while (target->attempts)
-		drop_attempt(target->attempts);
+	for (struct attempt *attempt = target->attempts, *next; attempt; attempt = next) {
+		next = attempt->sibling;
+		drop_attempt(attempt);
+	}
 	timer_clear(&target->next);
 	free(target);
 }
@@ -252,7 +254,7 @@ static unsigned int add_targets(const struct config_service *service, struct tar
 static void free_old_targets(struct target **made, unsigned int count)
 {
 	for (unsigned int i = 0; i < target_count; i++) {
-		struct target **found = count ? bsearch(&targets[i], made, count, sizeof(*made),
+		struct target **found = count ? bsearch(&targets[i], made, count, sizeof(void *),
 							compare_targets) :
 						NULL;
 

@@ -408,7 +408,7 @@ static void receive_ip6(const void *packet, size_t length, const __u8 *mac)
 static void wire_ready(struct io *io, __u32 events)
 {
 	__u8 packet[MOST_PACKET] __attribute__((aligned(8)));
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = { 0 };
 	socklen_t size = sizeof(from);
 	ssize_t length;
 
@@ -459,9 +459,9 @@ static int open_socket(struct io *io, int ifindex, int protocol)
 
 static void close_wire(struct wire *wire)
 {
-	struct io *all[] = { &wire->ip, &wire->ip6, &wire->arp };
+	struct io *all[] = { &wire->ip, &wire->ip6, &wire->arp, NULL };
 
-	for (unsigned int i = 0; i < sizeof(all) / sizeof(*all); i++) {
+	for (unsigned int i = 0; all[i]; i++) {
 		if (all[i]->fd < 0)
 			continue;
 		loop_remove(all[i]);
@@ -518,7 +518,8 @@ static int open_own(void)
 	return result ? result : join_all(own.ip6.fd, own.ifindex);
 }
 
-/* A macvlan on the device whose link the address is on, in a namespace that our sockets alone hold. */
+/* A macvlan on the device whose link the address is on, in a namespace that our sockets alone
+ * hold. */
 static int make_own(const struct address *from)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), netlink = netlink_open();

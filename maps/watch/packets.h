@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Checks of a VIP at one of its backends: the VIP is the address of many, so they are made by our own
- * packets, which go the way of the data: to the backend's next hop, in a tunnel where data is.
+ * Checks of a VIP at one of its backends: the VIP is the address of many, so they are made by our
+ * own packets, which go the way of the data: to the backend's next hop, in a tunnel where data is.
  *
  * Without `from` they come from an address of the host, whose kernel may answer as well: handshakes
  * only. With it they come from a macvlan device in a network namespace of its own. There the kernel

@@ -22,11 +22,12 @@
 
 #define DIRECTORY "/etc/xdp-lb/checks.d"
 #define AT_ONCE 16
+#define MOST_WAITING 1024
 #define NOBODY 65534
 #define CANNOT_RUN 127 /* status */
 
 static unsigned int running;
-static struct attempt *waiting[1024];
+static struct attempt *waiting[MOST_WAITING];
 static unsigned int waiting_count;
 
 static bool is_roots(const char *path, mode_t type)
@@ -125,7 +126,7 @@ void start_program(struct attempt *attempt)
 	attempt->io.fd = -1;
 	if (running < AT_ONCE) {
 		spawn(attempt);
-	} else if (waiting_count < sizeof(waiting) / sizeof(*waiting)) {
+	} else if (waiting_count < MOST_WAITING) {
 		attempt->is_waiting = true;
 		waiting[waiting_count++] = attempt;
 	} else {

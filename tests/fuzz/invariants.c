@@ -8,8 +8,9 @@
  *  - What is sent is an IP packet with right lengths and a right IPv4 header checksum; its other
  *    checksums are right exactly if they were.
  *  - It is one of: the same packet with other MACs (dsr); with other addresses, ports, and one hop
- *    less (nat, dnat; in nat by a source, or from one), also in the packet that an ICMP error quotes; the same in a tunnel (ipip); or
- *    an ICMP error to the sender, from the VIP, quoting the packet.
+ *    less (nat, dnat; in nat by a source, or from one), also in the packet that an ICMP error
+ *    quotes; the same in a tunnel (ipip); or an ICMP error to the sender, from the VIP, quoting the
+ *    packet.
  *  - In mode dnat one address changes: the destination of what is to a VIP, else the source, which
  *    then is a VIP. What is left to the host has all its hops, and its MACs.
  */

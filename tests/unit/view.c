@@ -10,12 +10,13 @@
 
 static void describe_service(FILE *out, const struct config_service *service)
 {
-	fprintf(out, "%s %s table %u settle %u hash %s pick %s limit %u/%u %u/%u %u check %s %s %u\n",
+	fprintf(out,
+		"%s %s table %u settle %u hash %s pick %s limit %u/%u %u/%u %u check %s %s %u\n",
 		text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
 		service->settle, hash_name(service->hash), pick_name(service->pick),
 		service->limit.pps, service->limit.burst, service->limit.flows,
-		service->limit.flags, service->limit.conns,
-		check_type_name(service->check.type), service->check.word, service->check.interval);
+		service->limit.flags, service->limit.conns, check_type_name(service->check.type),
+		service->check.word, service->check.interval);
 	for (unsigned int i = 0; i < service->count; i++) {
 		const struct config_backend *backend = &service->backends[i];
 
