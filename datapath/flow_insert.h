@@ -469,6 +469,8 @@ GLOBAL __u32 choose_source(__u64 first, __u64 second)
 	struct pool *pool = bpf_map_lookup_elem(&xlb_pool, &zero);
 
 	slot = (__u64)xxh32(client, sizeof(client), 0) * POOL_SLOTS >> 32;
+	/* Else clang leaves out the check, which Linux 6.1 needs. */
+	keep_order(slot);
 	if (!pool || slot >= POOL_SLOTS)
 		return 0;
 	return is_ipv4(client) ? pool->ipv4[slot] : pool->ipv6[slot];

@@ -47,6 +47,15 @@ static __always_inline __u64 flows_of(const struct live *live)
 	return flows > 0 ? flows : 0;
 }
 
+/* Whether a backend has fewer flows for its weight than the other. */
+GLOBAL __u32 has_fewer_flows(__u32 backend, __u32 other)
+{
+	struct live *live = live_at(backend), *other_live = live_at(other);
+
+	return live && other_live &&
+	       flows_of(live) * other_live->weight < flows_of(other_live) * live->weight;
+}
+
 /*
  * Of the backends on the list of the service the one with the fewest flows for its weight. Of
  * equals it is the first, from where the hash of the flow says: so they share. Returns 0 if none is
@@ -56,22 +65,17 @@ GLOBAL __u32 pick_of_list(__u32 service, __u32 hash)
 {
 	struct least *least = bpf_map_lookup_elem(&xlb_least, &service);
 	__u32 count = least ? least->count : 0, at, best = 0;
-	__u64 fewest = 0, weight = 0; /* of the best; weight 0: none yet */
 
 	if (!least)
 		return 0;
 	at = (__u64)hash * count >> 32;
 	for (__u32 i = 0; i < LEAST_LISTED; i++) {
 		__u32 number = least->backend[at & (LEAST_LISTED - 1)];
-		struct live *live = live_at(number);
 
-		if (!live || i >= count)
+		if (i >= count)
 			break;
-		if (!weight || flows_of(live) * weight < fewest * live->weight) {
-			fewest = flows_of(live);
-			weight = live->weight;
+		if (!best || has_fewer_flows(number, best))
 			best = number;
-		}
 		at = at + 1 < count ? at + 1 : 0;
 		keep_order(at);
 	}
@@ -91,7 +95,6 @@ static __always_inline __u32 draw_backend(const struct service *service, void *t
 GLOBAL __u32 pick_of_two(const struct service *service)
 {
 	void *table = service ? table_of(service) : NULL;
-	struct live *live, *other_live;
 	__u32 first, other;
 
 	if (!service || !table)
@@ -99,12 +102,7 @@ GLOBAL __u32 pick_of_two(const struct service *service)
 	first = other = draw_backend(service, table);
 	for (int i = 0; i < DRAWS && other == first; i++)
 		other = draw_backend(service, table);
-	live = live_at(first);
-	other_live = live_at(other);
-	if (live && other_live &&
-	    flows_of(other_live) * live->weight < flows_of(live) * other_live->weight)
-		return other;
-	return first;
+	return has_fewer_flows(other, first) ? other : first;
 }
 
 /* The backend of a new flow. */

@@ -24,7 +24,11 @@ static __always_inline struct port_hints *hints_of(__u32 backend)
 
 static __always_inline __u32 *hint_word(struct port_hints *hints, __u32 port)
 {
-	return &hints->taken[port / PORT_BITS & (65536 / PORT_BITS - 1)];
+	__u32 word = port / PORT_BITS;
+
+	/* Else clang leaves out the mask, which Linux 6.1 needs. */
+	keep_order(word);
+	return &hints->taken[word & (65536 / PORT_BITS - 1)];
 }
 
 /* `port` is in network byte order. */

@@ -34,7 +34,7 @@ says nothing
 make_in_lab attach veth6 || fail "attach"
 says native
 equal "$(mode_of veth6)" 1 "mode of a first attach"
-within "$(pins)" 10 20 "pins"
+within "$(pins)" 20 40 "pins"
 id=$(program_id)
 
 ! make_in_lab attach veth6 || fail "a second attach"
@@ -50,7 +50,7 @@ equal "$("$top/xdp-lb" -n "${prefix}lb" -d veth8 -j service show | jq -r '.[].vi
 lb service show >/dev/null || fail "two devices with one set of maps are one balancer"
 make_in_lab detach veth8 || fail "detach of one of two"
 says stay
-within "$(pins)" 10 20 "pins with a device left"
+within "$(pins)" 20 40 "pins with a device left"
 make_in_lab detach veth6 || fail "detach of the last"
 equal "$(pins)" 0 "pins after the last detach"
 equal "$(mode_of veth6)" none "mode after detach"
@@ -61,7 +61,7 @@ make_in_lab detach veth6
 equal "$(pins)" 0 "pins of ip after detach"
 on lb ip link set dev veth6 xdp obj "$top/xdp_lb.bpf.o" sec xdp
 on lb ip link set dev veth6 xdp off
-within "$(pins)" 10 20 "pins after xdp off"
+within "$(pins)" 20 40 "pins after xdp off"
 make_in_lab detach veth6
 equal "$(pins)" 0 "pins of a program that was gone"
 

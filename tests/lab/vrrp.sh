@@ -7,6 +7,7 @@
 #    h1 ---+--- lb  10.0.0.10, keepalived     VIPs 10.0.0.100 (nat), .101 (dsr), .102 (ipip)
 #          +--- lb2 10.0.0.11, keepalived
 #          +--- h2, h3
+: "${MODES:=nat dsr ipip}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 CONNECTIONS=$(scaled 30 5 200)

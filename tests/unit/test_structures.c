@@ -20,8 +20,8 @@ static const struct structure *const structures[] = {
 
 /* The data path's own: flows and what goes with them, counters, notes. */
 static const enum map_index own[] = {
-	MAP_BUCKETS, MAP_FLOWS, MAP_FRAGMENTS, MAP_SOURCES, MAP_SVC_STATS, MAP_BE_STATS, MAP_DIRECT,
-	MAP_ANSWERS, MAP_SLOW,	MAP_TRACE,     MAP_PORTS,   MAP_LIVE,	   MAP_SOCKETS,
+	MAP_BUCKETS, MAP_FLOWS,	  MAP_FRAGMENTS, MAP_SOURCES, MAP_SVC_STATS, MAP_BE_STATS,
+	MAP_DIRECT,  MAP_ANSWERS, MAP_SLOW,	 MAP_TRACE,   MAP_SOCKETS,
 };
 
 static const struct field *field_named(const struct structure *structure, const char *name)
