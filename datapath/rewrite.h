@@ -300,10 +300,9 @@ static __always_inline enum verdict transmit(const struct frame *frame, const vo
 	__u32 *to = (__u32 *)eth_at(frame);
 	const __u32 *from = macs;
 
-	/* Linux 6.1 does not see on the slow path that there are MACs; clang does. */
-	if (!frame->fast)
-		keep_order(from);
-	if (is_missing(frame, to) || is_missing(frame, from))
+	/* Linux 6.1 does not see that there are MACs; clang does. */
+	keep_order(from);
+	if (is_missing(frame, to) || !from)
 		return VERDICT_INTERNAL;
 	to[0] = from[0];
 	to[1] = from[1];
