@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "doctor/address_probe.h"
-#include "kernel/link.h"
+#include "kernel/neighbour_question.h"
 #include "lib/address.h"
 
 #define PATIENCE_MS 500 /* an answer takes as long as the link does */
@@ -17,45 +17,6 @@ struct claims {
 	struct address_claim *claim;
 	unsigned int count;
 };
-
-static int ask_arp(int fd, const struct device *device, const struct address *address)
-{
-	static const __u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct ether_arp question = { .ea_hdr = {
-					      .ar_hrd = htons(ARPHRD_ETHER),
-					      .ar_pro = htons(ETH_P_IP),
-					      .ar_hln = ETH_ALEN,
-					      .ar_pln = 4,
-					      .ar_op = htons(ARPOP_REQUEST),
-				      } };
-
-	memcpy(question.arp_sha, device->mac, ETH_ALEN);
-	memcpy(question.arp_tpa, &address->word[3], 4);
-	return link_send(fd, device, ETH_P_ARP, broadcast, &question, sizeof(question));
-}
-
-static int ask_nd(int fd, const struct device *device, const struct address *address)
-{
-	struct {
-		struct ip6_hdr ip;
-		struct nd_neighbor_solicit question;
-	} packet = {
-		.ip = { .ip6_flow = htonl(6 << 28),
-			.ip6_plen = htons(sizeof(packet.question)),
-			.ip6_nxt = IPPROTO_ICMPV6,
-			.ip6_hlim = 255 },
-		.question = { .nd_ns_type = ND_NEIGHBOR_SOLICIT },
-	};
-	__u8 mac[ETH_ALEN] = { 0x33, 0x33, 0xff };
-	__u8 *group = packet.ip.ip6_dst.s6_addr;
-
-	memcpy(&packet.question.nd_ns_target, address, sizeof(*address));
-	inet_pton(AF_INET6, "ff02::1:ff00:0", group);
-	memcpy(group + 13, (const __u8 *)address + 13, 3);
-	memcpy(mac + 3, group + 13, 3);
-	packet.question.nd_ns_cksum = icmp6_checksum(&packet.ip, sizeof(packet));
-	return link_send(fd, device, ETH_P_IPV6, mac, &packet, sizeof(packet));
-}
 
 static void note_claim(struct claims *claims, const struct address *address, const __u8 *mac)
 {
@@ -111,8 +72,7 @@ int find_claims(const struct device *device, struct address_claim *list, unsigne
 	for (unsigned int i = 0; i < count && !result; i++) {
 		const struct address *address = &list[i].address;
 
-		result = is_ipv4(address) ? ask_arp(fds[0], device, address) :
-					    ask_nd(fds[1], device, address);
+		result = ask_neighbour(fds[is_ipv4(address) ? 0 : 1], device, address, NULL);
 		if (i % BATCH == BATCH - 1)
 			link_receive(fds, 0, receive_answer, &claims);
 	}

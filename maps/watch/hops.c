@@ -20,7 +20,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#include "kernel/link.h"
+#include "kernel/neighbour_question.h"
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "model/next_hop.h"
@@ -33,9 +33,6 @@
 #define SETTLE_NS (100 * NS_PER_MS) /* routes change many at a time */
 #define BATCH_NS NS_PER_MS
 #define RETRY_NS NS_PER_SECOND
-#define SOLICIT_SIZE (sizeof(struct ip6_hdr) + sizeof(struct nd_neighbor_solicit) + 8)
-
-static const __u8 broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 /* What the lookup of the same index says besides. */
 struct asking {
@@ -52,47 +49,8 @@ static __u64 tick;
 static struct timer clock_timer, settle, batch;
 static struct io arp = { .fd = -1 }, nd = { .fd = -1 }, routes = { .fd = -1 };
 
-static void send_arp(const struct device *device, const struct hop_lookup *way, const __u8 *to)
-{
-	struct ether_arp question = { .ea_hdr = {
-					      .ar_hrd = htons(ARPHRD_ETHER),
-					      .ar_pro = htons(ETH_P_IP),
-					      .ar_hln = ETH_ALEN,
-					      .ar_pln = 4,
-					      .ar_op = htons(ARPOP_REQUEST),
-				      } };
-
-	/* From no address: so nobody learns, or refuses, one of ours that is a VIP. */
-	memcpy(question.arp_sha, device->mac, ETH_ALEN);
-	memcpy(question.arp_tpa, &way->next.word[3], 4);
-	link_send(arp.fd, device, ETH_P_ARP, to, &question, sizeof(question));
-}
-
-/* Asks from no address, as for one that is to be used; `to` NULL: all that may have it. */
-static void send_nd(const struct device *device, const struct hop_lookup *way, const __u8 *to)
-{
-	struct {
-		struct ip6_hdr ip;
-		struct nd_neighbor_solicit question;
-	} packet = {
-		.ip = { .ip6_flow = htonl(6 << 28),
-			.ip6_plen = htons(sizeof(packet.question)),
-			.ip6_nxt = IPPROTO_ICMPV6,
-			.ip6_hlim = 255 },
-		.question = { .nd_ns_type = ND_NEIGHBOR_SOLICIT },
-	};
-	__u8 mac[ETH_ALEN] = { 0x33, 0x33, 0xff };
-	__u8 *group = packet.ip.ip6_dst.s6_addr;
-
-	memcpy(&packet.question.nd_ns_target, &way->next, sizeof(way->next));
-	inet_pton(AF_INET6, "ff02::1:ff00:0", group);
-	memcpy(group + 13, (const __u8 *)&way->next + 13, 3);
-	memcpy(mac + 3, group + 13, 3);
-	packet.question.nd_ns_cksum = icmp6_checksum(&packet.ip, sizeof(packet));
-	link_send(nd.fd, device, ETH_P_IPV6, to ? to : mac, &packet, sizeof(packet));
-}
-
-/* Asks the one that is known, or all on the link. */
+/* Asks the one that is known, or all on the link. From no address: so nobody learns, or refuses, one
+ * of ours that is a VIP. */
 static void ask(const struct hop_lookup *way, bool everybody)
 {
 	const struct device *device = find_device(devices, device_count, way->ifindex);
@@ -100,10 +58,7 @@ static void ask(const struct hop_lookup *way, bool everybody)
 
 	if (!device)
 		return;
-	if (is_ipv4(&way->next))
-		send_arp(device, way, to ? to : broadcast);
-	else
-		send_nd(device, way, to);
+	ask_neighbour(is_ipv4(&way->next) ? arp.fd : nd.fd, device, &way->next, to);
 }
 
 static void ask_in_turn(__u64 now)
