@@ -241,6 +241,36 @@ add_addresses() # COUNT
 	done | on h1 ip -batch -
 }
 
+# Connections to port 7000 of the VIP, which processes of the client open from ADDRESSES of its
+# addresses and hold; and then each is used once, and closed.
+declare -a holders=()
+
+hold_connections() # PROCESSES CONNECTIONS_OF_EACH ADDRESSES
+{
+	local i
+
+	holders=()
+	for ((i = 0; i < $1; i++)); do
+		spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 "$2" "$more" "$3" >"$TMP/hold$i"
+		holders+=("$pid")
+	done
+	for ((i = 0; i < $1; i++)); do
+		await 300 grep -q open "$TMP/hold$i"
+	done
+	await 5 knows_flows $(($1 * $2))
+	note "$(($1 * $2)) connections are open"
+}
+
+use_connections()
+{
+	local holder
+
+	kill -USR1 "${holders[@]}"
+	for holder in "${holders[@]}"; do
+		wait "$holder" || fail "connections were lost"
+	done
+}
+
 # COUNT requests, with a connection each, from local ports that no other one had (whose choice is
 # not left to chance, so that the shares do not vary from run to run): what answers, how often, as
 # "NAME COUNT" lines.

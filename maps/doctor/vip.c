@@ -75,56 +75,62 @@ static struct command_line own_command(const struct exam *exam, const struct add
 		      vip.s, quoted(exam->subject.device.name).s);
 }
 
+/* Addresses that this host should own, and does not. */
+struct unowned {
+	struct text first;
+	unsigned int count;
+	struct command_line command; /* that owns some of them */
+};
+
+static void add_unowned(struct unowned *unowned, const struct exam *exam,
+			const struct address *address)
+{
+	if (!unowned->count)
+		unowned->first = text_of_address(address);
+	if (unowned->count++ < MOST_LISTED)
+		append(&unowned->command, "%s%s", unowned->count > 1 ? " && " : "",
+		       own_command(exam, address).s);
+}
+
+/* `one` and `several` say what the addresses are. */
+static void report_unowned(struct exam *exam, struct unowned *unowned, const char *subject,
+			   const char *cause, const char *one, const char *several)
+{
+	if (unowned->count)
+		report(exam, subject, POSSIBLE, &unowned->command, cause,
+		       "this host does not own %s%s (%u in all)",
+		       unowned->count > 1 ? several : one, unowned->first.s, unowned->count);
+}
+
 void check_owned(struct exam *exam, const struct configuration *config,
 		 const struct traffic *traffic)
 {
-	struct command_line command = { .s = "" };
-	unsigned int count = 0;
-	struct text first = { "" };
+	struct unowned unowned = { .count = 0 };
 
 	for (unsigned int i = 0; i < config->count; i = end_of_vip(config, i)) {
-		const struct address *address = &config->services[i].vip.address;
-
-		if (!lacks_owner(exam, config, traffic, i))
-			continue;
-		if (!count)
-			first = text_of_address(address);
-		if (count++ < MOST_LISTED)
-			append(&command, "%s%s", count > 1 ? " && " : "",
-			       own_command(exam, address).s);
+		if (lacks_owner(exam, config, traffic, i))
+			add_unowned(&unowned, exam, &config->services[i].vip.address);
 	}
-	if (!count)
-		return;
-	report(exam, "vip", POSSIBLE, &command,
-	       "no packet for them came in a second; unless a router sends them here, nobody "
-	       "answers for them",
-	       "this host does not own %s%s (%u in all)",
-	       count > 1 ? "VIPs, the first is " : "the VIP ", first.s, count);
+	report_unowned(exam, &unowned, "vip",
+		       "no packet for them came in a second; unless a router sends them here, "
+		       "nobody answers for them",
+		       "the VIP ", "VIPs, the first is ");
 }
 
 void check_sources(struct exam *exam, const struct configuration *config)
 {
-	struct command_line command = { .s = "" };
-	unsigned int count = 0;
-	struct text first = { "" };
+	struct unowned unowned = { .count = 0 };
 
 	for (unsigned int i = 0; i < config->source_count; i++) {
 		const struct address *address = &config->sources[i].self.address;
 
-		if (route_type_of_vip(exam, address) != RTN_UNICAST)
-			continue;
-		if (!count)
-			first = text_of_address(address);
-		if (count++ < MOST_LISTED)
-			append(&command, "%s%s", count > 1 ? " && " : "",
-			       own_command(exam, address).s);
+		if (route_type_of_vip(exam, address) == RTN_UNICAST)
+			add_unowned(&unowned, exam, address);
 	}
-	if (!count)
-		return;
-	report(exam, "source", POSSIBLE, &command,
-	       "a backend on the link that answers it asks for its MAC address, and nobody says it",
-	       "this host does not own %s%s (%u in all)",
-	       count > 1 ? "sources, the first is " : "the source ", first.s, count);
+	report_unowned(exam, &unowned, "source",
+		       "a backend on the link that answers it asks for its MAC address, and nobody "
+		       "says it",
+		       "the source ", "sources, the first is ");
 }
 
 /* The backend that has the MAC, or NULL. */

@@ -118,7 +118,7 @@ causes()
 findings()
 {
 	same "$(tags DOCTOR | tr -d , | tr ' ' '\n' | sort -u)" \
-		"$(cat "$top"/maps/doctor/*.c | grep -o 'report(exam, "[^"]*' | cut -d '"' -f 2 |
+		"$(cat "$top"/maps/doctor/*.c | grep -oE 'report(_unowned\(exam, &unowned|\(exam), "[^"]*' | cut -d '"' -f 2 |
 			sort -u)" "findings of doctor in the man page"
 }
 

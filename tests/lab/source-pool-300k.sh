@@ -27,29 +27,14 @@ own()
 
 many()
 {
-	local holders=() i
-
 	add_addresses 64
 	own
 	service_up 7000/tcp
-	for ((i = 0; i < PROCESSES; i++)); do
-		spawn h1 "$TOOLS/tcp" hold "$vip_address" 7000 "$connections" "$more" 64 >"$TMP/hold$i"
-		holders+=("$pid")
-	done
-	for ((i = 0; i < PROCESSES; i++)); do
-		await 300 grep -q open "$TMP/hold$i"
-	done
-	await 5 knows_flows $((PROCESSES * connections))
-	note "$((PROCESSES * connections)) connections are open"
+	hold_connections $PROCESSES "$connections" 64
 	lb source show
 	equal "$(lb -j source show | jq '[.[] | select(.flows > 0)] | length')" 5 "sources in use"
 
-	for i in "${holders[@]}"; do
-		kill -USR1 "$i"
-	done
-	for i in "${holders[@]}"; do
-		wait "$i" || fail "connections were lost"
-	done
+	use_connections
 	expect_no_errors
 	lb service del "$vip:7000/tcp"
 }

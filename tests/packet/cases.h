@@ -56,11 +56,20 @@ struct test_case {
 #define BACK(backend) ETH(backend, LB), IP(backend, VIP)
 #define HOME(client) ETH(LB, client), IP(VIP, client, .ttl = 63)
 
+/* A question to a UDP service in mode nat, and its answer; of `n` bytes. */
+#define DNS_QUERY(n)                                                                               \
+	SENT(P(FROM(C1), UDP(40000, DNS), DATA(n)), P(TO(B1), UDP(40000, DNS), DATA(n)))
+#define DNS_REPLY(n)                                                                               \
+	SENT(P(BACK(B1), UDP(DNS, 40000), DATA(n)), P(HOME(C1), UDP(DNS, 40000), DATA(n)))
+
 /* In a check or an act: on failure says what, and fails the case. */
 #define CHECK(condition) check(condition, "%s", #condition)
 #define CHECK_EQUAL(got, want) check_equal(got, want, #got)
 void __attribute__((format(printf, 2, 3))) check(bool condition, const char *format, ...);
 void check_equal(long got, long want, const char *what);
+
+/* The one flow that there is. */
+struct flow *only_flow(void);
 
 /* One packet of a case whose steps are made in a loop; false if it or an earlier one failed. */
 bool take(const struct step *step);

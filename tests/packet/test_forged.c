@@ -49,24 +49,6 @@ static void udp_service(void)
 #define ROUTED_SYN_ACK ANSWER_VIA(ROUTER, ROUTER, SYN | ACK, 0, 1, 0)
 #define ROUTED_ACK CLIENT_VIA(ROUTER, ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 0)
 
-#define QUERY(n) SENT(P(FROM(C1), UDP(40000, DNS), DATA(n)), P(TO(B1), UDP(40000, DNS), DATA(n)))
-#define REPLY(n) SENT(P(BACK(B1), UDP(DNS, 40000), DATA(n)), P(HOME(C1), UDP(DNS, 40000), DATA(n)))
-
-static struct flow *the_flow;
-
-static void note_flow(struct flow *flow)
-{
-	the_flow = flow;
-}
-
-static const struct flow *only_flow(void)
-{
-	static const struct flow none;
-
-	CHECK_EQUAL(for_each_flow(note_flow), 1);
-	return passed_so_far() ? the_flow : &none;
-}
-
 static void established(void)
 {
 	CHECK_EQUAL(only_flow()->state, FLOW_NAT | FLOW_SYN_ACK | FLOW_ESTABLISHED);
@@ -231,13 +213,15 @@ static void lasting_udp(void)
 }
 
 static const struct test_case udp_cases[] = {
-	CASE("udp: a question and its answer pass", BOTH, udp_service, QUERY(5), REPLY(5), QUERY(5),
-	     REPLY(5), THEN(evictable_udp)),
-	CASE("udp: they are forgotten after a minute", BOTH, udp_service, QUERY(5), REPLY(5),
-	     DO(ages_61s), KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE)),
-	CASE("udp: a client that returns has a flow", BOTH, udp_service, QUERY(5), REPLY(5),
-	     DO(ages_3s), QUERY(5), DO(lasting_udp), DO(ages_299s), REPLY(7), THEN(lasting_udp)),
-	CASE("udp: an answer from the client's side is none", BOTH, udp_service, QUERY(5), REPLY(5),
+	CASE("udp: a question and its answer pass", BOTH, udp_service, DNS_QUERY(5), DNS_REPLY(5),
+	     DNS_QUERY(5), DNS_REPLY(5), THEN(evictable_udp)),
+	CASE("udp: they are forgotten after a minute", BOTH, udp_service, DNS_QUERY(5),
+	     DNS_REPLY(5), DO(ages_61s), KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE)),
+	CASE("udp: a client that returns has a flow", BOTH, udp_service, DNS_QUERY(5), DNS_REPLY(5),
+	     DO(ages_3s), DNS_QUERY(5), DO(lasting_udp), DO(ages_299s), DNS_REPLY(7),
+	     THEN(lasting_udp)),
+	CASE("udp: an answer from the client's side is none", BOTH, udp_service, DNS_QUERY(5),
+	     DNS_REPLY(5),
 	     SENT(P(FROM(C2), UDP(40001, DNS), DATA(7)), P(TO(B1), UDP(40001, DNS), DATA(7))),
 	     SENT(P(ETH(C2, LB), IP(B1, VIP), UDP(DNS, 40001), DATA(7)),
 		  P(HOME(C2), UDP(DNS, 40001), DATA(7))),

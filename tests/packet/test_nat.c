@@ -57,26 +57,6 @@ static void other_udp_backend_port(void)
 	SENT(P(BACK(B1), TCP(HTTP, 40000, flags, .seq = 901, .ack = 101), DATA(n)),                \
 	     P(HOME(C1), TCP(HTTP, 40000, flags, .seq = 901, .ack = 101), DATA(n)))
 
-/* The same flow seen by an UDP service. */
-#define QUERY(n) SENT(P(FROM(C1), UDP(40000, DNS), DATA(n)), P(TO(B1), UDP(40000, DNS), DATA(n)))
-#define REPLY(n) SENT(P(BACK(B1), UDP(DNS, 40000), DATA(n)), P(HOME(C1), UDP(DNS, 40000), DATA(n)))
-
-static struct flow *the_flow;
-
-static void note_flow(struct flow *flow)
-{
-	the_flow = flow;
-}
-
-/* The one flow that there is. */
-static const struct flow *only_flow(void)
-{
-	static const struct flow none;
-
-	CHECK_EQUAL(for_each_flow(note_flow), 1);
-	return passed_so_far() ? the_flow : &none;
-}
-
 static void one_flow(void)
 {
 	only_flow();
@@ -218,13 +198,13 @@ static void each_packet_counts(void)
 
 	only_flow();
 	for (int side = 0; side < 2 && passed_so_far(); side++) {
-		now = the_flow->seen;
-		the_flow->seen = now - TICKS_OF(1) / 2;
+		now = only_flow()->seen;
+		only_flow()->seen = now - TICKS_OF(1) / 2;
 		if (side)
 			TAKE(BACKEND_SENDS(ACK, 10));
 		else
 			TAKE(CLIENT_SENDS(ACK, 10));
-		CHECK((__s32)(the_flow->seen - now) >= 0);
+		CHECK((__s32)(only_flow()->seen - now) >= 0);
 	}
 }
 
@@ -265,8 +245,7 @@ static void no_owner(void)
 
 static void flow_is_flushed(void)
 {
-	only_flow();
-	the_flow->cookie = 0;
+	only_flow()->cookie = 0;
 }
 
 static const struct test_case tcp_cases[] = {
@@ -581,12 +560,13 @@ static void udp_established(void)
 }
 
 static const struct test_case udp_cases[] = {
-	CASE("udp: a datagram begins a flow", BOTH, udp_service, QUERY(20), THEN(half_open)),
-	CASE("udp: the answer goes back", BOTH, udp_service, QUERY(20), REPLY(40),
+	CASE("udp: a datagram begins a flow", BOTH, udp_service, DNS_QUERY(20), THEN(half_open)),
+	CASE("udp: the answer goes back", BOTH, udp_service, DNS_QUERY(20), DNS_REPLY(40),
 	     THEN(udp_established)),
-	CASE("udp: odd and even lengths, and none", BOTH, udp_service, QUERY(0), QUERY(1), QUERY(2),
-	     QUERY(3), QUERY(511), QUERY(1472), REPLY(0), REPLY(1), REPLY(2), REPLY(3), REPLY(511),
-	     REPLY(1472), THEN(udp_established)),
+	CASE("udp: odd and even lengths, and none", BOTH, udp_service, DNS_QUERY(0), DNS_QUERY(1),
+	     DNS_QUERY(2), DNS_QUERY(3), DNS_QUERY(511), DNS_QUERY(1472), DNS_REPLY(0),
+	     DNS_REPLY(1), DNS_REPLY(2), DNS_REPLY(3), DNS_REPLY(511), DNS_REPLY(1472),
+	     THEN(udp_established)),
 	CASE("udp: no checksum stays none", BOTH, udp_service,
 	     SENT(P(FROM(C1), UDP(40000, DNS, .no_sum = true), DATA(9)),
 		  P(TO(B1), UDP(40000, DNS, .no_sum = true), DATA(9))),
@@ -598,25 +578,25 @@ static const struct test_case udp_cases[] = {
 	CASE("udp: another port at the backend", BOTH, other_udp_backend_port,
 	     SENT(P(FROM(C1), UDP(40000, DNS), DATA(9)), P(TO(B1), UDP(40000, 5353), DATA(9))),
 	     SENT(P(BACK(B1), UDP(5353, 40000), DATA(9)), P(HOME(C1), UDP(DNS, 40000), DATA(9)))),
-	CASE("udp: a port that is taken is changed", BOTH, udp_service, QUERY(5), REPLY(5),
+	CASE("udp: a port that is taken is changed", BOTH, udp_service, DNS_QUERY(5), DNS_REPLY(5),
 	     SENT(P(FROM(C2), UDP(40000, DNS), DATA(7)), P(TO(B1), UDP(CHOSEN(0), DNS), DATA(7))),
 	     SENT(P(BACK(B1), UDP(DNS, CHOSEN(0)), DATA(7)), P(HOME(C2), UDP(DNS, 40000), DATA(7))),
-	     REPLY(6), THEN(port_was_changed)),
+	     DNS_REPLY(6), THEN(port_was_changed)),
 	CASE("udp: an answer of no flow passes", BOTH, udp_service,
 	     KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE), THEN(no_flow)),
-	CASE("udp: a flow stays with its backend", BOTH, udp_service, QUERY(5), DO(owner_is_b2),
-	     QUERY(6), REPLY(7), QUERY(8), THEN(udp_established)),
-	CASE("udp: after its backend went down a flow picks anew", BOTH, udp_service, QUERY(5),
-	     REPLY(5), DO(goes_down), DO(owner_is_b2),
+	CASE("udp: a flow stays with its backend", BOTH, udp_service, DNS_QUERY(5), DO(owner_is_b2),
+	     DNS_QUERY(6), DNS_REPLY(7), DNS_QUERY(8), THEN(udp_established)),
+	CASE("udp: after its backend went down a flow picks anew", BOTH, udp_service, DNS_QUERY(5),
+	     DNS_REPLY(5), DO(goes_down), DO(owner_is_b2),
 	     SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))),
 	     THEN(two_flows_begun)),
 	CASE("udp: no backend drops a new flow", BOTH, udp_service, DO(no_owner),
 	     KEPT(P(FROM(C1), UDP(40000, DNS), DATA(7)), NO_BACKEND), THEN(no_flow)),
-	CASE("udp: a flow lives for 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5), DO(ages_3s),
-	     QUERY(5), DO(ages_299s), DO(owner_is_b2), QUERY(5), DO(ages_299s), REPLY(5),
-	     THEN(udp_established)),
-	CASE("udp: a flow ends after 5 minutes", BOTH, udp_service, QUERY(5), REPLY(5), DO(ages_3s),
-	     QUERY(5), DO(ages_301s), DO(owner_is_b2),
+	CASE("udp: a flow lives for 5 minutes", BOTH, udp_service, DNS_QUERY(5), DNS_REPLY(5),
+	     DO(ages_3s), DNS_QUERY(5), DO(ages_299s), DO(owner_is_b2), DNS_QUERY(5), DO(ages_299s),
+	     DNS_REPLY(5), THEN(udp_established)),
+	CASE("udp: a flow ends after 5 minutes", BOTH, udp_service, DNS_QUERY(5), DNS_REPLY(5),
+	     DO(ages_3s), DNS_QUERY(5), DO(ages_301s), DO(owner_is_b2),
 	     SENT(P(FROM(C1), UDP(40000, DNS), DATA(7)), P(TO(B2), UDP(40000, DNS), DATA(7))),
 	     THEN(two_flows_begun)),
 	CASE("udp: a client's port that is a service's of the VIP is not kept", BOTH, udp_service,
@@ -626,8 +606,8 @@ static const struct test_case udp_cases[] = {
 	CASE("udp: a backend that is a client, from the port that it serves", BOTH, udp_service,
 	     SENT(P(BACK(B1), UDP(DNS, DNS), DATA(8)), P(TO(B1), UDP(CHOSEN(0), DNS), DATA(8))),
 	     SENT(P(BACK(B1), UDP(DNS, CHOSEN(0)), DATA(3)), P(HOME(B1), UDP(DNS, DNS), DATA(3)))),
-	CASE("udp: the timeout can be set", BOTH, udp_service, DO(short_timeouts), QUERY(5),
-	     REPLY(5), DO(ages_11s), KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE)),
+	CASE("udp: the timeout can be set", BOTH, udp_service, DO(short_timeouts), DNS_QUERY(5),
+	     DNS_REPLY(5), DO(ages_11s), KEPT(P(BACK(B1), UDP(DNS, 40000), DATA(7)), NO_SERVICE)),
 	CASE("udp: source port 0 is kept", BOTH, udp_service,
 	     SENT(P(FROM(C1), UDP(0, DNS), DATA(7)), P(TO(B1), UDP(0, DNS), DATA(7)))),
 	CASE("udp: not the TCP service's port", BOTH, tcp_service,
@@ -899,8 +879,7 @@ static void moves_to_second_hop(void)
 
 static void client_moves_device(void)
 {
-	only_flow();
-	the_flow->ifindex = 9;
+	only_flow()->ifindex = 9;
 }
 
 /* The way back is another by one byte of a MAC, until the client's next packet. */
@@ -908,7 +887,7 @@ static void way_back_is_learnt(void)
 {
 	only_flow();
 	for (int i = 0; i < 2 * ETH_ALEN && passed_so_far(); i++) {
-		*(i < ETH_ALEN ? &the_flow->client_mac[i] : &the_flow->own_mac[i - ETH_ALEN]) ^= 2;
+		*(i < ETH_ALEN ? &only_flow()->client_mac[i] : &only_flow()->own_mac[i - ETH_ALEN]) ^= 2;
 		TAKE(CLIENT_SENDS(ACK, 10));
 		TAKE(BACKEND_SENDS(ACK, 10));
 	}
