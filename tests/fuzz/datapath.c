@@ -5,14 +5,16 @@
  */
 #include "xdp_lb.bpf.c"
 
+#include <assert.h>
+
 #include "standin.h"
 
 struct standin_frame standin_frame;
 struct standin_map standin_maps[STANDIN_MAPS];
 
-/* The places in the list are those of enum map in kernel.h, which cannot be included here. */
-#define REGISTER(place, name, how)                                                                 \
-	standin_maps[place] = (struct standin_map)                                                 \
+/* The next of the list, which has the order of enum map in kernel.h (that cannot be included here). */
+#define REGISTER(name, how)                                                                        \
+	*next++ = (struct standin_map)                                                             \
 	{                                                                                          \
 		.definition = &name, .kind = how, .key_size = sizeof(*name.key),                   \
 		.value_size = sizeof(*name.value),                                                 \
@@ -21,51 +23,54 @@ struct standin_map standin_maps[STANDIN_MAPS];
 
 void standin_register(void)
 {
-	REGISTER(0, xlb_config, KIND_ARRAY);
-	REGISTER(1, xlb_vips, KIND_HASH);
-	REGISTER(2, xlb_services, KIND_HASH);
-	standin_maps[3] = (struct standin_map){
+	struct standin_map *next = standin_maps;
+
+	REGISTER(xlb_config, KIND_ARRAY);
+	REGISTER(xlb_vips, KIND_HASH);
+	REGISTER(xlb_services, KIND_HASH);
+	*next++ = (struct standin_map){
 		.definition = &xlb_tables,
 		.kind = KIND_TABLES,
 		.key_size = sizeof(*xlb_tables.key),
 		.value_size = sizeof(void *),
 		.entries = MAX_TABLES,
 	};
-	REGISTER(4, xlb_backends, KIND_ARRAY);
-	REGISTER(5, xlb_flows, KIND_ARRAY);
-	REGISTER(6, xlb_buckets, KIND_ARRAY);
-	REGISTER(7, xlb_fragments, KIND_LRU);
-	REGISTER(8, xlb_deny, KIND_LPM);
-	REGISTER(9, xlb_limits, KIND_ARRAY);
-	REGISTER(10, xlb_sources, KIND_LRU);
-	REGISTER(11, xlb_svc_stats, KIND_ARRAY);
-	REGISTER(12, xlb_be_stats, KIND_ARRAY);
-	standin_maps[13].definition = &xlb_trace;
-	REGISTER(14, xlb_slow, KIND_ARRAY);
-	REGISTER(15, xlb_own, KIND_HASH);
-	REGISTER(16, xlb_direct, KIND_ARRAY);
-	REGISTER(17, xlb_answers, KIND_ARRAY);
-	REGISTER(18, xlb_ports, KIND_ARRAY);
-	REGISTER(19, xlb_reals, KIND_HASH);
-	REGISTER(20, xlb_replies, KIND_ARRAY);
-	REGISTER(21, xlb_addresses, KIND_ARRAY);
-	REGISTER(22, xlb_pool, KIND_ARRAY);
-	REGISTER(23, xlb_live, KIND_ARRAY);
-	REGISTER(24, xlb_least, KIND_ARRAY);
-	standin_maps[25].definition = &xlb_sockets;
-	REGISTER(26, xlb_ids, KIND_ARRAY);
-	REGISTER(27, xlb_real_cache, KIND_ARRAY);
-	REGISTER(28, xlb_vip_cache, KIND_ARRAY);
-	REGISTER(29, xlb_svc_cache, KIND_ARRAY);
-	REGISTER(30, xlb_flow_cache, KIND_ARRAY);
-	REGISTER(31, xlb_mac_cache, KIND_ARRAY);
-	standin_maps[32] = (struct standin_map){
+	REGISTER(xlb_backends, KIND_ARRAY);
+	REGISTER(xlb_flows, KIND_ARRAY);
+	REGISTER(xlb_buckets, KIND_ARRAY);
+	REGISTER(xlb_fragments, KIND_LRU);
+	REGISTER(xlb_deny, KIND_LPM);
+	REGISTER(xlb_limits, KIND_ARRAY);
+	REGISTER(xlb_sources, KIND_LRU);
+	REGISTER(xlb_svc_stats, KIND_ARRAY);
+	REGISTER(xlb_be_stats, KIND_ARRAY);
+	next++->definition = &xlb_trace;
+	REGISTER(xlb_slow, KIND_ARRAY);
+	REGISTER(xlb_own, KIND_HASH);
+	REGISTER(xlb_direct, KIND_ARRAY);
+	REGISTER(xlb_answers, KIND_ARRAY);
+	REGISTER(xlb_ports, KIND_ARRAY);
+	REGISTER(xlb_reals, KIND_HASH);
+	REGISTER(xlb_replies, KIND_ARRAY);
+	REGISTER(xlb_addresses, KIND_ARRAY);
+	REGISTER(xlb_pool, KIND_ARRAY);
+	REGISTER(xlb_live, KIND_ARRAY);
+	REGISTER(xlb_least, KIND_ARRAY);
+	next++->definition = &xlb_sockets;
+	REGISTER(xlb_ids, KIND_ARRAY);
+	REGISTER(xlb_real_cache, KIND_ARRAY);
+	REGISTER(xlb_vip_cache, KIND_ARRAY);
+	REGISTER(xlb_svc_cache, KIND_ARRAY);
+	REGISTER(xlb_flow_cache, KIND_ARRAY);
+	REGISTER(xlb_mac_cache, KIND_ARRAY);
+	*next++ = (struct standin_map){
 		.definition = &xlb_scratch,
 		.kind = KIND_ARRAY,
 		.key_size = sizeof(__u32),
 		.value_size = SCRATCH_SIZE,
 		.entries = 1,
 	};
+	assert(next == standin_maps + STANDIN_MAPS);
 	for (int i = 0; i < STANDIN_MAPS; i++)
 		if (standin_maps[i].entries)
 			standin_make(&standin_maps[i]);
