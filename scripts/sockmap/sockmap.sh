@@ -16,6 +16,6 @@ built() # NAME
 
 leave_cgroup() # CGROUP
 {
-	! bpftool cgroup show "$1" | grep -qw join ||
+	! bpftool cgroup show "$1" | grep -w join >/dev/null ||
 		cmd bpftool cgroup detach "$1" sock_ops pinned $PINS/join
 }

@@ -122,7 +122,7 @@ killed()
 	wait "$watch" 2>/dev/null || true
 	health_is "$backend2" failing >/dev/null || fail "health after a kill"
 	[ "$family" = 6 ] || names_the_dead
-	lb metrics | grep -q '^xdplb_watch_age_seconds ' || fail "no age in metrics"
+	lb metrics | grep '^xdplb_watch_age_seconds ' >/dev/null || fail "no age in metrics"
 	lb check set "$service" tcp interval 0.1 timeout 0.5
 	start_watch
 	await 5 health_is "$backend2" ok

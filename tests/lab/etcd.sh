@@ -68,7 +68,7 @@ reported()
 
 reports() # TEXT
 {
-	reported | grep -qF -- "$1"
+	reported | grep -F -- "$1" >/dev/null
 }
 
 change() # WEIGHT

@@ -67,13 +67,13 @@ start_keepalived() # HOST
 
 has_vips() # HOST
 {
-	on "$1" ip addr show dev veth6 | grep -q "10.0.0.100/32" &&
-		on "$1" ip addr show dev veth6 | grep -q "fd00:10::102/128"
+	on "$1" ip addr show dev veth6 | grep "10.0.0.100/32" >/dev/null &&
+		on "$1" ip addr show dev veth6 | grep "fd00:10::102/128" >/dev/null
 }
 
 has_no_vips() # HOST
 {
-	! on "$1" ip addr show dev veth6 | grep -q "10.0.0.100/32"
+	! on "$1" ip addr show dev veth6 | grep "10.0.0.100/32" >/dev/null
 }
 
 talk()
@@ -120,7 +120,9 @@ cut_off() # HOST
 # What systemd does: the rest of its group, and ExecStopPost.
 killed() # HOST
 {
-	# The one that does VRRP first: it would hear of the other one's death, and give up in order.
+	# Neither may hear of the other one's death: the one that does VRRP would give up in order, and
+	# the other would start it again, which begins with no VIPs.
+	kill -STOP "${keepalived[$1]}"
 	kill -KILL "$(cat "$TMP/$1-vrrp.pid")" "${keepalived[$1]}"
 	wait "${keepalived[$1]}" 2>/dev/null || true
 	has_vips "$1" || fail "killed, it has no VIPs any more: release.sh is not needed"
