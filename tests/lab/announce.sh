@@ -212,7 +212,8 @@ drained()
 	drain=$!
 	await 5 grep -q '^20 flows left' "$TMP/drain"
 	await 5 announced $VIP4
-	on lb ip route show table 100 | grep "$VIP4 .* metric 32768" >/dev/null || fail "not marked as drained"
+	on lb ip route show table 100 | grep "$VIP4 .* metric 32768" >/dev/null ||
+		fail "not marked as drained"
 	birdc -s "$TMP/h1.ctl" show route $VIP4/32 table balancers4 all | grep '65535,0' >/dev/null ||
 		fail "not announced as drained"
 	await 5 withdrawn $VIP6

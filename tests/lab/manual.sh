@@ -115,11 +115,13 @@ causes()
 			"$top/maps/xdp_lb.h" | sort)" "causes of the slow path in the man page"
 }
 
+readonly REPORT='report(_unowned\(exam, &unowned|\(exam), "[^"]*'
+
 findings()
 {
 	same "$(tags DOCTOR | tr -d , | tr ' ' '\n' | sort -u)" \
-		"$(cat "$top"/maps/doctor/*.c | grep -oE 'report(_unowned\(exam, &unowned|\(exam), "[^"]*' | cut -d '"' -f 2 |
-			sort -u)" "findings of doctor in the man page"
+		"$(cat "$top"/maps/doctor/*.c | grep -oE "$REPORT" |
+			cut -d '"' -f 2 | sort -u)" "findings of doctor in the man page"
 }
 
 formatted()

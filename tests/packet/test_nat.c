@@ -885,9 +885,10 @@ static void client_moves_device(void)
 /* The way back is another by one byte of a MAC, until the client's next packet. */
 static void way_back_is_learnt(void)
 {
-	only_flow();
 	for (int i = 0; i < 2 * ETH_ALEN && passed_so_far(); i++) {
-		*(i < ETH_ALEN ? &only_flow()->client_mac[i] : &only_flow()->own_mac[i - ETH_ALEN]) ^= 2;
+		struct flow *flow = only_flow();
+
+		*(i < ETH_ALEN ? &flow->client_mac[i] : &flow->own_mac[i - ETH_ALEN]) ^= 2;
 		TAKE(CLIENT_SENDS(ACK, 10));
 		TAKE(BACKEND_SENDS(ACK, 10));
 	}
