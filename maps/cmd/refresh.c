@@ -5,7 +5,6 @@
 #include "cmd/refresh.h"
 #include "model/census.h"
 #include "model/discover.h"
-#include "model/recover.h"
 
 static enum status look_up_all(struct configuration *config, const struct request *request)
 {
@@ -19,22 +18,12 @@ static enum status look_up_all(struct configuration *config, const struct reques
 
 static enum status count_flows_anew(void)
 {
-	struct configuration config;
 	struct balancer balancer;
-	struct census census = { 0 };
 	enum status status = open_balancer(&options.selection, &balancer);
 
 	if (status)
 		return status;
-	config_init(&config);
-	status = lock_balancer(&balancer);
-	if (!status)
-		status = recover_config(&balancer, &config, false, false);
-	if (!status)
-		status = take_census(&balancer, &config, &census);
-	unlock_balancer(&balancer);
-	free_census(&census);
-	config_free(&config);
+	status = keep_house(&balancer);
 	close_balancer(&balancer);
 	return status;
 }

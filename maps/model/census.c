@@ -11,6 +11,7 @@
 #include "model/flow_table.h"
 #include "model/least.h"
 #include "model/read_config.h"
+#include "model/recover.h"
 #include "model/slots.h"
 #include "model/sweep.h"
 
@@ -203,4 +204,22 @@ enum status take_census(struct balancer *balancer, const struct configuration *c
 		if (config->services[i].moving)
 			settle_slots(balancer, &config->services[i]);
 	return DONE;
+}
+
+enum status keep_house(struct balancer *balancer)
+{
+	struct census census = { 0 };
+	struct configuration config;
+	enum status status;
+
+	config_init(&config);
+	status = lock_balancer(balancer);
+	if (!status)
+		status = recover_config(balancer, &config, false, false);
+	if (!status)
+		status = take_census(balancer, &config, &census);
+	unlock_balancer(balancer);
+	free_census(&census);
+	config_free(&config);
+	return status;
 }

@@ -35,4 +35,7 @@ enum status take_census(struct balancer *balancer, const struct configuration *c
 			struct census *census);
 void free_census(struct census *census);
 
+/* A census of what runs, with the lock. */
+enum status keep_house(struct balancer *balancer);
+
 #endif

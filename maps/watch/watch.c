@@ -19,6 +19,7 @@
 #include "watch/announce.h"
 #include "watch/checks.h"
 #include "watch/hops.h"
+#include "watch/house.h"
 #include "watch/loop.h"
 #include "watch/notify.h"
 #include "watch/packets.h"
@@ -35,6 +36,7 @@ static const struct part *const parts[] = {
 	&packets,
 	&checks,
 	&announce_part,
+	&house,
 	&status_part,
 	NULL,
 };
@@ -152,7 +154,8 @@ static void read_anew(void)
 
 	if (!status)
 		status = recover_config(&watch.balancer, &config, false, true);
-	generation = watch.balancer.config->generation;
+	if (!status)
+		generation = watch.balancer.config->generation;
 	unlock_balancer(&watch.balancer);
 	if (status)
 		return;
@@ -192,6 +195,7 @@ static void enter(int netns)
  * are. */
 static void find_balancer(void)
 {
+	static unsigned int misses; /* in a row: one may be the kernel's lack of memory */
 	struct balancer found;
 	char error[1000] = "";
 	enum status status;
@@ -204,11 +208,16 @@ static void find_balancer(void)
 		close_balancer(&found);
 	}
 	hold_warnings(NULL, 0);
+	if (status && watch.has_balancer && !misses++) {
+		enter(watch.balancer.netns.fd);
+		return;
+	}
 	if (status) {
 		leave_balancer();
 		say_state(error);
 		return;
 	}
+	misses = 0;
 	if (watch.has_balancer && found.id == watch.balancer.id) {
 		close_balancer(&found);
 		enter(watch.balancer.netns.fd);

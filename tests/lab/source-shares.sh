@@ -52,6 +52,31 @@ no_more_than_a_share()
 	lb service del "$vip:$PORT/tcp"
 }
 
+# `watch` counts by itself.
+counted_by_watch()
+{
+	local before first watch
+
+	spawn lb "$top/xdp-lb" -n "${prefix}lb" watch 2>"$TMP/watch.log"
+	watch=$pid
+	lb refresh
+	lb service add "$vip:$PORT/tcp"
+	lb backend add "$vip:$PORT/tcp" "$backend2"
+	lb limit set "$vip:$PORT/tcp" conns $SHARE
+	connect 23000 $SHARE "$TMP/first"
+	first=$pid
+	await 10 grep -q "^open $SHARE" "$TMP/first"
+	before=$(limited_drops)
+	connect 24000 1 "$TMP/none"
+	await 10 more_drops "$before"
+	kill "$pid" "$first"
+	lb flow flush
+	connect 25000 $SHARE "$TMP/second"
+	await 25 grep -q "^open $SHARE" "$TMP/second"
+	kill "$pid" "$watch"
+	lb service del "$vip:$PORT/tcp"
+}
+
 only_where_flows_are_seen_to_end()
 {
 	lb service add "$vip:$PORT/tcp" mode dsr
@@ -66,6 +91,7 @@ only_where_flows_are_seen_to_end()
 shares()
 {
 	no_more_than_a_share
+	counted_by_watch
 	only_where_flows_are_seen_to_end
 }
 
