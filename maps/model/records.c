@@ -43,8 +43,10 @@ void update_record(struct balancer *balancer, const struct config_service *servi
 		store(record->mtu[!hop], backend->mtu);
 		flags ^= BACKEND_HOP;
 	}
-	if (record->flags != flags)
+	if (record->flags != flags) {
+		stop_caching(balancer); /* `watch` looks at the generation */
 		store(record->flags, flags);
+	}
 	if (record->service != service->number)
 		store(record->service, service->number);
 }

@@ -49,8 +49,8 @@ static __u64 tick;
 static struct timer clock_timer, settle, batch;
 static struct io arp = { .fd = -1 }, nd = { .fd = -1 }, routes = { .fd = -1 };
 
-/* Asks the one that is known, or all on the link. From no address: so nobody learns, or refuses, one
- * of ours that is a VIP. */
+/* Asks the one that is known, or all on the link. From no address: so nobody learns, or refuses,
+ * one of ours that is a VIP. */
 static void ask(const struct hop_lookup *way, bool everybody)
 {
 	const struct device *device = find_device(devices, device_count, way->ifindex);
@@ -189,13 +189,13 @@ static const struct hop_lookup *news_of(const struct config_service *service,
 	return way;
 }
 
-static bool has_news(const struct configuration *config)
+static bool has_news(struct configuration *config)
 {
 	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+		struct config_service *service = &config->services[i];
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			if (news_of(service, &service->backends[j]))
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			if (news_of(service, record_of(service, j)))
 				return true;
 		}
 	}
@@ -208,8 +208,8 @@ static enum status write_hops(struct configuration *config, const struct request
 	for (unsigned int i = 0; i < config->count; i++) {
 		struct config_service *service = &config->services[i];
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct config_backend *backend = &service->backends[j];
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			struct config_backend *backend = record_of(service, j);
 			const struct hop_lookup *way = news_of(service, backend);
 
 			if (!way)
@@ -248,7 +248,7 @@ static bool is_first(unsigned int index)
 }
 
 /* Ways that are new have the MAC of their backend, or are asked for at once. */
-static void begin_asking(const struct configuration *config)
+static void begin_asking(struct configuration *config)
 {
 	free(asking);
 	asking = calloc(ways.count + 1, sizeof(*asking));
@@ -257,20 +257,38 @@ static void begin_asking(const struct configuration *config)
 	for (unsigned int i = 0; i < ways.count; i++)
 		asking[i] = (struct asking){ is_first(i), true };
 	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+		struct config_service *service = &config->services[i];
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct hop_lookup *way = find_lookup(&ways, &service->backends[j]);
+		for (unsigned int j = 0; record_of(service, j); j++) {
+			const struct config_backend *backend = record_of(service, j);
+			struct hop_lookup *way = find_lookup(&ways, backend);
 
-			if (way && !service->backends[j].mac_given && !is_resolved(&way->hop) &&
+			if (way && !backend->mac_given && !is_resolved(&way->hop) &&
 			    same_address(&way->next, &way->to))
-				memcpy(way->hop.mac, service->backends[j].hop.mac, ETH_ALEN);
+				memcpy(way->hop.mac, backend->hop.mac, ETH_ALEN);
 		}
 	}
 	for (unsigned int i = 0; i < ways.count; i++) {
 		if (asking[i].is_first && !is_resolved(&ways.lookup[i].hop))
 			ask(&ways.lookup[i], true);
 	}
+}
+
+/* If there is none for want of memory or of an answer, all are looked up anew, later. */
+static enum status find_new_routes(int added)
+{
+	enum status status = added < 0 ? FAILED : DONE;
+
+	free(devices);
+	devices = NULL;
+	device_count = 0;
+	if (!status)
+		status = find_routes(&ways, &watch->balancer, &devices, &device_count);
+	if (!status)
+		return DONE;
+	ways.count = 0; /* `asking` is not as long */
+	timer_set(&settle, nanosecond_now() + RETRY_NS);
+	return status;
 }
 
 /* Looks up the routes of backends that are new. */
@@ -282,14 +300,14 @@ static void look_up(void)
 	if (!config_copy(&copy, &watch->config))
 		return;
 	for (unsigned int i = 0; i < copy.count; i++) {
-		for (unsigned int j = 0; j < copy.services[i].count; j++)
-			copy.services[i].backends[j].is_pending =
-				!copy.services[i].backends[j].mac_given;
+		for (unsigned int j = 0; record_of(&copy.services[i], j); j++) {
+			struct config_backend *backend = record_of(&copy.services[i], j);
+
+			backend->is_pending = !backend->mac_given;
+		}
 	}
 	added = collect_lookups(&ways, &copy);
-	if (added > 0)
-		free(devices);
-	if (added > 0 && !find_routes(&ways, &watch->balancer, &devices, &device_count)) {
+	if (added && !find_new_routes(added)) {
 		begin_asking(&watch->config);
 		timer_set(&batch, nanosecond_now() + BATCH_NS);
 	}

@@ -82,6 +82,24 @@ over_gateways()
 	lb backend del "$service" "$(at 1 2)"
 }
 
+# Whether a record has the MAC de:ad:be:ef:X:Y, which no command shows of `via`.
+leads_to() # X Y
+{
+	bpftool -j map dump pinned /sys/fs/bpf/tc/globals/xlb_backends | jq -e --argjson x "$1" \
+		--argjson y "$2" 'any(.[].formatted.value.hop[].mac; . == [222, 173, 190, 239, $x, $y])'
+}
+
+# The next hop to clients of a service in mode dnat.
+via()
+{
+	lb service add "$vip:9000/tcp" mode dnat via "$(at 0 1)"
+	lb backend add "$vip:9000/tcp" "$(at 0 2)"
+	! leads_to 5 "$family" || fail "the MAC is known too early"
+	on h1 ip link set dev veth0 address "de:ad:be:ef:05:0$family"
+	await 6 leads_to 5 "$family"
+	lb service del "$vip:9000/tcp"
+}
+
 all()
 {
 	service=$vip:8000/tcp
@@ -91,6 +109,7 @@ all()
 	given
 	comes_back
 	over_gateways
+	via
 	lb service del "$service"
 }
 
