@@ -84,7 +84,7 @@ static bool is_plain(const char *word)
 
 static bool parse_host(const char *word, void *value)
 {
-	if (!is_plain(word) || strpbrk(word, "/\\\"'<>"))
+	if (!is_plain(word) || strpbrk(word, "/\\\"'<>#"))
 		return wrong(word, "the name of a host, of up to 127 characters");
 	strcpy(value, word);
 	return true;

@@ -202,9 +202,13 @@ static enum status open_new_maps(struct upgrade *upgrade)
 /* The configuration, with all that goes by it. The lock goes along. */
 static enum status fill_new_maps(struct upgrade *upgrade)
 {
+	struct balancer from = upgrade->old;
 	struct configuration config;
-	enum status status = carry_config(&upgrade->old, &upgrade->new);
+	enum status status;
 
+	if (!keeps_flows(upgrade)) /* what is said of flows ends with them */
+		from.map[MAP_LIVE] = from.map[MAP_PORTS] = -1;
+	status = carry_config(&from, &upgrade->new);
 	if (!status)
 		status = read_config(&upgrade->new, &config, false);
 	if (status)

@@ -239,7 +239,15 @@ static void bring_in_line(struct routes *wanted)
 	free(running.route);
 }
 
-/* For who waits for the drain to end. */
+/* Seconds until the deadline, never 0. */
+static unsigned int seconds_left(void)
+{
+	__u64 now = nanosecond_now();
+
+	return announce.deadline > now ? 1 + (announce.deadline - now) / NS_PER_SECOND : 1;
+}
+
+/* For who waits for the drain to end; and for the next one that reads the mark, the deadline. */
 static void report_drain(bool is_done)
 {
 	FILE *file = fopen(announce.mark, "r+e");
@@ -254,6 +262,8 @@ static void report_drain(bool is_done)
 				announce.flows_left);
 		else
 			fprintf(file, "%s: nothing is announced\n", DRAIN_EMPTY);
+		if (announce.deadline)
+			fprintf(file, DRAIN_WITHIN " %u\n", seconds_left());
 	}
 	fclose(file);
 }
@@ -284,12 +294,15 @@ static void read_mark(void)
 {
 	FILE *file = fopen(announce.mark, "re");
 	unsigned int seconds = 0;
+	char line[100];
 
 	announce.is_drained = file;
 	announce.deadline = 0;
 	if (!file)
 		return;
-	if (fscanf(file, DRAIN_WITHIN " %u", &seconds) == 1 && seconds)
+	while (!seconds && fgets(line, sizeof(line), file))
+		sscanf(line, DRAIN_WITHIN " %u", &seconds);
+	if (seconds)
 		announce.deadline = nanosecond_now() + seconds * NS_PER_SECOND;
 	fclose(file);
 }

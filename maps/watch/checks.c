@@ -63,13 +63,12 @@ const char *check_reason(const struct endpoint *vip, const struct endpoint *real
 	return target ? target->reason : "";
 }
 
-static void drop_attempt(struct attempt *attempt)
+/* Drops the attempt that `link` of its target's list leads to. */
+static void drop_linked(struct attempt **link)
 {
+	struct attempt *attempt = *link;
 	struct target *target = attempt->target;
-	struct attempt **link = &target->attempts;
 
-	while (*link != attempt)
-		link = &(*link)->sibling;
 	*link = attempt->sibling;
 	target->under_way--;
 	timer_clear(&attempt->timeout);
@@ -80,6 +79,15 @@ static void drop_attempt(struct attempt *attempt)
 	else
 		drop_connection(attempt);
 	free(attempt);
+}
+
+static void drop_attempt(struct attempt *attempt)
+{
+	struct attempt **link = &attempt->target->attempts;
+
+	while (*link != attempt)
+		link = &(*link)->sibling;
+	drop_linked(link);
 }
 
 /* What is to be written for a target: enough good or bad checks in a row say it. */
@@ -146,10 +154,8 @@ static void expire_next(struct timer *timer)
 
 static void free_target(struct target *target)
 {
-	for (struct attempt *attempt = target->attempts, *next; attempt; attempt = next) {
-		next = attempt->sibling;
-		drop_attempt(attempt);
-	}
+	while (target->attempts) /* to drop one may end another, whose turn it is */
+		drop_linked(&target->attempts);
 	timer_clear(&target->next);
 	free(target);
 }

@@ -48,7 +48,8 @@ static const char *refusal(const char *path)
 	return NULL;
 }
 
-static _Noreturn void run(const struct target *target, const char *path)
+/* It ends with `parent`: a change of user would undo what is asked for before it. */
+static _Noreturn void run(const struct target *target, const char *path, pid_t parent)
 {
 	char vip[100], real[100], port[20];
 	char *environment[] = { vip, real, port, (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -67,7 +68,8 @@ static _Noreturn void run(const struct target *target, const char *path)
 		dup2(null, fd);
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 	if (setpgid(0, 0) || chdir("/") || setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    getppid() != parent)
 		_exit(CANNOT_RUN);
 	execve(path, arguments, environment);
 	_exit(CANNOT_RUN);
@@ -95,6 +97,7 @@ static void program_ended(struct io *io, __u32 events)
 
 static void spawn(struct attempt *attempt)
 {
+	pid_t own = getpid();
 	char path[PATH_MAX];
 	const char *why;
 
@@ -106,7 +109,7 @@ static void spawn(struct attempt *attempt)
 	}
 	attempt->process = fork();
 	if (!attempt->process)
-		run(attempt->target, path);
+		run(attempt->target, path, own);
 	if (attempt->process < 0) {
 		attempt->process = 0;
 		end_attempt(attempt, strerror(errno));

@@ -172,6 +172,7 @@ check set VIP:8000/tcp tcp interval 1.
 check set VIP:8000/tcp http
 check set VIP:8000/tcp http nopath
 check set VIP:8000/tcp http / status 20
+check set VIP:8000/tcp http / host '#x'
 check set VIP:8000/tcp exec ../sh
 check set VIP:8000/tcp exec .sh
 check set VIP:8000/tcp tcp on-fail up

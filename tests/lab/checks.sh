@@ -8,9 +8,15 @@
 
 readonly PROGRAMS=/etc/xdp-lb/checks.d
 
+# With no more privileges than its unit gives it.
 start_watch()
 {
-	spawn lb "$top/xdp-lb" -n "${prefix}lb" watch 2>>"$TMP/watch.log"
+	local granted
+
+	granted=$(sed -n 's/^CapabilityBoundingSet=//p' "$top/scripts/systemd/xdp-lb-watch.service" |
+		tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+	spawn lb setpriv --bounding-set "-all,$granted" "$top/xdp-lb" -n "${prefix}lb" watch \
+		2>>"$TMP/watch.log"
 	watch=$pid
 }
 
@@ -102,6 +108,32 @@ by_program()
 	logged "not root's file" || fail "not logged: $(cat "$TMP/watch.log")"
 }
 
+hanging()
+{
+	[ "$(pgrep -c -f '^sleep 777')" -gt 0 ]
+}
+
+not_hanging()
+{
+	! hanging
+}
+
+# A program that does not end is ended, at its time or with `watch`.
+program_hangs()
+{
+	printf '#!/bin/sh\nexec sleep 777\n' >"$PROGRAMS/hang"
+	chmod 755 "$PROGRAMS/hang"
+	lb backend health "$service" "$backend2" ok
+	lb check set "$service" exec hang interval 0.2 timeout 0.3
+	await 5 health_is "$backend2" failing
+	lb check set "$service" exec hang interval 0.2 timeout 60
+	await 5 hanging
+	kill -KILL "$watch"
+	wait "$watch" 2>/dev/null || true
+	await 2 not_hanging
+	start_watch
+}
+
 # Doctor says so, when it has been dead for some time.
 names_the_dead()
 {
@@ -139,6 +171,7 @@ all()
 	is_silent
 	by_http
 	by_program
+	program_hangs
 	killed
 	lb service del "$service"
 }
