@@ -128,8 +128,9 @@ fails_to_load()
 }
 
 lab_up
-build_version changed 100 1
-build_version records 101 2
+format=$(sed -n 's/^#define FLOW_FORMAT //p' "$top/maps/xdp_lb.h")
+build_version changed 100 "$format"
+build_version records 101 $((format + 1))
 attach
 start_web
 start_steady

@@ -121,14 +121,14 @@ static void secret_is_kept(void)
 
 static void twin_of_client(void)
 {
-	make_twin(C1, 40000, HTTP, 50001, "54.209.185.141");
+	make_twin(C1, 40000, HTTP, 50001, "124.223.112.98");
 	CHECK_EQUAL(hash_of_flow(TWIN, 50001, HTTP), hash_of_flow(C1, 40000, HTTP));
 }
 
 static void twin_of_backend(void)
 {
-	make_twin(B1, HTTP, 40000, 50000, "71.211.222.52");
-	CHECK_EQUAL(hash_of_flow(TWIN, 50000, 40000), hash_of_flow(B1, HTTP, 40000));
+	make_twin(B1, HTTP, 40000, 50001, "92.148.176.101");
+	CHECK_EQUAL(hash_of_flow(TWIN, 50001, 40000), hash_of_flow(B1, HTTP, 40000));
 }
 
 static void ages_27_days(void)
@@ -318,7 +318,7 @@ static const struct test_case tcp_cases[] = {
 	     CLIENT_SENDS(ACK, 1)),
 	CASE("tcp: who sends packets of the backend's hash is not the backend", BOTH, tcp_service,
 	     HANDSHAKE, BACKEND_SENDS(ACK, 1), DO(twin_of_backend),
-	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50000, 40000, ACK), DATA(1)), NO_SERVICE),
+	     KEPT(P(ETH(B1, LB), IP(TWIN, VIP), TCP(50001, 40000, ACK), DATA(1)), NO_SERVICE),
 	     BACKEND_SENDS(ACK, 1)),
 	CASE("tcp: a backend's answer of no flow passes", BOTH, tcp_service,
 	     KEPT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE), THEN(no_flow)),
