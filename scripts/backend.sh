@@ -19,7 +19,7 @@ readonly WORDS="$program [-n NETNS] [apply|undo] nat|dsr|ipip|dnat VIP DEV [via 
        [to CLIENTS] [outer ipv4|ipv6] [tunnel kernel|xdp] [mtu N] [accept-local]"
 # Files NAMESPACE/VIP have the commands that undo; NAMESPACE/host those for when the last VIP goes.
 readonly STATE=/run/xdp-lb-backend
-readonly TUNNEL_SOURCES=172.16.0.0/16 # where the balancer's tunnels come from: datapath/tunnel.h
+readonly TUNNEL_SOURCES=172.16.0.0/16 # where the balancer's tunnels come from: datapath/encap.h
 readonly MAX_LINEAR_MTU=3498 # that a program in section xdp takes
 
 ns='' verb=print router='' clients=default outer='' tunnel='' mtu='' accept_local=''
