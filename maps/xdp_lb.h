@@ -298,8 +298,8 @@ struct answer {
 
 /*
  * What a packet to a VIP says of its flow: where from, and to which port. Network byte order except
- * vip, which may be that of an address of the pool. All of it is compared; its first 20 bytes are
- * hashed, as VIPs are numbered by each balancer, and the number of an address of the pool.
+ * vip, the number of a VIP or of an address of the pool. All of it is compared. Hashed are its
+ * first 20 bytes and, of an address of the pool, its number: see hashed_tail() of the data path.
  */
 struct tuple {
 	struct address peer; /* source: the client, or in mode nat the backend */
@@ -356,7 +356,7 @@ struct flow {
 };
 
 #define FLOW_WAYS 8
-#define FLOW_POINTERS 22 /* with the table 95 % full, one bucket of 200,000 has more */
+#define FLOW_POINTERS 22 /* with the table 95 % full, one bucket of 200,000 would need more */
 #define FLOW_BUCKETS (1 << FLOW_BUCKET_BITS)
 #define FLOW_WAY_BITS 3
 #define FLOW_INDEX_BITS (FLOW_BUCKET_BITS + FLOW_WAY_BITS)

@@ -14,9 +14,9 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
 __u32 count_flows_of(const struct balancer *running, const struct balancer *of, bool nat_only);
 
 /* How many living flows each backend has, by its number; to be freed; NULL without memory. */
-/* Of each source of the pool, by number; with half-open ones, or as `flow count` counts. */
-__u32 *count_flows_by_source(const struct balancer *balancer, bool with_half_open);
 __u32 *count_flows_by_backend(const struct balancer *balancer);
+/* The same of each source of the pool; with half-open ones, or as `flow count` counts. */
+__u32 *count_flows_by_source(const struct balancer *balancer, bool with_half_open);
 __u32 count_living_flows(const struct balancer *balancer);
 
 /* Slots in transition whose former backend the backend is. */
