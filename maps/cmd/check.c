@@ -159,9 +159,13 @@ bool parse_check_set(struct words *words, struct request *request)
 	return true;
 }
 
-/* A connection needs a TCP port; a program finds its own. */
-static enum status check_port(const struct config_service *service, const struct check *check)
+/* Whether there is what to check: backends; and for a connection, a TCP port. A program finds its
+ * own. */
+static enum status check_service(const struct config_service *service, const struct check *check)
 {
+	if (service->mode == MODE_USER)
+		return fail(WRONG, "%s: mode user has no backends to check",
+			    text_of_vip(&service->vip).s);
 	if (check->type == CHECK_EXEC || check->port)
 		return DONE;
 	if (service->vip.protocol != IPPROTO_TCP)
@@ -181,7 +185,7 @@ enum status set_check(struct configuration *config, const struct request *reques
 
 	if (!service)
 		return FAILED;
-	status = check_port(service, &request->check);
+	status = check_service(service, &request->check);
 	if (!status)
 		service->check = request->check;
 	return status;
@@ -234,6 +238,8 @@ static enum status check_way(const struct request *request)
 		return status;
 	service = config_find(&config, &request->vip);
 	if (service)
+		status = check_service(service, &request->check);
+	if (service && !status)
 		status = say_check_way(&balancer, &config, service, &request->check);
 	close_and_free(&balancer, &config);
 	return status;

@@ -179,7 +179,7 @@ enum status trace_decisions(struct view *view, const struct request *request)
 	struct balancer *balancer = &view->balancer;
 	struct trace trace = { .balancer = balancer, .left = request->count };
 	struct tuple filter = filter_of(view, request);
-	enum status status = lock_trace(balancer);
+	enum status status = lock_role(balancer, ROLE_TRACE);
 	sigset_t while_waiting;
 
 	if (status)

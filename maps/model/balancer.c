@@ -16,9 +16,9 @@
 void close_balancer(struct balancer *balancer)
 {
 	unlock_balancer(balancer);
-	if (balancer->trace_lock >= 0)
-		close(balancer->trace_lock);
-	balancer->trace_lock = -1;
+	if (balancer->role_lock >= 0)
+		close(balancer->role_lock);
+	balancer->role_lock = -1;
 	if (balancer->flows)
 		unmap_memory(balancer->flows, FLOWS_SIZE);
 	if (balancer->is_placed)
@@ -89,32 +89,33 @@ void resume_caching(struct balancer *balancer)
 	store(balancer->config->generation, next);
 }
 
-/* Each balancer has a byte of the lock file for its trace. */
-static struct flock trace_byte(const struct balancer *balancer)
+/* Each balancer has a byte of the lock file for each role. */
+static struct flock byte_of(const struct balancer *balancer, enum role role)
 {
 	return (struct flock){
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = balancer->id,
+		.l_start = (off_t)role << 32 | balancer->id,
 		.l_len = 1,
 	};
 }
 
-enum status lock_trace(struct balancer *balancer)
+enum status lock_role(struct balancer *balancer, enum role role)
 {
-	struct flock byte = trace_byte(balancer);
+	struct flock byte = byte_of(balancer, role);
 
-	balancer->trace_lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (balancer->trace_lock < 0)
+	balancer->role_lock = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (balancer->role_lock < 0)
 		return fail(FAILED, "%s: %s", LOCK_PATH, strerror(errno));
-	if (fcntl(balancer->trace_lock, F_OFD_SETLK, &byte))
-		return fail(FAILED, "another trace of this balancer is running");
+	if (fcntl(balancer->role_lock, F_OFD_SETLK, &byte))
+		return fail(FAILED, "another %s of this balancer is running",
+			    role == ROLE_TRACE ? "trace" : "watch");
 	return DONE;
 }
 
 bool is_traced(const struct balancer *balancer)
 {
-	struct flock byte = trace_byte(balancer);
+	struct flock byte = byte_of(balancer, ROLE_TRACE);
 
 	return balancer->lock < 0 || fcntl(balancer->lock, F_OFD_GETLK, &byte) ||
 	       byte.l_type != F_UNLCK;

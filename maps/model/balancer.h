@@ -20,7 +20,7 @@ struct balancer {
 	struct place place; /* ifindex 0: attached nowhere, then only the namespace counts */
 	struct netns netns; /* open if is_placed */
 	int lock; /* -1: not held */
-	int trace_lock; /* the same; held while a trace runs, there can be one */
+	int role_lock; /* the same; of the role that this process has, see lock_role() */
 	bool is_uncached; /* the data path looks everything up */
 	__u32 generation; /* of the configuration, before that */
 	const struct config *config; /* entries of the maps, in place: see kernel/store.h */
@@ -56,8 +56,14 @@ void unlock_balancer(struct balancer *balancer);
 void stop_caching(struct balancer *balancer);
 void resume_caching(struct balancer *balancer);
 
-/* There is one trace at a time; whether one runs can be told by its lock, however it ended. */
-enum status lock_trace(struct balancer *balancer);
+/* Of a balancer there is one trace, and one watch, at a time. */
+enum role {
+	ROLE_TRACE,
+	ROLE_WATCH,
+};
+
+/* A process has one role, until it ends, however it ends, or closes the balancer. */
+enum status lock_role(struct balancer *balancer, enum role role);
 bool is_traced(const struct balancer *balancer);
 
 #endif

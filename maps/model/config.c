@@ -106,7 +106,7 @@ static void close_gap(void *array, unsigned int *count, void *element, size_t si
 	memmove(element, (char *)element + size, end - (char *)element);
 }
 
-static int compare_endpoints(const struct endpoint *a, const struct endpoint *b)
+int compare_endpoints(const struct endpoint *a, const struct endpoint *b)
 {
 	int order = memcmp(&a->address, &b->address, sizeof(a->address));
 
@@ -268,6 +268,15 @@ void source_remove(struct configuration *config, struct config_source *source)
 bool is_source_up(const struct config_source *source)
 {
 	return source && source->state == STATE_UP;
+}
+
+unsigned int count_backends(const struct configuration *config)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < config->count; i++)
+		count += config->services[i].count;
+	return count;
 }
 
 bool is_resolved(const struct hop *hop)

@@ -93,6 +93,11 @@ void config_init(struct configuration *config);
 void config_free(struct configuration *config);
 bool config_copy(struct configuration *to, const struct configuration *from); /* false: no memory */
 
+/* The order of all lists: address, port, protocol. */
+int compare_endpoints(const struct endpoint *a, const struct endpoint *b);
+
+unsigned int count_backends(const struct configuration *config); /* of all services */
+
 struct config_service *config_find(const struct configuration *config, const struct endpoint *vip);
 /* The same, saying so if there is none. */
 struct config_service *config_need(const struct configuration *config, const struct endpoint *vip);

@@ -308,7 +308,7 @@ enum status open_balancer(const struct selection *selection, struct balancer *ba
 
 	memset(balancer, 0, sizeof(*balancer));
 	balancer->lock = -1;
-	balancer->trace_lock = -1;
+	balancer->role_lock = -1;
 	for (int i = 0; i < MAPS; i++)
 		balancer->map[i] = -1;
 	if (selection->netns) /* where it is if it is attached nowhere */

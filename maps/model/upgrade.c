@@ -135,7 +135,7 @@ enum status plan_upgrade(const struct selection *selection, struct upgrade *upgr
 	upgrade->loader.child = upgrade->program[0] = upgrade->program[1] = -1;
 	for (int i = 0; i < MAPS; i++)
 		upgrade->new.map[i] = -1;
-	upgrade->new.lock = upgrade->new.trace_lock = -1;
+	upgrade->new.lock = upgrade->new.role_lock = -1;
 	any.is_for_upgrade = true;
 	status = open_balancer(&any, &upgrade->old);
 	if (status)

@@ -44,6 +44,8 @@ static struct {
 /* Whether new flows of the service have a backend to go to. */
 static bool can_get_flows(const struct config_service *service)
 {
+	if (service->mode == MODE_USER)
+		return true; /* to its program */
 	if (announce.watch->request->keep)
 		return service->count;
 	for (unsigned int i = 0; i < service->count; i++) {

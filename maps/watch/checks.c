@@ -27,16 +27,15 @@ static struct watch *watch;
 static struct target **targets; /* sorted by vip, real */
 static unsigned int target_count;
 static struct timer batch;
-static bool was_panicking[MAX_SERVICES + 1], has_no_way[MAX_SERVICES + 1]; /* by its number */
 
-static int compare_endpoints(const struct endpoint *a, const struct endpoint *b)
-{
-	int order = memcmp(&a->address, &b->address, sizeof(a->address));
+/* What was said of a service. */
+struct said {
+	struct endpoint vip;
+	bool is_panicking, has_no_way;
+};
 
-	if (!order)
-		order = memcmp(&a->port, &b->port, sizeof(a->port));
-	return order ? order : a->protocol - b->protocol;
-}
+static struct said *said; /* sorted */
+static unsigned int said_count;
 
 static int compare_targets(const void *a, const void *b)
 {
@@ -199,6 +198,8 @@ static struct target *make_target(const struct config_service *service,
 	target->is_by_packets = is_checked_by_vip(service, &service->check);
 	target->at = address_of(service, backend);
 	target->hop = backend->hop;
+	if (!before || target->health != backend->health)
+		target->said = backend->health;
 	target->health = backend->health;
 	return target;
 }
@@ -224,15 +225,6 @@ static bool has_vip(void)
 	}
 	freeifaddrs(list);
 	return found;
-}
-
-static unsigned int count_backends(void)
-{
-	unsigned int count = 0;
-
-	for (unsigned int i = 0; i < watch->config.count; i++)
-		count += watch->config.services[i].count;
-	return count;
 }
 
 /* Adds the backends of a service to `made`. */
@@ -273,9 +265,8 @@ static void free_old_targets(struct target **made, unsigned int count)
 }
 
 /* A check that came by a file, and for which there is no way. */
-static void say_no_way(const struct config_service *service)
+static void say_no_way(const struct config_service *service, bool *before)
 {
-	bool *before = &has_no_way[service->number];
 	const struct target *target;
 	bool now = false;
 
@@ -291,10 +282,8 @@ static void say_no_way(const struct config_service *service)
 	*before = now;
 }
 
-static void say_panic(const struct config_service *service)
+static void say_panic(const struct config_service *service, bool *before)
 {
-	bool *before = &was_panicking[service->number];
-
 	if (service->is_panicking && !*before)
 		warn("%s: fewer than %u %% of the backends would be left: checks are not believed",
 		     text_of_vip(&service->vip).s, service->check.panic);
@@ -303,27 +292,56 @@ static void say_panic(const struct config_service *service)
 	*before = service->is_panicking;
 }
 
+static int compare_said(const void *a, const void *b)
+{
+	const struct said *one = a, *other = b;
+
+	return compare_endpoints(&one->vip, &other->vip);
+}
+
+/* What is new of each service. Those that are gone are forgotten. */
+static void say_news(void)
+{
+	unsigned int count = watch->config.count;
+	struct said *now = calloc(count + 1, sizeof(*now));
+
+	for (unsigned int i = 0; now && i < count; i++) {
+		const struct config_service *service = &watch->config.services[i];
+		const struct said *before;
+
+		now[i].vip = service->vip;
+		before = said_count ?
+				 bsearch(&now[i], said, said_count, sizeof(*said), compare_said) :
+				 NULL;
+		if (before)
+			now[i] = *before;
+		say_panic(service, &now[i].is_panicking);
+		say_no_way(service, &now[i].has_no_way);
+	}
+	free(said);
+	said = now;
+	said_count = now ? count : 0;
+}
+
 static void follow_checks(struct watch *changed)
 {
 	unsigned int turns, count = 0;
 	struct target **made;
 
 	watch = changed;
-	turns = count_backends();
+	turns = count_backends(&watch->config);
 	made = calloc(turns + 1, sizeof(struct target *));
 	if (!made)
 		return;
 	for (unsigned int i = 0; i < watch->config.count; i++) {
 		const struct config_service *service = &watch->config.services[i];
 
-		say_panic(service);
 		if (service->check.type)
 			count = add_targets(service, made, count, turns);
 	}
 	free_old_targets(made, count);
 	needs_low_ports = has_vip();
-	for (unsigned int i = 0; i < watch->config.count; i++)
-		say_no_way(&watch->config.services[i]);
+	say_news();
 }
 
 /* All that targets say. What is said again by a later change finds it so already. */
@@ -345,10 +363,11 @@ static enum status write_health(struct configuration *config, const struct reque
 static void say_changes(void)
 {
 	for (unsigned int i = 0; i < target_count; i++) {
-		const struct target *target = targets[i];
+		struct target *target = targets[i];
 
-		if (target->wanted == target->health)
+		if (target->wanted == target->said)
 			continue;
+		target->said = target->wanted;
 		warn("%s of %s is %s%s%s", text_of_real(&target->real).s,
 		     text_of_vip(&target->vip).s, health_name(target->wanted),
 		     *target->reason ? ": " : "", target->reason);

@@ -305,6 +305,26 @@ static void receive_data(struct attempt *attempt, const struct tcphdr *tcp, size
 		    http_fault(&attempt->target->check, attempt->answer, attempt->received));
 }
 
+/* What does not acknowledge our SYN is no answer to it. */
+static void receive_first(struct attempt *attempt, const struct tcphdr *tcp)
+{
+	if (!tcp->ack || ntohl(tcp->ack_seq) != attempt->sequence + 1)
+		return;
+	if (tcp->rst)
+		end_attempt(attempt, "Connection refused");
+	else if (tcp->syn)
+		receive_syn_ack(attempt, tcp);
+}
+
+/* A reset counts where it is expected only (RFC 5961); it may come without ACK. */
+static void receive_later(struct attempt *attempt, const struct tcphdr *tcp, size_t length)
+{
+	if (!tcp->rst)
+		receive_data(attempt, tcp, length);
+	else if (ntohl(tcp->seq) == attempt->expected)
+		end_attempt(attempt, "reset by the backend");
+}
+
 static void receive_tcp(const struct address *from, const void *data, size_t length)
 {
 	const struct tcphdr *tcp = data;
@@ -316,15 +336,10 @@ static void receive_tcp(const struct address *from, const void *data, size_t len
 	if (!attempt || !same_address(from, &attempt->target->at.address) ||
 	    tcp->source != attempt->target->at.port)
 		return;
-	if (attempt->is_sent && !tcp->rst)
-		receive_data(attempt, tcp, length);
-	else if (!tcp->ack || (!attempt->is_sent && ntohl(tcp->ack_seq) != attempt->sequence + 1))
-		return;
-	else if (tcp->rst)
-		end_attempt(attempt,
-			    attempt->is_sent ? "reset by the backend" : "Connection refused");
-	else if (tcp->syn)
-		receive_syn_ack(attempt, tcp);
+	if (attempt->is_sent)
+		receive_later(attempt, tcp, length);
+	else
+		receive_first(attempt, tcp);
 }
 
 static void answer_arp(const struct ether_arp *question)

@@ -20,6 +20,7 @@ struct target {
 	struct hop hop; /* as it runs; of checks by packets */
 	__u8 health; /* as it runs */
 	__u8 wanted; /* what is to run; the same, if there is nothing to write */
+	__u8 said; /* in the log */
 	__u32 good, bad; /* in a row */
 	char reason[100]; /* why the last check was bad, or "" */
 	struct timer next;

@@ -47,15 +47,6 @@ static void look_at(struct view *view)
 	};
 }
 
-static unsigned int count_backends(const struct configuration *config)
-{
-	unsigned int count = 0;
-
-	for (unsigned int i = 0; i < config->count; i++)
-		count += config->services[i].count;
-	return count;
-}
-
 static void forget_reading(void)
 {
 	free_reading(&status.last);

@@ -27,6 +27,7 @@
 #include "watch/watch.h"
 
 #define LOOK_NS (250 * NS_PER_MS) /* whether the configuration is another one */
+#define MAX_ERROR 1000 /* characters of a line that is held back */
 #define SEARCH_NS NS_PER_SECOND /* for the balancer; whether it still is the same */
 
 /* What `watch` does. A part comes behind those that it uses. */
@@ -47,6 +48,8 @@ static struct timer look, search;
 static int own_netns; /* that names of namespaces and devices are looked up in */
 static __u32 generation; /* of the configuration that was read */
 static char state[1200]; /* that was said last */
+static bool is_refused; /* another watch has the balancer */
+static bool is_replaced; /* another watch comes at once, and goes on with what there is */
 
 static bool take_addresses(struct words *words, struct request *request)
 {
@@ -191,13 +194,15 @@ static void enter(int netns)
 		warn("cannot enter a network namespace: %s", strerror(errno));
 }
 
-/* Finds the balancer, in whose namespace the process is from then on. It is another one if its maps
- * are. */
+/*
+ * Finds the balancer, in whose namespace the process is from then on. It is another one if its maps
+ * are. Where another watch has it, two would contradict each other: this one ends.
+ */
 static void find_balancer(void)
 {
 	static unsigned int misses; /* in a row: one may be the kernel's lack of memory */
 	struct balancer found;
-	char error[1000] = "";
+	char error[MAX_ERROR] = "";
 	enum status status;
 
 	enter(own_netns);
@@ -224,6 +229,12 @@ static void find_balancer(void)
 		return;
 	}
 	leave_balancer();
+	if (lock_role(&found, ROLE_WATCH)) {
+		close_balancer(&found);
+		is_refused = true;
+		loop_end();
+		return;
+	}
 	enter(found.netns.fd);
 	watch.balancer = found;
 	watch.has_balancer = true;
@@ -263,8 +274,16 @@ static void expire_look(struct timer *timer)
 
 enum status watch_change(struct watch *changed, const struct change *change)
 {
-	enum status status = change_balancer(&changed->balancer, change);
+	static char last[MAX_ERROR];
+	char error[MAX_ERROR] = "";
+	enum status status;
 
+	hold_warnings(error, sizeof(error));
+	status = change_balancer(&changed->balancer, change);
+	hold_warnings(NULL, 0);
+	if (*error && strcmp(error, last) != 0)
+		warn("%s", error);
+	memcpy(last, error, sizeof(last));
 	if (!status)
 		read_anew();
 	return status;
@@ -275,8 +294,10 @@ static void receive_signal(struct io *io, __u32 events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	if (read(io->fd, &info, sizeof(info)) == sizeof(info))
-		loop_end();
+	if (read(io->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	is_replaced = info.ssi_signo == SIGHUP;
+	loop_end();
 }
 
 static struct io signals = { .ready = receive_signal };
@@ -288,6 +309,7 @@ static int open_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return signals.fd < 0 ? -errno : loop_add(&signals, EPOLLIN);
@@ -317,6 +339,8 @@ static int run_parts(void)
 	look.expire = expire_look;
 	search.expire = expire_search;
 	expire_search(&search);
+	if (is_refused)
+		return 0;
 	expire_look(&look);
 	notify("READY=1");
 	return loop_run();
@@ -341,10 +365,13 @@ enum status run_watch(const struct request *request)
 		return status;
 	result = run_parts();
 	notify("STOPPING=1");
-	stop_parts();
+	if (!is_refused && !is_replaced)
+		stop_parts();
 	if (watch.has_balancer) {
 		config_free(&watch.config);
 		close_balancer(&watch.balancer);
 	}
-	return result ? fail(FAILED, "cannot wait: %s", strerror(-result)) : DONE;
+	if (result)
+		return fail(FAILED, "cannot wait: %s", strerror(-result));
+	return is_refused ? FAILED : DONE;
 }

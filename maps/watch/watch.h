@@ -34,7 +34,7 @@ struct part {
 	void (*follow)(struct watch *watch);
 	/* Prints what it has to say as members of status.json (cmd/print.h). */
 	void (*report)(const struct watch *watch);
-	/* At the end, which SIGTERM or SIGINT brings. A kill does not: do not rely on it. */
+	/* At the end, which SIGTERM or SIGINT brings, but no SIGHUP and no kill: do not rely on it. */
 	void (*stop)(struct watch *watch);
 };
 
@@ -43,7 +43,8 @@ enum status run_watch(const struct request *request);
 
 /*
  * Changes the configuration as a command would: with the lock, by the journal; what it leaves as it
- * was is not written. All parts follow before it returns.
+ * was is not written. All parts follow before it returns. An error that is the one of the change
+ * before is not said again.
  */
 enum status watch_change(struct watch *watch, const struct change *change);
 

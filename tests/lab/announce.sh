@@ -122,6 +122,10 @@ which_are_announced()
 	await 5 announced $VIP4
 	lb service del $OTHER4:80/tcp
 	await 5 withdrawn $OTHER4
+	lb service add $OTHER4:80/udp mode user
+	await 5 announced $OTHER4
+	lb service del $OTHER4:80/udp
+	await 5 withdrawn $OTHER4
 	lb backend down "[$VIP6]:80/tcp" fd00:10::2
 	await 5 withdrawn $VIP6
 	expect_soon $VIP6
@@ -149,6 +153,11 @@ killed_and_stopped()
 	await 5 withdrawn_at_router
 	start_bird lb
 	await 15 announced $VIP4 $VIP6
+	kill -HUP "$watch"
+	wait "$watch" || fail "status $? after SIGHUP"
+	announced $VIP4 $VIP6 || fail "withdrawn though another watch is to come"
+	start_watch
+	await 5 announced $VIP4 $VIP6
 	kill -TERM "$watch"
 	wait "$watch" || fail "status $? after SIGTERM"
 	equal "$(routes lb $VIP4)" 0 "routes when it has ended"

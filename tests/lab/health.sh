@@ -84,6 +84,13 @@ refused()
 		grep -q port "$TMP/error" || fail "$(cat "$TMP/error")"
 		lb service del "${words% *}"
 	done
+	lb service add "$vip:53/udp" mode user
+	lb_refuses 2 'mode user has no backends' check set "$vip:53/udp" exec probe
+	lb service del "$vip:53/udp"
+	# Words come before what the network lacks.
+	lb service add "$vip:*/tcp" mode dsr
+	lb_refuses 2 'expected port' check set "$vip:*/tcp" http /
+	lb service del "$vip:*/tcp"
 	lb service add "$vip:99/tcp" mode dsr
 	! lb check set "$vip:99/tcp" tcp 2>"$TMP/error" || fail "a check from the VIP"
 	grep -q 'watch from' "$TMP/error" || fail "$(cat "$TMP/error")"
