@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # For tests of several balancers, in the lab of scripts/fleet.sh (where it is drawn). To be sourced.
-: "${MODES:=dsr ipip}"
+: "${MODES:=dsr ipip dnat}"
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly PORT=8000
