@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # demo-fleet.sh: what becomes of connections while balancers die, are drained, are added, and get
 # another configuration, in the lab of fleet.sh. Nothing stays behind, however it ends.
-export LAB=demo
+export LAB=demo MODES="dsr ipip nat"
 . "$(dirname "$(realpath "$0")")/../tests/fleet.sh"
 
 readonly BUSY=40 IDLE=10 # connections of each mode and family
@@ -27,7 +27,7 @@ say()
 follow_etcd() # N
 {
 	spawn "lb$1" env ETCDCTL_API=3 ETCDCTL_ENDPOINTS=$ETCD REPORT_KEY="/xdp-lb/report/lb$1" \
-		STATE_DIRECTORY="$TMP/state$1" LOCAL_CONFIGURATION="$TMP/local$1.conf" \
+		STATE_DIRECTORY="$TMP/state$1" LOCAL_CONFIGURATION="$run/lb$1.pool" \
 		"$top/scripts/etcd.sh" >"$TMP/etcd$1.log" 2>&1
 	follower[$1]=$pid
 }
@@ -90,7 +90,7 @@ back_again()
 
 drained()
 {
-	"$top/xdp-lb" watch drain -o "/run/xdp-lb-fleet-$LAB/lb2" | sed 's/^/   /'
+	"$top/xdp-lb" watch drain within 2 -o "$run/lb2" | sed 's/^/   /'
 	await_next_hops "1 3"
 	sleep 0.5
 }
@@ -147,7 +147,7 @@ take_down()
 }
 
 say "setting up: a router, three balancers, four backends, two clients"
-fleet_up plain
+fleet_up resilient
 start_etcd
 sleep 1
 {

@@ -26,7 +26,7 @@ readonly BALANCERS=4 # for which the router is prepared
 readonly BACKENDS=4
 readonly TABLE=100 # of addresses to be announced; 200 and 201: see bird/router.conf
 readonly ANSWERS=200 VIPS_ASIDE=201
-readonly DSR=1 IPIP=2 DNAT=3 # the last number of a mode's VIPs
+readonly DSR=1 IPIP=2 DNAT=3 NAT=4 # the last number of a mode's VIPs
 readonly SERVICES=$here/fleet.conf
 
 # With a directory for what BIRD has: configuration, socket, log.
@@ -170,7 +170,11 @@ balancer() # NUMBER
 	balancer_port lan "$name" "$name" eth0
 	[ -n "$(xdp_programs "$ns" eth0)" ] ||
 		cmd ip -n "$ns" link set dev eth0 xdpdrv obj "$object" sec xdp
-	cmd "$helper" -n "$ns" apply "$SERVICES"
+	# In mode nat a balancer has the VIP: who asks it of a flow that it does not know gets a RST.
+	cmd_in "$ns" ip addr replace "$(address_of 4 9 $NAT)/32" dev lo
+	cmd_in "$ns" ip addr replace "$(address_of 6 9 $NAT)/128" dev lo nodad
+	echo "source add $(address_of 4 9 "1$1") $(address_of 6 9 "1$1")" >"$run/$name.pool"
+	cmd "$helper" -n "$ns" apply "$SERVICES" "$run/$name.pool"
 	cmd "$helper" -n "$ns" refresh # whoever did not answer at once
 	watch "$1"
 	bird "$name" balancer_configuration "$1"

@@ -36,6 +36,7 @@ static struct {
 	bool is_drained;
 	__u64 deadline; /* ns: after that, flows that are left are not waited for; 0: never */
 	__u32 flows_left; /* that were waited for, when last counted */
+	bool has_vips; /* among what is announced */
 	char mark[PATH_MAX]; /* the file that says it is drained */
 	struct io marks; /* inotify of its directory */
 	struct timer look;
@@ -144,23 +145,42 @@ static __u32 *count_if_drained(void)
 	return count_flows_by_backend(&announce.watch->balancer);
 }
 
+static void want_vips(struct routes *wanted)
+{
+	const struct configuration *config = &announce.watch->config;
+	__u32 *by_backend = count_if_drained();
+
+	for (unsigned int i = 0, count; i < config->count; i += count) {
+		count = count_of_vip(config, i);
+		want_vip(wanted, &config->services[i], count, by_backend);
+	}
+	free(by_backend);
+}
+
+/* Answers to addresses of the pool come here alone, whether new flows do or not. */
+static void want_sources(struct routes *wanted)
+{
+	const struct configuration *config = &announce.watch->config;
+
+	for (unsigned int i = 0; i < config->source_count; i++)
+		add_route(wanted, &config->sources[i].self.address, METRIC);
+}
+
 /* Nothing of a balancer that is detached; of one that is left alone no VIP. */
 static struct routes wanted_routes(void)
 {
 	const struct watch *watch = announce.watch;
 	struct routes wanted = { NULL, 0 };
-	__u32 *by_backend;
 
 	announce.flows_left = 0;
 	announce.has_held_back = false;
-	if (!watch->has_balancer || !watch->balancer.place.ifindex || announce.is_stopping)
+	announce.has_vips = false;
+	if (!watch->has_balancer || !watch->balancer.place.ifindex)
 		return wanted;
-	by_backend = count_if_drained();
-	for (unsigned int i = 0, count; i < watch->config.count; i += count) {
-		count = count_of_vip(&watch->config, i);
-		want_vip(&wanted, &watch->config.services[i], count, by_backend);
-	}
-	free(by_backend);
+	if (!announce.is_stopping)
+		want_vips(&wanted);
+	announce.has_vips = wanted.count;
+	want_sources(&wanted);
 	return wanted;
 }
 
@@ -278,9 +298,9 @@ static void update(void)
 		bring_in_line(&wanted);
 	timer_clear(&announce.look);
 	if (announce.is_drained) {
-		report_drain(!wanted.count);
+		report_drain(!announce.has_vips);
 	}
-	if (announce.has_held_back || (announce.is_drained && wanted.count))
+	if (announce.has_held_back || (announce.is_drained && announce.has_vips))
 		timer_set(&announce.look, nanosecond_now() + LOOK_NS);
 	free(wanted.route);
 }
@@ -369,14 +389,17 @@ static void open_netlink(void)
 		warn("cannot announce: %s", strerror(-announce.netlink));
 }
 
-/* One that has been killed goes on with what it has announced. */
+/* One that was killed, and so has left VIPs, goes on with what it has announced. */
 static void begin_hold(void)
 {
 	struct blackhole *running = NULL;
+	int count = netlink_blackholes(announce.netlink, announce.watch->request->table, &running);
 
 	announce.hold_until = nanosecond_now() + HOLD_NS;
-	if (netlink_blackholes(announce.netlink, announce.watch->request->table, &running) > 0)
-		announce.hold_until = 0;
+	for (int i = 0; i < count; i++) {
+		if (!source_find(&announce.watch->config, &running[i].to))
+			announce.hold_until = 0;
+	}
 	free(running);
 }
 

@@ -8,6 +8,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly VIP4=10.9.0.1 OTHER4=10.9.0.2 VIP6=fd00:19::1
+readonly POOL4=10.9.0.11 POOL6=fd00:19::11
 readonly SOON=100 # ms from the kernel's table to the router's, on a quiet machine; 20 to 30 here
 
 start_bird() # HOST
@@ -102,11 +103,18 @@ services()
 	lb service add "$OTHER4:80/tcp"
 	lb service add "[$VIP6]:80/tcp"
 	lb backend add "[$VIP6]:80/tcp" fd00:10::2
+	lb source add $POOL4 $POOL6
+}
+
+# The pool's addresses, until it is detached.
+pool_stays()
+{
+	announced $POOL4 $POOL6 || fail "addresses of the pool are withdrawn by $1"
 }
 
 which_are_announced()
 {
-	await 15 announced $VIP4 $VIP6
+	await 15 announced $VIP4 $VIP6 $POOL4 $POOL6
 	equal "$(routes lb $OTHER4)" 0 "routes to a VIP without a backend"
 	lb backend add $OTHER4:80/tcp 10.0.0.2
 	await 5 announced $OTHER4
@@ -162,6 +170,7 @@ killed_and_stopped()
 	wait "$watch" || fail "status $? after SIGTERM"
 	equal "$(routes lb $VIP4)" 0 "routes when it has ended"
 	await 5 withdrawn $VIP4 $VIP6
+	pool_stays SIGTERM
 
 	held_back
 
@@ -207,6 +216,7 @@ drained()
 	"$top/xdp-lb" watch drain -o "$TMP/watch" >"$TMP/drain"
 	grep -q '^empty: nothing' "$TMP/drain" || fail "said: $(cat "$TMP/drain")"
 	await 5 withdrawn $VIP4 $VIP6
+	pool_stays "a drain"
 	"$top/xdp-lb" watch up -o "$TMP/watch"
 	await 5 announced $VIP4 $VIP6
 	! "$top/xdp-lb" watch up -o "$TMP/watch" 2>/dev/null || fail "a drain was ended twice"
@@ -257,7 +267,7 @@ drained()
 
 lab_up
 for host in h2 h3; do
-	on $host ip route add $VIP4 via 10.0.0.10
+	on $host ip route add $POOL4 via 10.0.0.10
 done
 on h1 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 attach
@@ -276,4 +286,4 @@ drained
 kill -KILL "$watch"
 wait "$watch" || true
 "$top/scripts/detach.sh" -n "${prefix}lb" veth6 >"$TMP/out" 2>&1
-await 5 withdrawn $VIP4 $VIP6
+await 5 withdrawn $VIP4 $VIP6 $POOL4 $POOL6

@@ -35,7 +35,7 @@ watch_dies()
 	local i
 
 	for i in 1 2 3; do
-		pkill -KILL -P "$(cat "/run/xdp-lb-fleet-$LAB/lb$i.watch")"
+		pkill -KILL -P "$(cat "$run/lb$i.watch")"
 	done
 	sleep 2
 	has_next_hops 4 "$(family=4 first_vip)" "1 2 3" || fail "withdrawn without a watch"
@@ -43,7 +43,7 @@ watch_dies()
 
 session_lost()
 {
-	local name=/run/xdp-lb-fleet-$LAB/lb1
+	local name=$run/lb1
 
 	birdc -s "$name.ctl" disable router4 >"$TMP/out"
 	birdc -s "$name.ctl" disable router6 >"$TMP/out"
@@ -57,8 +57,6 @@ session_lost()
 # Its routes are the kernel's; the next one takes them over when it has heard of all balancers.
 router_daemon_dies()
 {
-	local run=/run/xdp-lb-fleet-$LAB
-
 	kill -KILL "$(cat "$run/router.pid")"
 	sleep 1
 	on router bird -c "$run/router.conf" -s "$run/router.ctl" -P "$run/router.pid"
@@ -69,7 +67,7 @@ router_daemon_dies()
 # Some have a configuration that others have not: two of three that etcd's minority serves.
 configuration_split()
 {
-	balancer 1 apply "$TMP/other.conf" >"$TMP/applied"
+	balancer 1 apply "$TMP/other.conf" "$run/lb1.pool" >"$TMP/applied"
 	sleep 1
 }
 
@@ -106,7 +104,7 @@ change_everywhere() # FILE
 	local i
 
 	for i in 1 2 3; do
-		balancer $i apply "$1" >"$TMP/applied"
+		balancer $i apply "$1" "$run/lb$i.pool" >"$TMP/applied"
 	done
 }
 
@@ -151,7 +149,7 @@ change_everywhere_left()
 	local i
 
 	for i in 2 3; do
-		balancer $i apply "$top/scripts/fleet.conf" >"$TMP/applied"
+		balancer $i apply "$top/scripts/fleet.conf" "$run/lb$i.pool" >"$TMP/applied"
 	done
 }
 

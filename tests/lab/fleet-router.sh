@@ -58,7 +58,7 @@ lower_weight()
 {
 	local family
 
-	pkill -KILL -P "$(cat "/run/xdp-lb-fleet-$LAB/lb2.watch")"
+	pkill -KILL -P "$(cat "$run/lb2.watch")"
 	for family in 4 6; do
 		on lb2 ip "-$family" route add blackhole "$(first_vip)" table 100 proto 120 metric 32768
 		on lb2 ip "-$family" route del blackhole "$(first_vip)" table 100 metric 1024

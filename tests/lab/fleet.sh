@@ -43,7 +43,7 @@ device_down()
 # Its data path lives on, but what happens to that is not known.
 bird_killed()
 {
-	death "1 3" "a BIRD that is killed" kill -KILL "$(cat "/run/xdp-lb-fleet-$LAB/lb2.pid")"
+	death "1 3" "a BIRD that is killed" kill -KILL "$(cat "$run/lb2.pid")"
 	sleep 0.5
 	come_back 2
 }
@@ -72,7 +72,7 @@ apply_everywhere() # FILE
 	local i
 
 	for i in 1 2 3; do
-		balancer $i apply "$1" >"$TMP/applied"
+		balancer $i apply "$1" "$run/lb$i.pool" >"$TMP/applied"
 	done
 }
 
