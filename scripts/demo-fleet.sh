@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # demo-fleet.sh: what becomes of connections while balancers die, are drained, are added, and get
 # another configuration, in the lab of fleet.sh. Nothing stays behind, however it ends.
-export LAB=demo MODES="dsr ipip nat"
+export LAB=demo MODES="dsr ipip dnat nat"
 . "$(dirname "$(realpath "$0")")/../tests/fleet.sh"
 
 readonly BUSY=40 IDLE=10 # connections of each mode and family
