@@ -9,6 +9,7 @@ MODES=dsr
 . "$(dirname "$(realpath "$0")")/../fleet.sh"
 
 readonly FLOWS=200
+readonly -A LIVING=([1]=23 [none]=23)
 readonly -A CLIENT=([4]=10.2.0.2 [6]=fd00:12::2)
 
 # Which way each of the flows goes that are under traffic: "FAMILY PORT GATEWAY" lines.
@@ -38,12 +39,14 @@ moved() # BEFORE GONE
 # What COMMAND does to the flows of the others.
 watch_flows() # WHAT GONE COMMAND...
 {
-	local moved
+	local moved living=${LIVING[$2]} before
 
+	before=$(sessions "$living")
 	ways >"$TMP/before"
 	equal "$(wc -l <"$TMP/before")" $((2 * FLOWS)) "flows whose way is known"
 	"${@:3}"
 	sleep 0.5
+	[ "$(sessions "$living")" = "$before" ] || return 1
 	moved=$(moved "$TMP/before" "$2")
 	note "$multipath: $moved of $(grep -cv "[.:]1$2\$" "$TMP/before") moved by $1"
 	if [ $multipath = resilient ]; then
@@ -96,17 +99,27 @@ remember_ports()
 	await 20 grep -q open "$TMP/talk-$mode-$family-idle"
 }
 
-declare -A first_port=()
-plain_moved=0
-for multipath in plain resilient; do
+# False if it was disturbed.
+deal_out()
+{
 	fleet_up $multipath
 	each_service remember_ports
 	sleep 0.5
-	watch_flows "the death of lb1" 1 die
-	watch_flows "the return of lb1" none come_back
-	watch_flows "a lower weight of lb2" none lower_weight
-	end_talks
-	each_service expect_unbroken "all of it"
-	fleet teardown
+	if watch_flows "the death of lb1" 1 die &&
+		watch_flows "the return of lb1" none come_back &&
+		watch_flows "a lower weight of lb2" none lower_weight; then
+		end_talks
+		each_service expect_unbroken "all of it"
+		fleet teardown
+	else
+		fleet teardown
+		return 1
+	fi
+}
+
+declare -A first_port=()
+plain_moved=0
+for multipath in plain resilient; do
+	undisturbed deal_out
 done 2>"$TMP/errors" || { cat "$TMP/errors" >&2 && exit 1; }
 [ $plain_moved -gt 0 ] || fail "plain multipath moved nothing: this test sees nothing"
