@@ -12,9 +12,13 @@ set -euo pipefail
 readonly PROTOCOL=121 # marks what is ours, in the kernel's tables
 readonly BUCKETS=512 IDLE=60
 readonly FIRST_ID=100000
+# BIRD replaces an IPv6 route by parts: it removes it, then adds a next hop after the other. Routes are
+# looked at when nothing has changed for so long, and a destination counts as gone after a second.
+readonly SETTLED=0.02 GONE=1 # s
 
 declare -A id_of=() # of a next hop, "GATEWAY DEV", and of a destination's group
 declare -A hops_of=() # what a destination's group has
+declare -A missing_since=() # destinations whose route was not seen any more, in s
 next_id=$FIRST_ID
 
 # What an earlier run has left.
@@ -83,11 +87,24 @@ follow() # FAMILY
 		set_group "$1" "$destination" $hops >>"$batch"
 	done < <(wanted "$1")
 	for destination in "${!hops_of[@]}"; do
-		[ "$(family_of "$destination")" = "$1" ] && [[ $seen != *" $destination "* ]] ||
-			continue
-		echo "nexthop del id ${id_of[$destination]}" >>"$batch" # its route goes with it
-		unset "hops_of[$destination]" "id_of[$destination]"
+		[ "$(family_of "$destination")" = "$1" ] || continue
+		if [[ $seen == *" $destination "* ]]; then
+			unset "missing_since[$destination]"
+		else
+			forget "$destination"
+		fi
 	done
+}
+
+# At the second look, if that is late enough.
+forget() # DESTINATION
+{
+	if [ -z "${missing_since[$1]-}" ]; then
+		missing_since[$1]=$SECONDS
+	elif [ $((SECONDS - missing_since[$1])) -gt $GONE ]; then
+		echo "nexthop del id ${id_of[$1]}" >>"$batch" # its route goes with it
+		unset "hops_of[$1]" "id_of[$1]" "missing_since[$1]"
+	fi
 }
 
 family_of() # ADDRESS
@@ -100,7 +117,17 @@ follow_all()
 	: >"$batch"
 	follow 4
 	follow 6
-	[ ! -s "$batch" ] || ip -batch "$batch" || echo "nexthops.sh: see what ip says" >&2
+	[ ! -s "$batch" ] || ip -force -batch "$batch" || echo "nexthops.sh: see what ip says" >&2
+}
+
+# Or the time to look again for what is missing. False at the end.
+await_change()
+{
+	if [ ${#missing_since[@]} = 0 ]; then
+		read -r _ <&3
+	else
+		read -r -t $GONE _ <&3 || [ $? -gt 128 ]
+	fi
 }
 
 [ $# = 1 ] || { echo "usage: ${0##*/} TABLE" >&2 && exit 2; }
@@ -112,7 +139,7 @@ load
 exec 3< <(exec ip monitor route)
 follow_all
 # One look for whatever came at once.
-while read -r _ <&3; do
-	while read -r -t 0.005 _ <&3; do :; done
+while await_change; do
+	while read -r -t $SETTLED _ <&3; do :; done
 	follow_all
 done

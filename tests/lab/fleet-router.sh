@@ -49,7 +49,7 @@ watch_flows() # WHAT GONE COMMAND...
 	[ "$(sessions "$living")" = "$before" ] || return 1
 	moved=$(moved "$TMP/before" "$2")
 	note "$multipath: $moved of $(grep -cv "[.:]1$2\$" "$TMP/before") moved by $1"
-	if [ $multipath = resilient ]; then
+	if [ "$multipath" = resilient ]; then
 		equal "$moved" 0 "flows that moved by $1"
 	else
 		plain_moved=$((plain_moved + moved))
@@ -102,7 +102,7 @@ remember_ports()
 # False if it was disturbed.
 deal_out()
 {
-	fleet_up $multipath
+	fleet_up "$multipath"
 	each_service remember_ports
 	sleep 0.5
 	if watch_flows "the death of lb1" 1 die &&
