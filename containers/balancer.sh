@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # balancer.sh [WORD]...: what a container of the balancer runs. Attaches it to DEV (eth0), in MODE if
 # that is set; or leaves it there if it is attached already. Applies CONFIG (/etc/xdp-lb.conf) if there
-# is such a file. Then ends, or goes on as `xdp-lb WORD...`, `stats interval 10` for instance.
+# is such a file. Then ends, or goes on as `xdp-lb WORD...`: `watch`, for instance.
 set -euo pipefail
 # shellcheck source=../scripts/lib.sh
 . "$(dirname "$(realpath "$0")")/lib.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # demo.sh: the balancer's main job in containers: images, a network with a client, the balancer and two
 # backends (compose.yaml), requests through the VIP, who answered. With podman (and runc) or docker,
-# whichever is there, ENGINE says which otherwise. The engine runs in namespaces made for it, with all
+# whichever is there, or what ENGINE says. The engine runs in namespaces made for it, with all
 # that it stores in memory: it knows nothing of this machine's containers, and nothing stays behind.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/../scripts/lib.sh"
@@ -35,6 +35,8 @@ outside()
 	local inside status=0
 
 	need_root
+	ENGINE=$(find_engine)
+	export ENGINE
 	"$here/base.sh"
 	unshare --net setpriv --pdeathsig TERM "$top/scripts/isolated.sh" "$0" </dev/null &
 	inside=$!
@@ -77,11 +79,10 @@ run_in() # CONTAINER COMMAND...
 }
 
 # A connection for each request; a bar for each backend.
-request() # ADDRESS
+request() # ADDRESS BACKENDS: how many are to answer
 {
 	local count name
 
-	begin "$REQUESTS requests from the client to http://$1/"
 	# shellcheck disable=SC2016 # the container's shell's
 	run_in client bash -c 'for ((i = 0; i < $1; i++)); do
 			curl -sS --fail --max-time 5 "http://$0/"
@@ -89,7 +90,13 @@ request() # ADDRESS
 	sort "$tmp/answers" | uniq -c | while read -r count name; do
 		printf '   %-20s %8d  %s\n' "$name" "$count" "$(printf '#%.0s' $(seq "$count"))"
 	done
-	[ "$(sort -u "$tmp/answers" | wc -l)" = 2 ] || die "not both backends have answered"
+	[ "$(sort -u "$tmp/answers" | wc -l)" = "$2" ] || die "expected answers of $2 backends"
+}
+
+is_failing() # BACKEND
+{
+	"$engine" exec xdp-lb-balancer xdp-lb -j -d eth0 service show | jq -e --arg address "$1" '
+		any(.[].backends[]; .address == $address and .health == "failing")'
 }
 
 main()
@@ -98,7 +105,7 @@ main()
 
 	mkdir $tmp
 	trap finish EXIT
-	engine=${ENGINE:-$(find_engine)}
+	engine=$ENGINE
 	begin "starting $engine in namespaces of its own"
 	start_engine "$engine"
 	begin "building the images, of Debian packages"
@@ -112,8 +119,14 @@ main()
 		keep_trying run_in client curl -sS --fail --max-time 2 "http://$address:8000/"
 	done
 	"$engine" ps --format '{{.Names}}: {{.Image}} {{.Status}}' | sed 's/^/   /'
-	request 10.0.0.10:8000
-	request '[fd00:10::10]:8000'
+	for address in 10.0.0.10:8000 '[fd00:10::10]:8000'; do
+		begin "$REQUESTS requests from the client to http://$address/"
+		request "$address" 2
+	done
+	begin "stopping backend2, and $REQUESTS requests more"
+	"$engine" stop --time 1 xdp-lb-backend2 >>"$tmp/log" 2>&1
+	keep_trying is_failing 10.0.0.2
+	request 10.0.0.10:8000 1
 	begin "what the balancer has counted"
 	run_in balancer xdp-lb -d eth0 stats | sed 's/^/   /'
 	begin "taking the containers down"

@@ -6,15 +6,28 @@
 readonly CGROUP=xdp-lb-demo # of the containers; compose.yaml names it
 readonly ENGINE_DIR=/run/engine
 
+has_engine() # ENGINE
+{
+	case $1 in
+	podman) [ -n "$(command -v podman)" ] && [ -n "$(command -v runc)" ] ;;
+	docker) [ -n "$(command -v docker)" ] && [ -n "$(command -v dockerd)" ] ;;
+	*) usage_error "bad ENGINE '$1': expected podman or docker" ;;
+	esac
+}
+
+# The one that ENGINE says, or that is here.
 find_engine()
 {
-	if [ -n "$(command -v podman)" ] && [ -n "$(command -v runc)" ]; then
-		echo podman
-	elif [ -n "$(command -v dockerd)" ]; then
-		echo docker
-	else
-		die "neither podman with runc nor docker is here: run 'make deps'"
-	fi
+	local each
+
+	for each in ${ENGINE:-podman docker}; do
+		! has_engine "$each" || {
+			echo "$each"
+			return
+		}
+	done
+	die "no ${ENGINE:-podman (with runc) and no docker} here: 'make deps FOR=demo-containers'" \
+		"installs podman"
 }
 
 start_podman()

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The containers: the demo runs its course, and nothing is left of it, when it is killed half-way
-# either; and the balancer's image on a host's own network: it attaches, configures, and ends.
+# either; and the balancer's image on a host's own network: it attaches, configures, and ends; or goes
+# on as `watch`, until it is stopped.
 #
 #    h1 curl ---> lb: veth6, balanced by what a container left there ---> h2, h3 nginx
 . "$(dirname "$0")/../lib.sh"
@@ -45,12 +46,22 @@ demo_runs()
 			awk '/ backend[23] / { sum += $2; lines++ } END { print lines, sum }')
 		equal "$answers" '2 40' "backends and answers for $address"
 	done
+	grep -qE '^   backend3 +40 ' "$TMP/demo" || fail "backend2 stopped: $(tail -n 30 "$TMP/demo")"
 	nothing_left
 }
 
 answered()
 {
 	grep -q ' backend2 ' "$TMP/demo"
+}
+
+not_there()
+{
+	local status=0
+
+	ENGINE=nobody "$CONTAINERS/demo.sh" >"$TMP/demo" 2>&1 || status=$?
+	equal "$status" 2 'status with an engine that is none'
+	grep -q "bad ENGINE 'nobody'" "$TMP/demo" || fail "says: $(cat "$TMP/demo")"
 }
 
 killed_demo() # SIGNAL STATUS
@@ -77,6 +88,31 @@ run_balancer() # [OPTION]... IMAGE [WORD]...
 		--volume "$TMP/xdp-lb.conf:/etc/xdp-lb.conf:ro" "$@"
 }
 
+has_health() # BACKEND HEALTH
+{
+	lb -j service show | jq -e --arg address "$1" --arg health "$2" '
+		any(.[].backends[]; .address == $address and .health == $health)'
+}
+
+# A container that goes on: it checks, writes its files, and ends by SIGTERM.
+watches()
+{
+	local status=0 watcher
+
+	mkdir "$TMP/files"
+	run_balancer --name watcher --cap-add NET_RAW --volume "$TMP/files:/run/xdp-lb" \
+		localhost/xdp-lb watch >"$TMP/watch.log" 2>&1 &
+	watcher=$!
+	await 20 has_health "$backend2" ok
+	kill "$(cat "$TMP/h2/pid")"
+	await 20 has_health "$backend2" failing
+	equal "$(ask 20)" 'h3 20' 'answers, one backend failing'
+	await 5 [ -e "$TMP/files/status.json" ]
+	on lb podman stop --time 10 watcher >"$TMP/log" 2>&1
+	wait $watcher || status=$?
+	equal "$status" 0 "status of watch, stopped ($(cat "$TMP/watch.log"))"
+}
+
 # A second run changes nothing, and takes a changed configuration.
 on_a_host()
 {
@@ -98,6 +134,8 @@ on_a_host()
 		fail "again: $(cat "$TMP/log")"
 	equal "$(jq length "$TMP/services")" 2 'services after the second run'
 	equal "$(program_id)" "$id" 'the program after the second run'
+	watches
+	equal "$(program_id)" "$id" 'the program after watch has ended'
 	run_balancer --entrypoint /usr/local/lib/xdp-lb/detach.sh localhost/xdp-lb veth6
 	equal "$(program_id)" 0 'the program after detach.sh'
 	equal "$(find /sys/fs/bpf -name 'xlb_*')" '' 'pins after detach.sh'
@@ -109,10 +147,11 @@ on_a_host()
 	skip 'no Debian packages to be had: no network'
 }
 links_before=$(ip -o link | wc -l)
+not_there
 demo_runs
 killed_demo TERM 143
 killed_demo KILL 137
-trap 'status=$?; remove_cgroups; exit $status' EXIT
+trap 'status=$?; podman kill --all >"$TMP/log" 2>&1 || true; remove_cgroups; exit $status' EXIT
 start_engine podman
 "$CONTAINERS/images.sh" podman
 on_a_host
