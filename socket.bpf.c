@@ -219,8 +219,7 @@ static __always_inline void count_choice(const struct call *call, enum verdict v
 /* Tells the helper of the choice. */
 static __always_inline void trace_choice(const struct call *call, enum verdict verdict)
 {
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	struct event *event;
 
 	if (!config || !(config->flags & CONFIG_TRACE) ||

@@ -631,8 +631,7 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	struct frame frame = { .ctx = ctx };
 	struct packet *pkt = slow_packet();
 	struct route route = {};
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	enum verdict verdict;
 
 	if (!config || !pkt)
@@ -662,8 +661,7 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	struct frame frame = { .ctx = ctx };
 	struct packet *pkt = slow_packet();
 	struct route route = {};
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	enum verdict verdict;
 
 	if (!config || !pkt)
@@ -690,8 +688,7 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 GLOBAL int finish_slow(struct xdp_md *ctx, __u32 verdict)
 {
 	struct packet *pkt = slow_packet();
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	int action;
 
 	keep_maps();
@@ -723,8 +720,7 @@ static __always_inline int take_slow_path(struct xdp_md *ctx, __u32 length, __u3
 
 static __always_inline int handle_frame(struct xdp_md *ctx, __u32 length)
 {
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	int action = config ? take_fast_path(ctx, config, length) : XDP_ABORTED;
 
 	return action >= 0 ? action : take_slow_path(ctx, length, -action);

@@ -19,8 +19,7 @@ static __always_inline bool is_denied(__u64 first, __u64 second)
 /* The same of the packet's source, if there are denied ones. */
 static __always_inline bool is_denied_now(const struct packet *pkt)
 {
-	__u32 zero = 0;
-	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	const struct config *config = get_config();
 
 	return config && config->flags & CONFIG_DENY && is_denied(pkt->peer[0], pkt->peer[1]);
 }
@@ -72,8 +71,7 @@ static __always_inline struct source *find_source(__u64 first, __u64 second, __u
  * since. A source that it has not found had none. */
 static __always_inline bool has_share(struct source *source, __u32 conns, bool dry_run)
 {
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 
 	if (!config)
 		return true;

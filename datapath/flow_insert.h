@@ -140,8 +140,8 @@ GLOBAL __u32 choose_way(__u32 hash)
 {
 	struct scratch *scratch = get_scratch();
 	struct flow_bucket *bucket = bucket_at(hash);
-	__u32 zero = 0, oldest, oldest_age = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	__u32 oldest, oldest_age = 0;
+	struct config *config = get_config();
 	struct search *search;
 	struct flow *flow;
 
@@ -235,9 +235,9 @@ static __always_inline void write_record(struct search *search, struct flow_buck
 	    (flow->backend != search->flow.backend || flow->port != search->tuple.vip_port))
 		note_port_free(flow->backend, flow->port);
 	uncount_flow(flow);
+	search->flow.port = search->tuple.vip_port;
 	barrier();
 	sum_up(&search->flow, &search->tuple, search->source_sum);
-	search->flow.port = search->tuple.vip_port;
 	*flow = search->flow;
 	*tag_at(bucket, way) = hash;
 	barrier();
@@ -313,8 +313,7 @@ static __always_inline void try_tuple(struct attempt *attempt, const struct conf
 static long try_port(__u32 i, struct attempt *attempt)
 {
 	struct search *search = attempt->search;
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 
 	search->tuple.vip_port = port_to_try(search, i);
 	if (!config || (i && !search->tuple.vip_port))
@@ -391,8 +390,8 @@ static __always_inline bool is_twin(__u32 pointer, __u32 hash, const struct flow
 GLOBAL __u32 try_pointer(__u32 hash, __u32 number, __u32 index, __u32 now, __u32 may_evict)
 {
 	struct flow_bucket *bucket = bucket_at(hash);
-	__u32 pointer = make_pointer(hash, index), zero = 0, *pointed, old;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	__u32 pointer = make_pointer(hash, index), *pointed, old;
+	struct config *config = get_config();
 	struct flow *own = flow_at(index);
 
 	if (!bucket || !config)

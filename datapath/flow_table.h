@@ -307,7 +307,6 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 {
 	struct flow *flow = flow_at(index);
 	struct found found = { .index = index };
-	__u64 tail = tuple_tail(pkt);
 	bool is_sender;
 
 	if (!flow)
@@ -316,13 +315,13 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 	barrier();
 	if (!found.cookie)
 		return found;
-	if (!pkt->from_backend && !is_from_client(flow, pkt->peer, tail, pkt->ipv6))
+	if (!pkt->from_backend && !is_from_client(flow, pkt->peer, tuple_tail(pkt), pkt->ipv6))
 		return found; /* before more is looked up, as registers are few */
 	found.backend = backend_at(flow->backend);
 	if (!found.backend || found.backend->generation != flow->generation)
 		return found;
 	is_sender = !pkt->from_backend ||
-		    is_from_backend(flow, found.backend, pkt->peer, tail, pkt->ipv6);
+		    is_from_backend(flow, found.backend, pkt->peer, tuple_tail(pkt), pkt->ipv6);
 	if (is_sender && !is_idle(config, flow, pkt->now))
 		found.flow = flow;
 	return found;

@@ -96,8 +96,7 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
  */
 static __always_inline __u32 raise_mtu(const struct packet *pkt, struct icmp_error *icmp)
 {
-	__u32 zero = 0;
-	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	const struct config *config = get_config();
 	bool is_too_big = pkt->ipv6 ?
 				  icmp->type == ICMPV6_PKT_TOOBIG :
 				  icmp->type == ICMP_DEST_UNREACH && icmp->code == ICMP_FRAG_NEEDED;
@@ -221,8 +220,8 @@ static __always_inline void translate_error(const struct frame *frame, const str
 GLOBAL int answers_conform(__u64 first, __u64 second, __u32 is_first_kind)
 {
 	const __u64 source[] = { first, second }, whole[] = { first, is_ipv4(source) ? second : 0 };
-	__u32 zero = 0, kind = is_first_kind ? 0 : 1, of_kind, of_source;
-	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	__u32 kind = is_first_kind ? 0 : 1, of_kind, of_source;
+	const struct config *config = get_config();
 	__u64 *next;
 
 	if (!config)

@@ -49,8 +49,7 @@ GLOBAL int is_own_mac(struct xdp_md *ctx)
 {
 	const struct ethernet *eth = frame_at(ctx, 0, sizeof(*eth));
 	struct own_key key = { .ifindex = ctx->ingress_ifindex };
-	__u32 zero = 0;
-	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	const struct config *config = get_config();
 	struct cached_mac *cached = cached_mac(key.ifindex);
 
 	if (!eth || !config || !cached)
@@ -76,8 +75,7 @@ static __always_inline enum verdict check_other_mac(const struct frame *frame,
 						    const struct hop *hop,
 						    const struct ethernet *eth, bool same_device)
 {
-	__u32 zero = 0;
-	const struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	const struct config *config = get_config();
 
 	if (!config || is_group_mac(eth->destination) || is_zero_mac(eth->destination))
 		return VERDICT_OTHER_HOST;

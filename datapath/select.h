@@ -81,8 +81,7 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 				struct transition *transition, __u32 current)
 {
 	struct packet *pkt = slow_packet();
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	struct found found;
 	__u32 now;
 

@@ -14,6 +14,14 @@
 
 #define IPV4_MAPPED bpf_htonl(0x0000ffff) /* third word of ::ffff:0:0/96 */
 
+/* A function of its own, so that the key's place on the stack is free again after it. */
+static __always_inline struct config *get_config(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&xlb_config, &zero);
+}
+
 static __always_inline bool is_ipv4(const void *address)
 {
 	const __u64 *half = address;

@@ -25,8 +25,7 @@ static __always_inline __u32 generation_to_cache(__u32 generation)
 /* Whether the address is one of the host; only asked where there are answers (mode dnat). */
 static __always_inline bool is_own_address(const __u64 address[2])
 {
-	__u32 zero = 0;
-	struct config *config = bpf_map_lookup_elem(&xlb_config, &zero);
+	struct config *config = get_config();
 	struct own_key key = {};
 	__u32 *own;
 
