@@ -34,7 +34,7 @@ struct part {
 	void (*follow)(struct watch *watch);
 	/* Prints what it has to say as members of status.json (cmd/print.h). */
 	void (*report)(const struct watch *watch);
-	/* At the end, which SIGTERM or SIGINT brings, but no SIGHUP and no kill: do not rely on it. */
+	/* At the end, by SIGTERM or SIGINT; not by SIGHUP or a kill: do not rely on it. */
 	void (*stop)(struct watch *watch);
 };
 
