@@ -173,11 +173,16 @@ int map_delete_batch(int map, const void *keys, __u32 *count)
 	return batch(BPF_MAP_DELETE_BATCH, map, keys, NULL, count);
 }
 
-const void *map_memory(int map, size_t size)
+const void *map_memory_from(int map, size_t offset, size_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, offset);
 
 	return memory == MAP_FAILED ? NULL : memory;
+}
+
+const void *map_memory(int map, size_t size)
+{
+	return map_memory_from(map, 0, size);
 }
 
 const void *zero_memory(size_t size)

@@ -25,6 +25,8 @@ int map_delete_batch(int map, const void *keys, __u32 *count);
 
 /* Entries of an mmapable array, to read in place and to write by kernel/store.h; NULL: failure. */
 const void *map_memory(int map, size_t size);
+/* The same from `offset` on, a multiple of the page's size. */
+const void *map_memory_from(int map, size_t offset, size_t size);
 /* The same of a map that is not there. */
 const void *zero_memory(size_t size);
 void unmap_memory(const void *memory, size_t size);

@@ -263,7 +263,8 @@ struct batch {
 static int carry_table(const struct carrier *carrier, const struct service *service,
 		       const __u32 *tables, struct batch *batch)
 {
-	int old = open_table(carrier->from, service->table, tables), map;
+	__u32 id = service->table < MAX_TABLES ? tables[service->table] : 0;
+	int old = id ? map_open_id(id) : open_table(carrier->from, service->table), map;
 
 	if (old < 0)
 		return 0; /* half set up by hand */
@@ -294,15 +295,22 @@ static int copy_tables(const struct carrier *carrier, const __u32 *tables, struc
 	return result == -ENOENT ? 0 : result;
 }
 
+static void note_table(void *context, __u32 number, int map, const struct bpf_map_info *info)
+{
+	__u32 *tables = context;
+
+	(void)map;
+	tables[number] = info->id;
+}
+
 static int carry_tables(const struct carrier *carrier)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
 	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
-	bool *has_table = calloc(MAX_TABLES, sizeof(*has_table));
 	int result = -ENOMEM;
 
-	if (batch && tables && has_table) {
-		list_tables(carrier->from, tables, has_table);
+	if (batch && tables) {
+		visit_tables(carrier->from, note_table, tables);
 		result = copy_tables(carrier, tables, batch);
 		if (!result && batch->count)
 			result = map_update_batch(carrier->to->map[MAP_TABLES], batch->key,
@@ -312,7 +320,6 @@ static int carry_tables(const struct carrier *carrier)
 	}
 	free(batch);
 	free(tables);
-	free(has_table);
 	return result;
 }
 

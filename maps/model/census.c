@@ -153,10 +153,9 @@ static void write_sources(struct balancer *balancer, const struct census *census
 
 /* Takes the flag from a slot that is in no transition any more, so that its packets are ordinary
  * again. */
-static void settle_slot(const struct config_service *service, __u32 slot)
+static void settle_slot(const struct config_service *service, const struct slots *words, __u32 slot)
 {
-	const struct slots *words = service->table_memory;
-	const struct transition *transitions = service->table_memory;
+	const struct transition *transitions = (const void *)words;
 	const __u16 *backend = &words[slot / SLOTS_PER_WORD].backend[slot % SLOTS_PER_WORD];
 
 	store(*backend, *backend & ~SLOT_MOVING);
@@ -165,15 +164,18 @@ static void settle_slot(const struct config_service *service, __u32 slot)
 
 static void settle_slots(const struct balancer *balancer, const struct config_service *service)
 {
+	const struct slots *words = map_running_table(service);
 	__u32 now = tick_now() - MARGIN;
 
-	for (__u32 i = 0; i < service->running_slots; i++) {
-		struct slot slot = running_slot(service, i);
+	for (__u32 i = 0; i < service->running_slots && words; i++) {
+		struct slot slot = read_slot(words, service->running_slots, true, i);
 
 		if (slot.former &&
 		    transition_is_over(&slot, balancer->config, service->settle, now))
-			settle_slot(service, i);
+			settle_slot(service, words, i);
 	}
+	if (words)
+		unmap_running_table(service, words);
 }
 
 enum status take_census(struct balancer *balancer, const struct configuration *config,

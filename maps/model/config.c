@@ -19,8 +19,8 @@ void config_init(struct configuration *config)
 static void free_service(struct config_service *service)
 {
 	free(service->backends);
-	if (service->mapped)
-		unmap_memory(service->table_memory, service->mapped);
+	if (service->tail_size)
+		unmap_memory(service->tail, service->tail_size);
 }
 
 void config_free(struct configuration *config)
@@ -47,8 +47,8 @@ static void *copy_of(const void *from, size_t size)
 static bool copy_service(struct config_service *to, const struct config_service *from)
 {
 	*to = *from;
-	to->table_memory = NULL;
-	to->mapped = 0;
+	to->tail = NULL;
+	to->tail_size = 0;
 	to->room = from->count;
 	to->backends = copy_of(from->backends, from->count * sizeof(*from->backends));
 	return to->backends;

@@ -57,8 +57,9 @@ struct config_service {
 	__u32 changed; /* tick */
 	__u32 running_slots; /* of the table; `slots` is what it has once it is made anew */
 	bool moving; /* it has transitions */
-	const void *table_memory; /* the running table, mapped */
-	size_t mapped; /* bytes */
+	__u32 table_id, table_words; /* the map of the running table; 0: there is none */
+	const void *tail; /* of the running table, mapped: the pages of its members */
+	size_t tail_size; /* bytes */
 	/* What the commit did: */
 	bool is_rebuilt;
 	__u32 moved; /* slots that changed their backend */

@@ -115,13 +115,14 @@ __u32 count_flows_of(const struct balancer *running, const struct balancer *of, 
 __u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend)
 {
+	struct slot *slots = service->moving ? read_running_slots(service) : NULL;
 	__u32 count = 0, now = tick_now();
 
-	for (__u32 i = 0; i < service->running_slots && service->moving; i++) {
-		struct slot slot = running_slot(service, i);
-
-		if (slot.former == backend)
-			count += !transition_is_over(&slot, balancer->config, service->settle, now);
+	for (__u32 i = 0; i < service->running_slots && slots; i++) {
+		if (slots[i].former == backend)
+			count += !transition_is_over(&slots[i], balancer->config, service->settle,
+						     now);
 	}
+	free(slots);
 	return count;
 }

@@ -271,9 +271,9 @@ int fill_table(__u16 *backend, __u32 slots, const struct claim *claims, unsigned
 
 bool is_prime(__u32 number)
 {
-	if (number < 2)
+	if (number < 2 || (number > 2 && number % 2 == 0))
 		return false;
-	for (__u64 i = 2; i * i <= number; i++) {
+	for (__u32 i = 3; i <= number / i; i += 2) {
 		if (number % i == 0)
 			return false;
 	}

@@ -9,42 +9,27 @@
 #include "model/maglev.h"
 #include "model/pool.h"
 #include "model/sweep.h"
-
-/* All that xlb_vips has of the pool. Returns how many; `keys` has room for MAX_ADDRESSES. */
-static unsigned int list_entries(const struct balancer *balancer, struct address *keys)
-{
-	struct address key, *previous = NULL;
-	unsigned int count = 0;
-	struct vip vip;
-
-	for (int i = 0; i < MAX_ADDRESSES; i++) {
-		if (map_next_key(balancer->map[MAP_VIPS], previous, &key))
-			return count;
-		if (!map_lookup(balancer->map[MAP_VIPS], &key, &vip) && vip.flags & VIP_POOL)
-			keys[count++] = key;
-		previous = &key;
-	}
-	return count;
-}
+#include "model/vips.h"
 
 int load_sources(const struct balancer *balancer, struct configuration *config)
 {
-	struct address *keys = calloc(MAX_ADDRESSES, sizeof(*keys));
-	unsigned int count = keys ? list_entries(balancer, keys) : 0;
-	int result = keys ? 0 : -ENOMEM;
+	struct vips vips;
+	int result = read_vips(balancer, &vips);
 
-	for (unsigned int i = 0; i < count && !result; i++) {
-		struct config_source *source = source_insert(config, &keys[i]);
-		struct vip vip;
+	for (__u32 i = 0; i < vips.count && !result; i++) {
+		struct config_source *source;
 
-		if (!source)
+		if (!(vips.vip[i].flags & VIP_POOL))
+			continue;
+		source = source_insert(config, &vips.address[i]);
+		if (!source) {
 			result = -ENOMEM;
-		else if (!map_lookup(balancer->map[MAP_VIPS], &keys[i], &vip)) {
-			source->number = vip.number - POOL_NUMBER(0);
-			source->state = vip.flags & VIP_DRAINING ? STATE_DRAINING : STATE_UP;
+			break;
 		}
+		source->number = vips.vip[i].number - POOL_NUMBER(0);
+		source->state = vips.vip[i].flags & VIP_DRAINING ? STATE_DRAINING : STATE_UP;
 	}
-	free(keys);
+	free_vips(&vips);
 	return result;
 }
 
@@ -121,15 +106,14 @@ static int delete_source(struct balancer *balancer, const struct address *addres
 
 static int delete_sources(struct balancer *balancer, const struct configuration *config)
 {
-	struct address *keys = calloc(MAX_ADDRESSES, sizeof(*keys));
-	unsigned int count = keys ? list_entries(balancer, keys) : 0;
-	int result = keys ? 0 : -ENOMEM;
+	struct vips vips;
+	int result = read_vips(balancer, &vips);
 
-	for (unsigned int i = 0; i < count && !result; i++) {
-		if (!source_find(config, &keys[i]))
-			result = delete_source(balancer, &keys[i]);
+	for (__u32 i = 0; i < vips.count && !result; i++) {
+		if (vips.vip[i].flags & VIP_POOL && !source_find(config, &vips.address[i]))
+			result = delete_source(balancer, &vips.address[i]);
 	}
-	free(keys);
+	free_vips(&vips);
 	return result;
 }
 

@@ -9,8 +9,7 @@
 #include "model/maglev.h"
 #include "model/pool.h"
 #include "model/read_config.h"
-
-#define VALUE_SIZE sizeof(struct slots) /* of every word of a table */
+#include "model/vips.h"
 
 /* Where the members begin, in words. */
 static __u32 words_of_slots(const struct config_service *service)
@@ -18,29 +17,68 @@ static __u32 words_of_slots(const struct config_service *service)
 	return words_of(service->running_slots) + (service->moving ? service->running_slots : 0);
 }
 
+static size_t size_of_words(__u32 words)
+{
+	return (size_t)words * sizeof(struct slots);
+}
+
+/* Where the page begins in which the first member is. */
+static size_t tail_offset(const struct config_service *service)
+{
+	return size_of_words(words_of_slots(service)) & ~(size_t)(sysconf(_SC_PAGESIZE) - 1);
+}
+
 const struct member *running_members(const struct config_service *service)
 {
-	return (const struct member *)service->table_memory + words_of_slots(service);
+	return (const struct member *)((const char *)service->tail +
+				       size_of_words(words_of_slots(service)) -
+				       tail_offset(service));
 }
 
 unsigned int running_member_room(const struct config_service *service)
 {
-	return service->mapped / VALUE_SIZE - words_of_slots(service);
+	return service->tail ? service->table_words - words_of_slots(service) : 0;
 }
 
 /* A service set up by hand may name more slots than its table has. */
-static void limit_slots(struct config_service *service, __u32 words)
+static void limit_slots(struct config_service *service)
 {
-	if (words_of_slots(service) <= words)
+	if (words_of_slots(service) <= service->table_words)
 		return;
 	service->moving = false;
-	if (words_of(service->running_slots) > words)
-		service->running_slots = words * SLOTS_PER_WORD;
+	if (words_of(service->running_slots) > service->table_words)
+		service->running_slots = service->table_words * SLOTS_PER_WORD;
 }
 
-struct slot running_slot(const struct config_service *service, __u32 slot)
+const struct slots *map_running_table(const struct config_service *service)
 {
-	return read_slot(service->table_memory, service->running_slots, service->moving, slot);
+	int map = service->table_id ? map_open_id(service->table_id) : -1;
+	const struct slots *words;
+
+	if (map < 0)
+		return NULL;
+	words = map_memory(map, size_of_words(service->table_words));
+	close(map);
+	return words;
+}
+
+void unmap_running_table(const struct config_service *service, const struct slots *words)
+{
+	unmap_memory(words, size_of_words(service->table_words));
+}
+
+struct slot *read_running_slots(const struct config_service *service)
+{
+	const struct slots *words = service->running_slots ? map_running_table(service) : NULL;
+	struct slot *slots;
+
+	if (!words)
+		return NULL;
+	slots = calloc(service->running_slots, sizeof(*slots));
+	for (__u32 i = 0; i < service->running_slots && slots; i++)
+		slots[i] = read_slot(words, service->running_slots, service->moving, i);
+	unmap_running_table(service, words);
+	return slots;
 }
 
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number)
@@ -48,7 +86,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
 	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
 }
 
-void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table)
+void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context)
 {
 	unsigned int id_of_balancer, number;
 	struct bpf_map_info info;
@@ -62,44 +100,90 @@ void list_tables(const struct balancer *balancer, __u32 *tables, bool *has_table
 			continue;
 		if (!map_info(map, &info) &&
 		    sscanf(info.name, "xt%x_%x%c", &id_of_balancer, &number, &end) == 2 &&
-		    id_of_balancer == balancer->id && number < MAX_TABLES) {
-			tables[number] = id;
-			has_table[number] = true;
-		}
+		    id_of_balancer == balancer->id && number < MAX_TABLES)
+			visit(context, number, map, &info);
 		close(map);
 	}
 }
 
-int open_table(const struct balancer *balancer, __u32 number, const __u32 *tables)
+int open_table(const struct balancer *balancer, __u32 number)
 {
-	__u32 id = number < MAX_TABLES ? tables[number] : 0;
-	int result = id ? 0 : map_lookup(balancer->map[MAP_TABLES], &number, &id);
+	__u32 id;
+	int result = map_lookup(balancer->map[MAP_TABLES], &number, &id);
 
 	return result ? result : map_open_id(id);
 }
 
-/* Maps the service's table, if it has one. */
-static void map_table(const struct balancer *balancer, struct config_service *service,
-		      const __u32 *tables)
+/*
+ * Maps the members of the service's table. Its slots are many pages, and to map each takes the
+ * kernel longer than all else: they are mapped where they are needed.
+ */
+static void map_members(struct config_service *service, int map, const struct bpf_map_info *info)
 {
-	int map = open_table(balancer, service->table, tables);
+	if (service->tail)
+		return; /* there are two tables of this number: one is about to go */
+	service->table_id = info->id;
+	service->table_words = info->max_entries;
+	limit_slots(service);
+	service->tail_size = size_of_words(service->table_words) - tail_offset(service);
+	service->tail = map_memory_from(map, tail_offset(service), service->tail_size);
+	if (!service->tail)
+		service->tail_size = 0;
+}
+
+/* Which service has a table. */
+struct owners {
+	struct configuration *config;
+	__u32 service[MAX_TABLES]; /* its place in the configuration, from 1 on; 0: none */
+};
+
+static void visit_owner(void *context, __u32 number, int map, const struct bpf_map_info *info)
+{
+	struct owners *owners = context;
+	__u32 service = owners->service[number];
+
+	owners->config->has_table[number] = true;
+	if (service)
+		map_members(&owners->config->services[service - 1], map, info);
+}
+
+static void map_table_by_hand(const struct balancer *balancer, struct config_service *service)
+{
+	int map = open_table(balancer, service->table);
 	struct bpf_map_info info;
 
 	if (map < 0)
 		return;
-	if (!map_info(map, &info)) {
-		service->mapped = info.max_entries * VALUE_SIZE;
-		service->table_memory = map_memory(map, service->mapped);
-		if (!service->table_memory)
-			service->mapped = 0;
-		else
-			limit_slots(service, info.max_entries);
-	}
+	if (!map_info(map, &info))
+		map_members(service, map, &info);
 	close(map);
-	if (!service->mapped) {
-		service->running_slots = 0;
-		service->moving = false;
+}
+
+static int map_tables(const struct balancer *balancer, struct configuration *config)
+{
+	struct owners *owners = calloc(1, sizeof(*owners));
+
+	if (!owners)
+		return -ENOMEM;
+	owners->config = config;
+	for (unsigned int i = 0; i < config->count; i++) {
+		if (config->services[i].table < MAX_TABLES)
+			owners->service[config->services[i].table] = i + 1;
 	}
+	visit_tables(balancer, visit_owner, owners);
+	free(owners);
+	for (unsigned int i = 0; i < config->count; i++) {
+		struct config_service *service = &config->services[i];
+
+		if (!service->tail)
+			map_table_by_hand(balancer, service);
+		if (!service->tail) {
+			service->table_id = 0;
+			service->running_slots = 0;
+			service->moving = false;
+		}
+	}
+	return 0;
 }
 
 /*
@@ -178,9 +262,10 @@ static void load_members(const struct balancer *balancer, struct config_service 
 static void load_hand_made(const struct balancer *balancer, struct config_service *service)
 {
 	bool *seen = calloc(MAX_BACKENDS + 1, sizeof(*seen));
+	struct slot *slots = read_running_slots(service);
 
-	for (__u32 i = 0; i < service->running_slots && seen; i++) {
-		__u16 number = running_slot(service, i).backend;
+	for (__u32 i = 0; i < service->running_slots && seen && slots; i++) {
+		__u16 number = slots[i].backend;
 		struct config_backend *backend;
 
 		if (!number || number > MAX_BACKENDS || seen[number])
@@ -190,6 +275,7 @@ static void load_hand_made(const struct balancer *balancer, struct config_servic
 		if (backend)
 			backend->was_eligible = is_resolved(&backend->hop);
 	}
+	free(slots);
 	free(seen);
 }
 
@@ -208,7 +294,7 @@ static void load_check(struct config_service *service, const struct check *check
 
 static bool load_service(const struct balancer *balancer, struct configuration *config,
 			 const struct service_key *key, const struct service *entry,
-			 const struct address *address, const __u32 *tables)
+			 const struct address *address)
 {
 	struct endpoint vip = { .address = *address, .port = key->port, .protocol = key->protocol };
 	struct config_service *service;
@@ -231,50 +317,57 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	load_check(service, &balancer->checks[entry->number]);
 	service->running_slots = entry->slots;
 	service->moving = entry->flags & SERVICE_MOVING;
-	map_table(balancer, service, tables);
 	service->slots = entry->slots < MAX_SLOTS ? entry->slots : MAX_SLOTS;
 	while (!is_prime(service->slots))
 		service->slots++;
-	load_members(balancer, service);
-	if (!service->count)
-		load_hand_made(balancer, service);
-	judge_backends(service);
 	return true;
 }
 
-/* The addresses of all VIPs, by number. */
-static void load_vips(const struct balancer *balancer, struct address *vips)
+/* By the members of their tables. */
+static void load_backends(const struct balancer *balancer, struct configuration *config)
 {
-	struct address key, *previous = NULL;
-	struct vip vip;
+	for (unsigned int i = 0; i < config->count; i++) {
+		struct config_service *service = &config->services[i];
 
-	for (int i = 0; i < MAX_ADDRESSES; i++) {
-		if (map_next_key(balancer->map[MAP_VIPS], previous, &key))
-			return;
-		if (!map_lookup(balancer->map[MAP_VIPS], &key, &vip) && vip.number <= MAX_SERVICES)
-			vips[vip.number] = key;
-		previous = &key;
+		load_members(balancer, service);
+		if (!service->count)
+			load_hand_made(balancer, service);
+		judge_backends(service);
 	}
 }
 
-static int load_services(const struct balancer *balancer, struct configuration *config,
-			 const struct address *vips, const __u32 *tables)
+/* The addresses of all VIPs, by number. */
+static int load_vips(const struct balancer *balancer, struct address *addresses)
 {
-	struct service_key key, *previous = NULL;
-	struct service entry;
-	int result;
+	struct vips vips;
+	int result = read_vips(balancer, &vips);
 
-	for (int i = 0; i < MAX_SERVICES; i++) {
-		result = map_next_key(balancer->map[MAP_SERVICES], previous, &key);
-		if (result)
-			return result == -ENOENT ? 0 : result;
-		if (!map_lookup(balancer->map[MAP_SERVICES], &key, &entry) &&
-		    key.vip <= MAX_SERVICES &&
-		    !load_service(balancer, config, &key, &entry, &vips[key.vip], tables))
-			return -ENOMEM;
-		previous = &key;
+	for (__u32 i = 0; i < vips.count; i++) {
+		if (vips.vip[i].number <= MAX_SERVICES)
+			addresses[vips.vip[i].number] = vips.address[i];
 	}
-	return 0;
+	free_vips(&vips);
+	return result;
+}
+
+static int load_services(const struct balancer *balancer, struct configuration *config,
+			 const struct address *vips)
+{
+	struct service_key *keys = calloc(MAX_SERVICES, sizeof(*keys));
+	struct service *values = calloc(MAX_SERVICES, sizeof(*values));
+	__u32 count = MAX_SERVICES;
+	int result = -ENOMEM;
+
+	if (keys && values)
+		result = map_read_all(balancer->map[MAP_SERVICES], keys, values, &count);
+	for (__u32 i = 0; i < count && !result; i++) {
+		if (keys[i].vip <= MAX_SERVICES &&
+		    !load_service(balancer, config, &keys[i], &values[i], &vips[keys[i].vip]))
+			result = -ENOMEM;
+	}
+	free(keys);
+	free(values);
+	return result;
 }
 
 static int load_denies(const struct balancer *balancer, struct configuration *config)
@@ -294,7 +387,6 @@ static int load_denies(const struct balancer *balancer, struct configuration *co
 enum status read_config(struct balancer *balancer, struct configuration *config, bool with_denies)
 {
 	struct address *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
-	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
 	const struct config *settings = balancer->config;
 	int result = -ENOMEM;
 
@@ -304,17 +396,19 @@ enum status read_config(struct balancer *balancer, struct configuration *config,
 	config->udp_timeout = udp_timeout(settings);
 	config->pmtu = least_pmtu(settings);
 	config->has_table = calloc(MAX_TABLES, sizeof(*config->has_table));
-	if (vips && tables && config->has_table) {
-		load_vips(balancer, vips);
-		list_tables(balancer, tables, config->has_table);
-		result = load_services(balancer, config, vips, tables);
-	}
+	if (vips && config->has_table)
+		result = load_vips(balancer, vips);
+	if (!result)
+		result = load_services(balancer, config, vips);
+	if (!result)
+		result = map_tables(balancer, config);
+	if (!result)
+		load_backends(balancer, config);
 	if (!result)
 		result = load_sources(balancer, config);
 	if (!result && with_denies)
 		result = load_denies(balancer, config);
 	free(vips);
-	free(tables);
 	if (!result)
 		return DONE;
 	config_free(config);

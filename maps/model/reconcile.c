@@ -11,6 +11,7 @@
 #include "model/own.h"
 #include "model/records.h"
 #include "model/sweep.h"
+#include "model/vips.h"
 
 static void clear_limits(struct balancer *balancer, const struct used *used)
 {
@@ -67,19 +68,17 @@ static void describe_vips(const struct configuration *config, struct wanted_vip 
 
 /* Removes the VIP if it has no services, else brings it in line with those that it has. */
 static void reconcile_vip(struct balancer *balancer, const struct address *address,
-			  const struct wanted_vip *vips)
+			  const struct vip *vip, const struct wanted_vip *vips)
 {
+	const struct wanted_vip *wanted = &vips[vip->number <= MAX_SERVICES ? vip->number : 0];
 	int map = balancer->map[MAP_VIPS];
-	const struct wanted_vip *wanted;
-	struct vip vip;
 
-	if (map_lookup(map, address, &vip) || vip.flags & VIP_POOL)
+	if (vip->flags & VIP_POOL)
 		return;
-	wanted = &vips[vip.number <= MAX_SERVICES ? vip.number : 0];
 	if (!wanted->address || !same_address(wanted->address, address)) {
 		stop_caching(balancer);
 		map_delete(map, address);
-	} else if (memcmp(&vip, &wanted->vip, sizeof(vip))) {
+	} else if (memcmp(vip, &wanted->vip, sizeof(*vip))) {
 		stop_caching(balancer);
 		map_update(map, address, &wanted->vip, BPF_EXIST);
 	}
@@ -87,39 +86,45 @@ static void reconcile_vip(struct balancer *balancer, const struct address *addre
 
 static void reconcile_vips(struct balancer *balancer, const struct configuration *config)
 {
-	struct address *keys = malloc(MAX_ADDRESSES * sizeof(*keys)), *previous = NULL;
-	struct wanted_vip *vips = calloc(MAX_SERVICES + 1, sizeof(*vips));
-	unsigned int count = 0;
+	struct wanted_vip *wanted = calloc(MAX_SERVICES + 1, sizeof(*wanted));
+	struct vips vips;
 
-	if (keys && vips)
-		describe_vips(config, vips);
-	while (keys && vips && count < MAX_ADDRESSES &&
-	       !map_next_key(balancer->map[MAP_VIPS], previous, &keys[count]))
-		previous = &keys[count++];
-	for (unsigned int i = 0; i < count; i++)
-		reconcile_vip(balancer, &keys[i], vips);
-	free(keys);
-	free(vips);
+	if (!read_vips(balancer, &vips) && wanted) {
+		describe_vips(config, wanted);
+		for (__u32 i = 0; i < vips.count; i++)
+			reconcile_vip(balancer, &vips.address[i], &vips.vip[i], wanted);
+	}
+	free_vips(&vips);
+	free(wanted);
 }
 
 /* A limit that was set or deleted is in force, or not, with the flag of its service. */
 static void reconcile_service_flags(struct balancer *balancer, const struct configuration *config)
 {
+	struct service_key *keys = calloc(MAX_SERVICES, sizeof(*keys));
+	struct service *entries = calloc(MAX_SERVICES, sizeof(*entries));
+	__u16 *limited = calloc(MAX_SERVICES + 1, sizeof(*limited)); /* by number */
+	__u32 count = MAX_SERVICES;
 	int map = balancer->map[MAP_SERVICES];
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct service_key key;
-		struct service entry;
-		__u16 limited = service_flags(&config->services[i]) & SERVICE_LIMITED;
+	if (!keys || !entries || !limited || map_read_all(map, keys, entries, &count))
+		count = 0;
+	for (unsigned int i = 0; i < config->count && count; i++) {
+		const struct config_service *service = &config->services[i];
 
-		service_key(&config->services[i], &key);
-		if (map_lookup(map, &key, &entry) || entry.number != config->services[i].number ||
-		    (entry.flags & SERVICE_LIMITED) == limited)
-			continue;
-		entry.flags ^= SERVICE_LIMITED;
-		stop_caching(balancer);
-		map_update(map, &key, &entry, BPF_EXIST);
+		limited[service->number] = service_flags(service) & SERVICE_LIMITED;
 	}
+	for (__u32 i = 0; i < count; i++) {
+		if (entries[i].number > MAX_SERVICES ||
+		    (entries[i].flags & SERVICE_LIMITED) == limited[entries[i].number])
+			continue;
+		entries[i].flags ^= SERVICE_LIMITED;
+		stop_caching(balancer);
+		map_update(map, &keys[i], &entries[i], BPF_EXIST);
+	}
+	free(keys);
+	free(entries);
+	free(limited);
 }
 
 static void reconcile_deny_flag(struct balancer *balancer)

@@ -101,18 +101,18 @@ static bool needs_transitions(const struct balancer *balancer, const struct conf
 {
 	struct service_stats stats;
 
-	if (!running || running->mode != wanted->mode || wanted->mode == MODE_NAT ||
-	    running->hash != wanted->hash || running->running_slots != wanted->slots)
+	if (running->mode != wanted->mode || wanted->mode == MODE_NAT ||
+	    running->hash != wanted->hash)
 		return false;
 	return read_service_stats(balancer, wanted->number, &stats) || has_carried(&stats);
 }
 
-/* Returns whether there are any. */
+/* Returns whether there are any. `before`: the slots that run, as many as are wanted. */
 static bool fill_transitions(const struct balancer *balancer, const struct config_service *running,
-			     struct config_service *wanted, struct slot *slots)
+			     struct config_service *wanted, struct slot *slots,
+			     const struct slot *before)
 {
 	bool *is_live = calloc(65536, sizeof(*is_live));
-	struct slot *before = calloc(wanted->slots, sizeof(*before));
 	struct aftermath aftermath = {
 		.is_live = is_live,
 		.now = tick_now(),
@@ -121,30 +121,35 @@ static bool fill_transitions(const struct balancer *balancer, const struct confi
 	};
 	bool moving = false;
 
-	if (!is_live || !before)
-		goto cleanup;
+	if (!is_live)
+		return false;
 	for (unsigned int i = 0; i < wanted->count; i++)
 		is_live[wanted->backends[i].number] = !wanted->backends[i].is_cut;
-	for (__u32 i = 0; i < wanted->slots; i++)
-		before[i] = running_slot(running, i);
 	if (start_transitions(slots, before, wanted->slots, &aftermath))
 		wanted->changed = aftermath.now;
 	for (__u32 i = 0; i < wanted->slots && !moving; i++)
 		moving = slots[i].former;
-cleanup:
 	free(is_live);
-	free(before);
 	return moving;
 }
 
-static void note_moved(const struct config_service *running, struct config_service *wanted,
-		       const struct slot *slots)
+/* `before`: the slots that run, as many as are wanted; NULL: there are none. */
+static void note_moved(struct config_service *wanted, const struct slot *slots,
+		       const struct slot *before)
 {
 	wanted->is_rebuilt = true;
 	wanted->moved = 0;
 	for (__u32 i = 0; i < wanted->slots; i++)
-		wanted->moved += !running || running->running_slots != wanted->slots ||
-				 running_slot(running, i).backend != slots[i].backend;
+		wanted->moved += !before || before[i].backend != slots[i].backend;
+}
+
+/* The slots that run, if they are as many as are wanted. */
+static struct slot *comparable_slots(const struct config_service *running,
+				     const struct config_service *wanted)
+{
+	if (!running || running->running_slots != wanted->slots)
+		return NULL;
+	return read_running_slots(running);
 }
 
 /* Fills the words of the table into its map, which nothing names yet. */
@@ -189,14 +194,16 @@ int make_table(struct balancer *balancer, const struct config_service *running,
 	       struct config_service *wanted)
 {
 	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	struct slot *before = comparable_slots(running, wanted);
 	int result = slots ? fill_backends(wanted, slots) : -ENOMEM;
 
 	if (!result) {
-		wanted->moving = needs_transitions(balancer, running, wanted) &&
-				 fill_transitions(balancer, running, wanted, slots);
-		note_moved(running, wanted, slots);
+		wanted->moving = before && needs_transitions(balancer, running, wanted) &&
+				 fill_transitions(balancer, running, wanted, slots, before);
+		note_moved(wanted, slots, before);
 		result = write_table(balancer, wanted, slots);
 	}
+	free(before);
 	free(slots);
 	return result;
 }
@@ -204,10 +211,12 @@ int make_table(struct balancer *balancer, const struct config_service *running,
 int plan_table(const struct config_service *running, struct config_service *wanted)
 {
 	struct slot *slots = calloc(wanted->slots, sizeof(*slots));
+	struct slot *before = comparable_slots(running, wanted);
 	int result = slots ? fill_backends(wanted, slots) : -ENOMEM;
 
 	if (!result)
-		note_moved(running, wanted, slots);
+		note_moved(wanted, slots, before);
+	free(before);
 	free(slots);
 	return result;
 }

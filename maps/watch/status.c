@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -80,19 +81,20 @@ static void print_transition(const struct view *view, const struct config_servic
 	const struct config *config = view->balancer.config;
 	bool is_given = service->settle && service->settle != SETTLE_UNLIMITED;
 	__u32 timeout = is_given ? service->settle : tcp_timeout(config);
+	struct slot *running = service->moving ? read_running_slots(service) : NULL;
 	__u32 now = tick_now(), slots = 0;
 	__s32 youngest = INT32_MAX;
 
-	for (__u32 i = 0; i < service->running_slots && service->moving; i++) {
-		struct slot slot = running_slot(service, i);
-		__s32 age = now - slot.seen;
+	for (__u32 i = 0; i < service->running_slots && running; i++) {
+		__s32 age = now - running[i].seen;
 
-		if (transition_is_over(&slot, config, service->settle, now))
+		if (transition_is_over(&running[i], config, service->settle, now))
 			continue;
 		slots++;
 		if (age < youngest)
 			youngest = age;
 	}
+	free(running);
 	if (!slots)
 		return;
 	youngest = youngest < 0 ? 0 : ((__u64)youngest << TICK_SHIFT) / NS_PER_SECOND;
