@@ -12,6 +12,7 @@
 #include "doctor/backend.h"
 #include "doctor/counters.h"
 #include "doctor/device.h"
+#include "doctor/direct.h"
 #include "doctor/doctor.h"
 #include "doctor/examination.h"
 #include "doctor/host.h"
@@ -42,11 +43,13 @@ static enum status check_configured(struct exam *exam, struct balancer *balancer
 	struct timespec start;
 	struct next_hops hops;
 	enum status status;
+	int direct;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	status = begin_traffic(balancer, config, traffic);
 	if (status)
 		return status;
+	direct = begin_direct(exam, config);
 	check_sources(exam, config);
 	check_claimed(exam, config);
 	if (find_next_hops(exam, balancer, config, &hops)) {
@@ -60,6 +63,7 @@ static enum status check_configured(struct exam *exam, struct balancer *balancer
 	check_idle_services(exam, config);
 	check_watched(exam, balancer, config);
 	wait_since(&start);
+	end_direct(exam, config, direct);
 	status = end_traffic(balancer, config, traffic);
 	if (status)
 		return status;

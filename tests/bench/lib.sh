@@ -85,9 +85,12 @@ balancer_network()
 	on lb ip link set dev veth7 up
 	on lb ip addr add 10.0.0.10/8 dev veth6
 	on lb ip addr add fd00::10/16 dev veth6 nodad
-	# The next hop of answers in mode dnat.
+	# The next hop of answers in mode dnat, also as the kernel routes.
 	on lb ip neigh replace 10.0.0.1 lladdr de:ad:be:ef:00:01 dev veth6
 	on lb ip neigh replace fd00:10::1 lladdr de:ad:be:ef:00:01 dev veth6
+	on lb ip route add 10.128.0.0/9 via 10.0.0.1
+	on lb ip route add fd00:80::/32 via fd00:10::1
+	on lb sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
 helper() # WORD...
@@ -125,7 +128,9 @@ configuration() # MODE FAMILY PROTOCOL SERVICES BACKENDS [WORDS of service add]
 		}
 		BEGIN {
 			form = family == 6 ? "[fd00:10::a00:%x]:%d/%s" : "10.0.0.%d:%d/%s"
-			if (mode ~ /^dnat/)
+			if (mode ~ /^dnat-fib/) # the way of answers is what the kernel routes
+				sub("-fib", "", mode)
+			else if (mode ~ /^dnat/)
 				mode = mode " via " (family == 6 ? "fd00:10::1" : "10.0.0.1")
 			for (s = 0; s < services; s++) {
 				vip = sprintf(form, 16 + int(s / 8), 8000 + s % 8, protocol)

@@ -23,6 +23,9 @@ groups()
 {
 	local mode family load flows kinds
 
+	for family in $families; do
+		echo "dnat-fib $family tcp 1 2 answer $few"
+	done
 	for mode in nat dsr ipip dnat; do
 		flows=$many kinds=data,syn,foreign,port
 		[ $mode != nat ] || flows=$few kinds=data,answer,foreign,port

@@ -92,7 +92,7 @@ void parse_setup(int argc, char **argv)
 		die("program=, pins=, helper= and rounds= up to %d are needed", MAX_ROUNDS);
 	patience = setup.patience;
 	is_nat = !strcmp(setup.mode, "nat");
-	is_dnat = !strcmp(setup.mode, "dnat");
+	is_dnat = !strncmp(setup.mode, "dnat", 4); /* dnat-fib too */
 	is_tcp = !strcmp(setup.protocol, "tcp");
 	for (const char *at = setup.flows; at && counts < MAX_COUNTS; at = strchr(at, ',')) {
 		at += *at == ',';

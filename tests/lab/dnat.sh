@@ -105,8 +105,8 @@ transfer() # CLIENT
 	on "$1" curl -sS --fail --max-time 60 -o "$TMP/got" "$url/file"
 	cmp "$TMP/file" "$TMP/got" || fail "a download differs"
 	on "$1" curl -sS --fail --max-time 60 -T "$TMP/file" "$url/up"
-	cmp "$TMP/file" "$TMP"/b[123]/files/up || fail "an upload differs"
-	rm "$TMP/got" "$TMP"/b[123]/files/up
+	cmp "$TMP/file" "$TMP"/[bh][123]/files/up || fail "an upload differs"
+	rm "$TMP/got" "$TMP"/[bh][123]/files/up
 }
 
 use_it()
@@ -146,6 +146,18 @@ clients_are_seen()
 	await 5 sees_client
 	kill "$held" 2>/dev/null || true
 	! served h1 "http://$(with_port "$(at 5 1)" 8080)/" 2>/dev/null || fail "a client reached b1 itself"
+	doctor_sees_it
+}
+
+# While a client tries.
+doctor_sees_it()
+{
+	! { lb doctor veth6 || true; } | grep '^direct: ' || fail "doctor sees a client where none is"
+	served h1 "http://$(with_port "$(at 5 1)" 8080)/" 2>/dev/null &
+	lb doctor veth6 >"$TMP/found" || true
+	wait $! || true
+	grep -qF "direct: $(at 0 1) speaks to $(with_port "$(at 5 1)" 8080), a backend of $vip:8000/tcp" \
+		"$TMP/found" || fail "doctor on a client that asks a backend itself: $(cat "$TMP/found")"
 }
 
 sees_client()
@@ -211,6 +223,29 @@ belongs_to_one()
 	lb service del "$other:*/tcp"
 }
 
+# Client, balancer and backends by one device each, on one link; the client beyond a router.
+one_arm()
+{
+	local host
+
+	for host in h2 h3; do
+		lb backend add "$vip:8000/tcp" "$(with_port "$(at 0 "${host#h}")" 8080)"
+		lb backend add "$vip:7/udp" "$(with_port "$(at 0 "${host#h}")" 7)"
+	done
+	for host in b1 b2 b3; do
+		lb backend down "$vip:8000/tcp" "$(with_port "$(address_of $host)" 8080)"
+		lb backend down "$vip:7/udp" "$(with_port "$(address_of $host)" 7)"
+	done
+	for host in $(at 1 2) $(at 0 1); do # whoever is on the link needs it too
+		on h2 ip route add "$host" via "$(at 0 10)"
+		on h3 ip route add "$host" via "$(at 0 10)"
+	done
+	equal "$(ask 40 | awk '{ print $1 }' | sort | xargs)" "h2 h3" "who answers by one arm"
+	transfer c1
+	transfer h1
+	on c1 "$TOOLS/udp" ask "$vip_address" 7 checksum 1 1200 3000
+}
+
 dnat()
 {
 	use_mode dnat
@@ -221,6 +256,7 @@ dnat()
 	clients_are_seen
 	belongs_to_one
 	by_next_hop
+	one_arm
 	dnat_down
 }
 
@@ -231,7 +267,7 @@ attach
 on h1 "$top/scripts/web.sh" "$TMP/h1" h1 8080 2>"$TMP/web.log" &
 await 60 serves h1 8080
 random_file "$size" "$TMP/file"
-for host in b1 b2 b3; do
+for host in h2 h3 b1 b2 b3; do
 	on $host "$top/scripts/web.sh" "$TMP/$host" $host 8080 2>"$TMP/web.log" &
 	on $host "$TOOLS/udp" serve 7 &
 	await 60 serves $host 8080
