@@ -7,6 +7,8 @@
 #    ETCDCTL_ENDPOINTS   the members, and whatever else etcdctl(1) takes: ETCDCTL_CACERT...
 #    FLEET_KEY           the configuration's key: /xdp-lb/fleet
 #    REPORT_KEY          where this balancer reports: /xdp-lb/report/HOSTNAME
+#    BALANCER            words that choose it, if not that of this network namespace: on a machine whose
+#                        sockets are balanced by maps of their own, -p /sys/fs/bpf/xdp-lb-sock
 #    LOCAL_CONFIGURATION a file with lines of this machine alone, such as its pool: source add...
 #    STATE_DIRECTORY     keeps the last value that was applied, for when no etcd answers at boot
 set -euo pipefail
@@ -34,7 +36,7 @@ apply_file() # FILE
 	local files=("$1")
 
 	[ ! -e "$LOCAL_CONFIGURATION" ] || files+=("$LOCAL_CONFIGURATION")
-	"$helper" apply "${files[@]}"
+	"${helper[@]}" apply "${files[@]}"
 }
 
 # The newest value, whichever event it was: those in between are of no more interest. Waits for etcd.
@@ -69,11 +71,11 @@ follow()
 # After a boot without etcd: what was there before is better than nothing.
 bring_back()
 {
-	[ -e "$KEPT" ] && [ "$("$helper" -j service show | jq length)" = 0 ] || return 0
+	[ -e "$KEPT" ] && [ "$("${helper[@]}" -j service show | jq length)" = 0 ] || return 0
 	apply_file "$KEPT" || true
 }
 
-helper=$(find_built xdp-lb)
+read -r -a helper <<<"$(find_built xdp-lb) ${BALANCER-}"
 case ${1-} in
 '')
 	bring_back

@@ -207,7 +207,7 @@ static enum status say_check_way(struct balancer *balancer, const struct configu
 	const struct address *vip = &service->vip.address;
 	struct address host;
 
-	if (!is_checked_by_vip(service, check) || is_watched_from(balancer, vip))
+	if (!is_checked_by_vip(balancer, service, check) || is_watched_from(balancer, vip))
 		return DONE;
 	if (check->type == CHECK_HTTP)
 		return fail(FAILED,

@@ -8,9 +8,10 @@
 #include "model/check_way.h"
 #include "model/discover.h"
 
-bool is_checked_by_vip(const struct config_service *service, const struct check *check)
+bool is_checked_by_vip(const struct balancer *balancer, const struct config_service *service,
+		       const struct check *check)
 {
-	return check->type != CHECK_EXEC &&
+	return has_data_path(balancer) && check->type != CHECK_EXEC &&
 	       (service->mode == MODE_DSR || service->mode == MODE_IPIP);
 }
 

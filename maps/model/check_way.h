@@ -8,8 +8,10 @@
 
 #define WATCH_PATIENCE 10 /* seconds for which `watch` may be silent, and is taken for alive */
 
-/* Whether what is checked is the VIP, at the backend: where data goes there, so does the check. */
-bool is_checked_by_vip(const struct config_service *service, const struct check *check);
+/* Whether what is checked is the VIP, at the backend: where data goes there, so does the check.
+ * Sockets that are balanced at connect go to the backend's own address. */
+bool is_checked_by_vip(const struct balancer *balancer, const struct config_service *service,
+		       const struct check *check);
 
 /* Seconds since `watch` was last alive, with these maps; false: it never was. */
 bool watch_age(const struct balancer *balancer, __u32 *seconds);

@@ -174,7 +174,7 @@ static struct endpoint address_of(const struct config_service *service,
 {
 	struct endpoint at = backend->real;
 
-	if (is_checked_by_vip(service, &service->check))
+	if (is_checked_by_vip(&watch->balancer, service, &service->check))
 		at.address = service->vip.address;
 	if (service->check.port)
 		at.port = service->check.port;
@@ -195,7 +195,7 @@ static struct target *make_target(const struct config_service *service,
 	target->real = backend->real;
 	target->check = service->check;
 	target->mode = service->mode;
-	target->is_by_packets = is_checked_by_vip(service, &service->check);
+	target->is_by_packets = is_checked_by_vip(&watch->balancer, service, &service->check);
 	target->at = address_of(service, backend);
 	target->hop = backend->hop;
 	if (!before || target->health != backend->health)

@@ -303,7 +303,7 @@ static void look_up(void)
 		for (unsigned int j = 0; record_of(&copy.services[i], j); j++) {
 			struct config_backend *backend = record_of(&copy.services[i], j);
 
-			backend->is_pending = !backend->mac_given;
+			backend->is_pending = !backend->mac_given && !backend->needs_no_hop;
 		}
 	}
 	added = collect_lookups(&ways, &copy);

@@ -591,11 +591,13 @@ static void find_host_addresses(struct watch *watch)
 			  &host.from[1]);
 }
 
-static bool has_such_checks(const struct configuration *config)
+static bool has_such_checks(const struct watch *watch)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		if (is_checked_by_vip(&config->services[i], &config->services[i].check) &&
-		    config->services[i].check.type)
+	for (unsigned int i = 0; i < watch->config.count; i++) {
+		const struct config_service *service = &watch->config.services[i];
+
+		if (service->check.type &&
+		    is_checked_by_vip(&watch->balancer, service, &service->check))
 			return true;
 	}
 	return false;
@@ -610,7 +612,7 @@ static void follow_packets(struct watch *watch)
 		close_wire(&own);
 	}
 	balancer = watch->has_balancer ? watch->balancer.id : 0;
-	if (!watch->has_balancer || !has_such_checks(&watch->config))
+	if (!watch->has_balancer || !has_such_checks(watch))
 		return;
 	device_of_balancer = watch->balancer.place.ifindex;
 	if (host.ip.fd < 0)

@@ -63,14 +63,22 @@ translate() # PORT
 	END
 }
 
+# The queue of one that has just ended may be busy for a moment.
 answers() # RIVAL
 {
 	local target
 
 	target=$(address_of "$1")
 	on h1 ping -q -c 1 -w 5 "$target" >/dev/null
-	on h1 kxdpgun -t $SECONDS_EACH -Q $ASKED -F 0 -i $TMP/queries "$target" |
-		awk '/^total replies:/ { gsub(/[^0-9]/, " "); print int($1 / '$SECONDS_EACH') }'
+	until on h1 kxdpgun -t $SECONDS_EACH -Q $ASKED -F 0 -i $TMP/queries "$target" \
+		>$TMP/gun 2>&1; do
+		grep -q busy $TMP/gun || {
+			cat $TMP/gun >&2
+			return 1
+		}
+		sleep 0.2
+	done
+	awk '/^total replies:/ { gsub(/[^0-9]/, " "); print int($1 / '$SECONDS_EACH') }' $TMP/gun
 }
 
 rivals_dns
