@@ -69,9 +69,10 @@ static __always_inline enum verdict find_flow(const struct frame *frame, struct 
 static __always_inline void note_packet(const struct frame *frame, struct packet *pkt,
 					const struct config *config, const struct found *found)
 {
-	if (frame->fast)
-		touch_flow(frame, pkt, found->flow);
-	else if (!update_state(frame->ctx, found->index))
+	bool is_last = frame->fast ? touch_flow(frame, pkt, found->flow) :
+				     update_state(frame->ctx, found->index);
+
+	if (!is_last)
 		return;
 	if (!pkt->from_backend)
 		learn_client_hop(frame, found->flow);

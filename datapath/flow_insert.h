@@ -27,7 +27,7 @@ struct search {
 	__u32 seed; /* of the ports tried */
 	__u32 now;
 	__u32 evictable; /* tries that met a flow that is evictable */
-	__u32 victim_age; /* ticks since the last packet of the oldest of these */
+	__u32 victim_age; /* of the oldest of these, see evictable_age() */
 	__be16 victim; /* its port; 0: none was met */
 	__be16 wanted; /* port to try first */
 	bool any_port; /* mode nat: the port may differ from the wanted one */
@@ -73,7 +73,14 @@ static __always_inline void unlock_bucket(struct flow_bucket *bucket)
  * two have exchanged no more than a question and its answer. */
 static __always_inline bool is_evictable(const struct flow *flow)
 {
-	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state) || is_passing(flow);
+	return !(flow->state & FLOW_ESTABLISHED) || is_closed(flow->state) || is_passing(flow) ||
+	       is_doubtful(flow->state);
+}
+
+/* Of those the oldest is ended first, and one last that is perhaps not closed at all. */
+static __always_inline __u32 evictable_age(const struct search *search, const struct flow *flow)
+{
+	return is_doubtful(flow->state) ? 0 : search->now - flow->seen + 1;
 }
 
 /*
@@ -105,7 +112,7 @@ static __always_inline bool note_victim(struct search *search, const struct flow
 	if (!flow || !is_evictable(flow))
 		return false;
 	search->evictable++;
-	age = search->now - flow->seen;
+	age = evictable_age(search, flow);
 	if (!search->victim || age > search->victim_age) {
 		search->victim = search->tuple.vip_port;
 		search->victim_age = age;
@@ -162,10 +169,10 @@ GLOBAL __u32 choose_way(__u32 hash)
 		if (!flow || !flow->cookie || !is_alive(config, flow, search->now))
 			return way;
 		if (!is_evictable(flow) ||
-		    (oldest != NO_WAY && search->now - flow->seen <= oldest_age))
+		    (oldest != NO_WAY && evictable_age(search, flow) <= oldest_age))
 			continue;
 		oldest = way;
-		oldest_age = search->now - flow->seen;
+		oldest_age = evictable_age(search, flow);
 	}
 	search->full = true;
 	if (oldest == NO_WAY)

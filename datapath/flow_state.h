@@ -10,10 +10,14 @@
 
 #include "least.h"
 
-/* How far a packet's number may be from the one noted, in units of 2^16: 2^24. One guess of 128 is
- * so near. A sender has no more than a window under way, and both numbers are noted all the
- * time. */
-#define SEQUENCE_WINDOW 256
+/*
+ * How far a packet's numbers may be from those noted, in units of 2^16. Of each side the highest
+ * number is noted of those that counted. A packet is no longer than a unit, and one that was lost
+ * before it got here is sent again: so the next number is of the same unit or of the one after it.
+ */
+#define NEXT_UNIT 1
+#define UNITS_BEHIND 256 /* what is sent again, or acknowledged late: a window of 2^24 */
+#define UNITS_UNREAD 8 /* the same of a packet that ends the flow: 512 KB */
 #define FAST_OPEN_WINDOW 65536 /* what a backend may send before the handshake's last packet */
 
 /* Ticks after the first answer from when on a datagram of the client shows that it goes on: 2 s. */
@@ -28,17 +32,37 @@ static __always_inline __u32 side_of(const struct packet *pkt)
 	return pkt->from_backend ? 1 : 0;
 }
 
-static __always_inline bool is_near(__be16 number, __be16 noted)
+/* Whether the number is at most `behind` less than the noted one, or `ahead` more. */
+static __always_inline bool is_within(__be16 number, __be16 noted, __u16 behind, __u16 ahead)
 {
-	__u16 ahead = bpf_ntohs(number) - bpf_ntohs(noted);
+	__u16 distance = bpf_ntohs(number) - bpf_ntohs(noted);
 
-	return (__u16)(ahead + SEQUENCE_WINDOW) <= 2 * SEQUENCE_WINDOW;
+	return (__u16)(distance + behind) <= behind + ahead;
 }
 
-/* The upper half of the number that a TCP header has. */
+/* The upper halves of the numbers that a TCP header has. */
 static __always_inline __be16 upper_half(const void *tcp)
 {
 	return ((const __be16 *)tcp)[2];
+}
+
+static __always_inline __be16 upper_half_acknowledged(const void *tcp)
+{
+	return ((const __be16 *)tcp)[4];
+}
+
+/* Whether a packet that neither ends nor resets its flow has numbers that its side could have. Who
+ * moves the noted number has to know the other side's as well. */
+static __always_inline bool has_likely_numbers(const void *tcp, const struct flow *flow, __u32 side)
+{
+	__be16 number = upper_half(tcp), noted = flow->sequence[side];
+
+	if (number == noted)
+		return true;
+	return is_within(number, noted, UNITS_BEHIND, 0) ||
+	       (is_within(number, noted, 0, NEXT_UNIT) &&
+		is_within(upper_half_acknowledged(tcp), flow->sequence[side ^ 1], UNITS_BEHIND,
+			  NEXT_UNIT));
 }
 
 /* Whether a client's datagram shows that a flow which was answered once goes on. */
@@ -62,22 +86,25 @@ static __always_inline bool keeps_state(const struct frame *frame, const struct 
 		return pkt->from_backend ? state & FLOW_ESTABLISHED : !has_returned(pkt, flow);
 	return !(pkt->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST)) &&
 	       (state & (FLOW_ESTABLISHED | FLOW_RESET | own_fin)) == FLOW_ESTABLISHED &&
-	       is_near(upper_half(frame->l4), flow->sequence[side_of(pkt)]);
+	       has_likely_numbers(frame->l4, flow, side_of(pkt));
 }
 
-/* Fast path: the flow has a packet that keeps its state. */
-static __always_inline void touch_flow(const struct frame *frame, const struct packet *pkt,
+/* Fast path: the flow has a packet that keeps its state. Returns whether the packet is one of the
+ * last that its side has sent, so that the way back may follow it. */
+static __always_inline bool touch_flow(const struct frame *frame, const struct packet *pkt,
 				       struct flow *flow)
 {
-	if (pkt->protocol == IPPROTO_TCP) {
-		__be16 *noted = &flow->sequence[side_of(pkt)];
-		__be16 number = upper_half(frame->l4);
+	__be16 *noted = &flow->sequence[side_of(pkt)];
+	__be16 number = upper_half(frame->l4);
 
-		if (*noted != number)
-			*noted = number;
-	}
 	if (flow->seen != pkt->now)
 		flow->seen = pkt->now;
+	if (pkt->protocol != IPPROTO_TCP || *noted == number)
+		return true;
+	if (!is_within(number, *noted, 0, NEXT_UNIT))
+		return false;
+	*noted = number;
+	return true;
 }
 
 /*
@@ -159,30 +186,18 @@ GLOBAL int is_quote_plausible(struct xdp_md *ctx, __u32 index)
 		return true;
 	tcp = frame_at(ctx, pkt->quote.l4, QUOTED_TCP);
 	return tcp && pkt->quote.l4 + QUOTED_TCP <= pkt->quote.end &&
-	       is_near(upper_half(tcp), flow->sequence[pkt->from_backend ? 0 : 1]);
+	       is_within(upper_half(tcp), flow->sequence[pkt->from_backend ? 0 : 1], UNITS_BEHIND,
+			 UNITS_BEHIND);
 }
 
-/* What is read of a TCP segment. */
-struct segment {
-	__u32 sequence, acknowledged;
-	__u32 end; /* the number after its last byte; a FIN counts */
-	__u8 flags;
-	bool has_data;
-};
-
-static __always_inline struct segment read_segment(const struct packet *pkt,
-						   const struct tcphdr *tcp)
+static __always_inline void read_segment(struct packet *pkt, const struct tcphdr *tcp)
 {
 	__u32 data = pkt->size - (pkt->l4 - pkt->l3) - tcp->doff * sizeof(__u32);
-	struct segment segment = {
-		.sequence = bpf_ntohl(tcp->seq),
-		.acknowledged = bpf_ntohl(tcp->ack_seq),
-		.flags = pkt->tcp_flags,
-		.has_data = data,
-	};
 
-	segment.end = segment.sequence + data + !!(pkt->tcp_flags & TCP_FIN);
-	return segment;
+	pkt->segment.sequence = bpf_ntohl(tcp->seq);
+	pkt->segment.acknowledged = bpf_ntohl(tcp->ack_seq);
+	pkt->segment.end = pkt->segment.sequence + data + !!(pkt->tcp_flags & TCP_FIN);
+	pkt->segment.has_data = data;
 }
 
 static __always_inline __be16 upper(__u32 number)
@@ -207,15 +222,15 @@ static __always_inline __u8 establish(struct flow *flow, __u8 state, __u32 clien
 static __always_inline __u8 shake_hands(const struct packet *pkt, struct flow *flow,
 					const struct segment *segment, __u8 state)
 {
-	if (!(segment->flags & TCP_ACK) || segment->flags & TCP_RST)
+	if (!(pkt->tcp_flags & TCP_ACK) || pkt->tcp_flags & TCP_RST)
 		return state;
 	if (!pkt->from_backend) {
-		if (state & FLOW_SYN_ACK && !(segment->flags & TCP_SYN) &&
+		if (state & FLOW_SYN_ACK && !(pkt->tcp_flags & TCP_SYN) &&
 		    segment->acknowledged == flow->isn + 1)
 			return establish(flow, state, segment->sequence, segment->acknowledged);
 		return state;
 	}
-	if (segment->flags & TCP_SYN) {
+	if (pkt->tcp_flags & TCP_SYN) {
 		WRITE_ONCE(flow->isn, segment->sequence);
 		return state | FLOW_SYN_ACK;
 	}
@@ -236,155 +251,212 @@ static __always_inline bool is_after_fin(const struct segment *segment, __be16 n
 	return segment->has_data ? left < 0x8000 : left <= 1;
 }
 
-/* Whether the segment has a number that its side could have. */
-static __always_inline bool is_plausible(const struct segment *segment, bool has_own_fin,
-					 __be16 noted)
+/*
+ * Whether the segment acknowledges what the other side has sent, or up to `behind` units less. Of a
+ * side that has sent its FIN the lower half of the number after it is noted. In a remembered flow
+ * it is what the client has acknowledged last.
+ */
+static __always_inline bool is_acknowledging(const struct packet *pkt, const struct flow *flow,
+					     const struct segment *segment, __u16 behind)
 {
-	if (has_own_fin && segment->flags & TCP_RST)
-		return is_after_fin(segment, noted);
-	return has_own_fin || is_near(upper(segment->sequence), noted);
+	__u8 other_fin = pkt->from_backend ? FLOW_CLIENT_FIN : FLOW_BACKEND_FIN;
+	__be16 noted = flow->sequence[side_of(pkt) ^ 1];
+
+	if (!(pkt->tcp_flags & TCP_ACK))
+		return false;
+	if (flow->state & other_fin)
+		return is_within(bpf_htons(segment->acknowledged), noted, 1, 0);
+	return is_within(upper(segment->acknowledged), noted, behind,
+			 flow->state & FLOW_NAT ? NEXT_UNIT : behind);
+}
+
+/* What the numbers of a segment say of who has sent it. */
+enum credit {
+	CREDIT_NONE, /* its side could not have them */
+	CREDIT_LIKELY, /* what was sent before, or a RST that tells nothing but where it may be */
+	CREDIT_SURE, /* the last of its side; a FIN or RST takes a guess of one in 100 million */
+};
+
+/*
+ * The credit of a segment of an established flow. A RST need not acknowledge anything (RFC 9293,
+ * 3.5.2), but one of an open connection does if its sender has aborted it.
+ */
+static __always_inline enum credit credit_of(const struct packet *pkt, const struct flow *flow,
+					     const struct segment *segment)
+{
+	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
+	bool is_end = pkt->tcp_flags & (TCP_FIN | TCP_RST);
+	__be16 number = upper(segment->sequence), noted = flow->sequence[side_of(pkt)];
+
+	if (flow->state & own_fin)
+		return is_after_fin(segment, noted) ||
+				       (!(pkt->tcp_flags & TCP_RST) &&
+					is_acknowledging(pkt, flow, segment, UNITS_UNREAD)) ?
+			       CREDIT_SURE :
+			       CREDIT_NONE;
+	if (!is_end && is_within(number, noted, UNITS_BEHIND, 0))
+		return number == noted ? CREDIT_SURE : CREDIT_LIKELY;
+	if (!is_within(number, noted, is_end ? NEXT_UNIT : 0, NEXT_UNIT))
+		return CREDIT_NONE;
+	if (is_acknowledging(pkt, flow, segment, is_end ? UNITS_UNREAD : UNITS_BEHIND))
+		return CREDIT_SURE;
+	return pkt->tcp_flags & TCP_RST ? CREDIT_LIKELY : CREDIT_NONE;
 }
 
 /*
- * An established flow goes on, by a plausible segment. FIN and RST are taken back by what their
- * side sends after them, were they its own. Of a side that has sent its FIN the lower half of the
- * number after it is noted.
+ * An established flow goes on, by a segment that has credit. FIN and RST are taken back by what
+ * their side sends after them that it would not, were they its own. Of a side that has sent its FIN
+ * the lower half of the number after it is noted.
  */
 static __always_inline __u8 go_on(const struct packet *pkt, struct flow *flow,
-				  const struct segment *segment, __u8 state)
+				  const struct segment *segment, __u8 state, enum credit credit)
 {
 	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
 	__u8 own_reset = pkt->from_backend ? FLOW_BACKEND_RESET : 0;
 	__be16 *noted = &flow->sequence[side_of(pkt)];
+	bool has_own_fin = state & own_fin;
 
-	if (segment->flags & TCP_RST)
-		return (state & ~FLOW_BACKEND_RESET) | FLOW_RESET | own_reset;
+	if (pkt->tcp_flags & TCP_RST) {
+		state &= ~(FLOW_BACKEND_RESET | FLOW_DOUBTFUL);
+		return state | FLOW_RESET | own_reset | (credit == CREDIT_SURE ? 0 : FLOW_DOUBTFUL);
+	}
 	if (state & FLOW_RESET && (state & FLOW_BACKEND_RESET) == own_reset)
 		state &= ~(FLOW_RESET | FLOW_BACKEND_RESET);
-	if (segment->flags & TCP_FIN) {
+	if (pkt->tcp_flags & TCP_FIN) {
 		*noted = bpf_htons(segment->end);
 		return state | own_fin;
 	}
-	if (state & own_fin && is_after_fin(segment, *noted))
+	if (has_own_fin && is_after_fin(segment, *noted))
 		return state;
-	*noted = upper(segment->sequence);
+	if (has_own_fin || !is_within(upper(segment->sequence), *noted, UNITS_BEHIND, 0))
+		*noted = upper(segment->sequence);
 	return state & ~own_fin;
 }
 
 /* The backend's word on both numbers, where nobody else can have sent it: a new connection that it
  * has accepted, of a client that had forgotten the old one, goes on with others. */
-static __always_inline void trust_backend(struct flow *flow, const struct segment *segment,
-					  __u8 state)
+static __always_inline void trust_backend(const struct packet *pkt, struct flow *flow,
+					  const struct segment *segment, __u8 state)
 {
 	if (!(state & FLOW_BACKEND_FIN))
 		flow->sequence[1] = upper(segment->sequence);
-	if (segment->flags & TCP_ACK && !(state & FLOW_CLIENT_FIN) &&
-	    !is_near(upper(segment->acknowledged), flow->sequence[0]))
+	if (pkt->tcp_flags & TCP_ACK && !(state & FLOW_CLIENT_FIN) &&
+	    !is_within(upper(segment->acknowledged), flow->sequence[0], UNITS_BEHIND, 0))
 		flow->sequence[0] = upper(segment->acknowledged);
 }
 
 /* Notes a TCP segment in a NAT flow. Returns whether it counts. */
-static __always_inline bool note_segment(struct xdp_md *ctx, const struct packet *pkt,
-					 struct flow *flow, const struct segment *segment)
+static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct packet *pkt,
+						struct flow *flow, const struct segment *segment)
 {
 	enum origin origin = pkt->from_backend ? origin_of(ctx, pkt, flow) : ORIGIN_LIKELY;
-	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
 	__u8 before = READ_ONCE(flow->state), state = before;
+	enum credit credit = CREDIT_SURE;
 
 	if (origin == ORIGIN_FORGED)
-		return false;
-	if (state & FLOW_ESTABLISHED && segment->flags & TCP_SYN && !pkt->from_backend)
-		return false;
+		return CREDIT_NONE;
+	if (state & FLOW_ESTABLISHED && pkt->tcp_flags & TCP_SYN && !pkt->from_backend)
+		return CREDIT_NONE;
 	if (!(state & FLOW_ESTABLISHED)) {
 		state = shake_hands(pkt, flow, segment, state);
-		if (!(state & FLOW_ESTABLISHED) && segment->flags & TCP_RST)
+		if (!(state & FLOW_ESTABLISHED) && pkt->tcp_flags & TCP_RST)
 			state |= FLOW_RESET | (pkt->from_backend ? FLOW_BACKEND_RESET : 0);
 		else if (!(state & FLOW_ESTABLISHED))
 			state &= ~(FLOW_RESET | FLOW_BACKEND_RESET);
 	} else if (origin == ORIGIN_BACKEND) {
-		trust_backend(flow, segment, state);
+		trust_backend(pkt, flow, segment, state);
 	}
 	if (state & FLOW_ESTABLISHED) {
-		if (origin != ORIGIN_BACKEND &&
-		    !is_plausible(segment, state & own_fin, flow->sequence[side_of(pkt)]))
-			return false;
-		state = go_on(pkt, flow, segment, state);
+		if (origin != ORIGIN_BACKEND)
+			credit = credit_of(pkt, flow, segment);
+		if (credit == CREDIT_NONE)
+			return CREDIT_NONE;
+		state = go_on(pkt, flow, segment, state, credit);
 	}
 	change_state(flow, before, state);
-	return true;
+	return credit;
 }
 
 /* Notes a datagram in a NAT flow. Returns whether it counts. */
-static __always_inline bool note_datagram(struct xdp_md *ctx, const struct packet *pkt,
-					  struct flow *flow)
+static __always_inline enum credit note_datagram(struct xdp_md *ctx, const struct packet *pkt,
+						 struct flow *flow)
 {
 	__u8 state = READ_ONCE(flow->state);
 
 	if (!pkt->from_backend) {
 		if (has_returned(pkt, flow))
 			change_state(flow, state, state | FLOW_RETURNED);
-		return true;
+		return CREDIT_SURE;
 	}
 	if (origin_of(ctx, pkt, flow) == ORIGIN_FORGED)
-		return false;
+		return CREDIT_NONE;
 	if (!(state & FLOW_ESTABLISHED)) {
 		WRITE_ONCE(flow->answered, pkt->now);
 		change_state(flow, state, state | FLOW_ESTABLISHED);
 	}
-	return true;
+	return CREDIT_SURE;
 }
 
 /* The same of a remembered flow, whose backend is never heard: its first packet but for SYN counts
- * for the handshake. */
-static __always_inline bool note_remembered(const struct packet *pkt, struct flow *flow,
-					    const struct segment *segment)
+ * for the handshake, and what the client acknowledges for the backend's number. */
+static __always_inline enum credit note_remembered(const struct packet *pkt, struct flow *flow,
+						   const struct segment *segment)
 {
 	__u8 before = READ_ONCE(flow->state), state = before;
+	enum credit credit;
 
 	if (pkt->protocol == IPPROTO_UDP) {
 		change_state(flow, state, state | FLOW_ESTABLISHED);
-		return true;
+		return CREDIT_SURE;
 	}
 	if (begins_connection(pkt))
-		return true;
-	if (!(state & FLOW_ESTABLISHED))
+		return CREDIT_SURE;
+	if (!(state & FLOW_ESTABLISHED)) {
+		if (pkt->tcp_flags & TCP_RST) {
+			change_state(flow, state, state | FLOW_RESET);
+			return CREDIT_SURE;
+		}
 		state = establish(flow, state, segment->sequence, segment->acknowledged);
-	if (!is_plausible(segment, state & FLOW_CLIENT_FIN, flow->sequence[0]))
-		return false;
-	state = go_on(pkt, flow, segment, state);
+	}
+	credit = credit_of(pkt, flow, segment);
+	if (credit == CREDIT_NONE)
+		return CREDIT_NONE;
+	if (credit == CREDIT_SURE && is_acknowledging(pkt, flow, segment, UNITS_BEHIND))
+		flow->sequence[1] = upper(segment->acknowledged);
+	state = go_on(pkt, flow, segment, state, credit);
 	change_state(flow, before, state);
-	return true;
+	return credit;
 }
 
-/* Slow path: notes what the packet does to its flow. Returns whether it counts: whether the flow
- * has been heard of, and where from. */
+/* Slow path: notes what the packet does to its flow. Returns as touch_flow(). */
 GLOBAL int update_state(struct xdp_md *ctx, __u32 index)
 {
 	struct packet *pkt = slow_packet();
 	const struct tcphdr *tcp;
 	struct flow *flow = flow_at(index);
-	struct segment segment = {};
-	bool counts = true;
+	enum credit credit;
 
 	if (!pkt || !flow)
 		return false;
-	if (pkt->protocol == IPPROTO_TCP && pkt->tcp_flags) {
+	if (pkt->protocol == IPPROTO_TCP) {
+		if (!pkt->tcp_flags)
+			return false; /* a later fragment, or no packet that TCP sends */
 		tcp = frame_at(ctx, pkt->l4, sizeof(*tcp));
 		if (!tcp)
 			return false;
-		segment = read_segment(pkt, tcp);
+		read_segment(pkt, tcp);
 	}
 	if (!(flow->state & FLOW_NAT))
-		counts = note_remembered(pkt, flow, &segment);
+		credit = note_remembered(pkt, flow, &pkt->segment);
 	else if (pkt->protocol == IPPROTO_UDP)
-		counts = note_datagram(ctx, pkt, flow);
-	else if (pkt->tcp_flags)
-		counts = note_segment(ctx, pkt, flow, &segment);
-	if (counts && flow->seen != pkt->now)
+		credit = note_datagram(ctx, pkt, flow);
+	else
+		credit = note_segment(ctx, pkt, flow, &pkt->segment);
+	if (credit != CREDIT_NONE && flow->seen != pkt->now)
 		flow->seen = pkt->now;
 	if (is_closed(flow->state))
 		uncount_flow(flow);
-	return counts;
+	return credit == CREDIT_SURE;
 }
 
 #endif

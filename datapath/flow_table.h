@@ -84,13 +84,6 @@ static __always_inline __u32 *word_of_state(struct flow *flow)
 	return (__u32 *)&flow->generation;
 }
 
-static __always_inline bool is_closed(__u8 state)
-{
-	const __u8 both = FLOW_CLIENT_FIN | FLOW_BACKEND_FIN;
-
-	return state & FLOW_RESET || (state & both) == both;
-}
-
 /* Whether the flow has been idle for too long. */
 static __always_inline bool is_idle(const struct config *config, const struct flow *flow, __u32 now)
 {

@@ -106,6 +106,13 @@ struct quoted {
 	__u32 outer_sum; /* and that of the error's own addresses */
 };
 
+/* What is read of a TCP segment. */
+struct segment {
+	__u32 sequence, acknowledged;
+	__u32 end; /* the number after its last byte; a FIN counts */
+	__u32 has_data;
+};
+
 /*
  * A packet on its way through the stages. Nothing changes addresses, ports and hashes once they are
  * set. Those of an ICMP error are those of the flow that it is about.
@@ -151,6 +158,7 @@ struct packet {
 	__u32 source; /* dry run: of its flow, see struct flow */
 	__u32 flow; /* index of its record, or NO_FLOW */
 	__u32 cookie; /* of that flow */
+	struct segment segment; /* slow path, of a TCP flow that is known */
 	struct quote quote; /* of an ICMP error */
 	struct quoted quoted;
 	/* Both paths: */

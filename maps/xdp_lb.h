@@ -315,6 +315,7 @@ struct tuple {
 #define FLOW_BACKEND_FIN 4
 #define FLOW_RESET 8
 #define FLOW_SYN_ACK 16 /* the backend has answered; `isn` holds */
+#define FLOW_DOUBTFUL 16 /* TCP, established: FLOW_RESET may be forged, see is_doubtful() */
 #define FLOW_NAT 32 /* in mode nat; else it is remembered, and not translated */
 #define FLOW_RETURNED 64 /* UDP: the client has sent again, a while after the first answer */
 #define FLOW_COUNTED 128 /* in the count of xlb_live */
@@ -344,9 +345,10 @@ struct flow {
 	union {
 		/* TCP, without FLOW_ESTABLISHED: the backend's first number, if FLOW_SYN_ACK. */
 		__u32 isn;
-		/* TCP, with it: the upper halves of the last sequence numbers of client and
-		 * backend, as in the packet. Of a side whose FIN is noted the lower half of the
-		 * number after it. */
+		/* TCP, with it: the upper halves of the highest sequence numbers of client and
+		 * backend, as in the packet; of a remembered flow the highest one that the
+		 * client has acknowledged for the backend's. Of a side whose FIN is noted the
+		 * lower half of the number after it. */
 		__be16 sequence[2];
 		__u32 answered; /* UDP, with FLOW_ESTABLISHED: tick of the first answer */
 	};
@@ -636,6 +638,25 @@ SHARED _Bool is_passing(const struct flow *flow)
 	       (flow->state & (FLOW_NAT | FLOW_RETURNED)) == FLOW_NAT;
 }
 
+/*
+ * Whether a TCP flow that was reset may live: the RST had no number but the sequence's, which one
+ * guess of 22,000 is near. The flow keeps its idle timeout, and its tuple, and gives way to a new
+ * one where no other does.
+ */
+SHARED _Bool is_doubtful(__u8 state)
+{
+	const __u8 all = FLOW_ESTABLISHED | FLOW_RESET | FLOW_DOUBTFUL;
+
+	return (state & all) == all;
+}
+
+SHARED _Bool is_closed(__u8 state)
+{
+	const __u8 both = FLOW_CLIENT_FIN | FLOW_BACKEND_FIN;
+
+	return (state & both) == both || (state & FLOW_RESET && !is_doubtful(state));
+}
+
 SHARED __u32 least_pmtu(const struct config *config)
 {
 	return config->pmtu ? config->pmtu : DEFAULT_PMTU;
@@ -650,7 +671,7 @@ SHARED __u32 idle_timeout(const struct config *config, const struct flow *flow)
 		return is_passing(flow) && seconds > HALF_OPEN_TIMEOUT ? HALF_OPEN_TIMEOUT :
 									 seconds;
 	}
-	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN | FLOW_RESET))
+	if (flow->state & (FLOW_CLIENT_FIN | FLOW_BACKEND_FIN) || is_closed(flow->state))
 		return fin_timeout(config);
 	if (flow->state & FLOW_ESTABLISHED)
 		return tcp_timeout(config);

@@ -90,13 +90,6 @@ void begin_live_count(const struct balancer *balancer, const struct configuratio
 		count->before[i] = balancer->live[i].flows;
 }
 
-static bool is_closed(const struct flow *flow)
-{
-	const __u8 both = FLOW_CLIENT_FIN | FLOW_BACKEND_FIN;
-
-	return flow->state & FLOW_RESET || (flow->state & both) == both;
-}
-
 void count_live_flow(const struct balancer *balancer, const struct flow *flow,
 		     struct live_count *count)
 {
@@ -104,12 +97,12 @@ void count_live_flow(const struct balancer *balancer, const struct flow *flow,
 	    !count->is_least[flow->backend])
 		return;
 	if (!(flow->state & FLOW_COUNTED)) {
-		if (is_closed(flow))
+		if (is_closed(flow->state))
 			return;
 		set_bits(word_of_state(flow), COUNTED);
 		add_to(&balancer->live[flow->backend].flows, 1);
 	}
-	if (is_closed(flow))
+	if (is_closed(flow->state))
 		uncount_flow(balancer, flow);
 	else
 		count->counted[flow->backend]++;

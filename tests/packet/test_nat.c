@@ -538,8 +538,8 @@ static void there_and_back(void)
 		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, ACK)),
 			  P(TO(backend), TCP(40000, HTTP, ACK))));
 		none_was_slow();
-		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, RST)),
-			  P(TO(backend), TCP(40000, HTTP, RST))));
+		TAKE(SENT(P(FROM(C1), TCP(40000, HTTP, RST | ACK, .ack = 901)),
+			  P(TO(backend), TCP(40000, HTTP, RST | ACK, .ack = 901))));
 	}
 }
 
@@ -711,6 +711,17 @@ static void closed_by_reset(void)
 			send_raw(P(BACK(B1), TCP(HTTP, port, RST)));
 }
 
+static void reset_blindly(struct flow *flow)
+{
+	flow->state |= FLOW_ESTABLISHED | FLOW_RESET | FLOW_DOUBTFUL;
+}
+
+static void all_ports_doubtful(void)
+{
+	all_ports_half_open();
+	for_each_flow(reset_blindly);
+}
+
 /* Half of the backend's ports are in use; 500 flows more have only begun. */
 static void half_the_ports(void)
 {
@@ -765,6 +776,12 @@ static const struct test_case scarce_cases[] = {
 	HEAVY_CASE("port: a closed flow gives its port up", BOTH, tcp_service, HANDSHAKE,
 		   DO(all_ports_half_open), DO(closed_by_reset),
 		   SENT(P(FROM(C3), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+		   CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10)),
+	HEAVY_CASE("port: flows that may be reset give theirs up where no others do", BOTH,
+		   tcp_service, DO(all_ports_doubtful),
+		   SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN)))),
+	HEAVY_CASE("port: a flood takes none from one that may be reset", BOTH, tcp_service,
+		   HANDSHAKE, CLIENT_SENDS(RST, 0), DO(all_ports_half_open), DO(a_flood),
 		   CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10)),
 	HEAVY_CASE("port: a flood takes none from an established flow", BOTH, tcp_service,
 		   HANDSHAKE, DO(a_flood), CLIENT_SENDS(ACK, 10), BACKEND_SENDS(ACK, 10)),

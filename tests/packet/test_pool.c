@@ -200,8 +200,8 @@ static const struct test_case cases[] = {
 	     SENT(P(FROM(C2), TCP(40000, HTTP, SYN)), P(TO_BY(VIP, B1), TCP(40000, HTTP, SYN))),
 	     THEN(two_flows)),
 	CASE("pool: a client begins anew, by another source", BOTH, pool, HANDSHAKE_BY(S1),
-	     SENT(P(FROM(C1), TCP(40000, HTTP, RST, .seq = 101)),
-		  P(TO_BY(S1, B1), TCP(40000, HTTP, RST, .seq = 101))),
+	     SENT(P(FROM(C1), TCP(40000, HTTP, RST | ACK, .seq = 101, .ack = 901)),
+		  P(TO_BY(S1, B1), TCP(40000, HTTP, RST | ACK, .seq = 101, .ack = 901))),
 	     DO(with_s2), HANDSHAKE_BY(S2), BOTH_SEND_BY(S2),
 	     KEPT(P(BACK_BY(S1, B1), TCP(HTTP, 40000, ACK)), NO_SERVICE), THEN(one_flow)),
 

@@ -13,7 +13,7 @@
  *       sends one from each "ADDRESS PORT" that standard input lists, or COUNT from them in turn.
  *
  *   -f FLAGS   instead of SYNs: letters of S, A, F, R; with a comma, as S,A: one after the other
- *              from each source
+ *              from each source, with the same numbers
  *   -t TTL     instead of 64
  *   -g         IPv4: each is the first fragment of a datagram of its own
  *   -m MTU     IPv4: instead, ICMP errors that say "fragmentation needed" about packets from
@@ -231,6 +231,7 @@ static union address source_of(const struct flood *flood, unsigned long number)
 static void finish_transport(const struct flood *flood, struct transport *transport, __be16 port,
 			     unsigned long number, uint32_t sum)
 {
+	static uint64_t numbers; /* sequence and acknowledgement */
 	size_t length = transport_length(flood);
 
 	sum += length + (flood->udp ? IPPROTO_UDP : IPPROTO_TCP);
@@ -244,8 +245,10 @@ static void finish_transport(const struct flood *flood, struct transport *transp
 	}
 	transport->tcp.source = port;
 	((uint8_t *)&transport->tcp)[FLAGS_AT] = flood->flags[number % flood->phases];
-	transport->tcp.seq = random_number() >> 32;
-	transport->tcp.ack_seq = random_number() >> 32;
+	if (number % flood->phases == 0)
+		numbers = random_number();
+	transport->tcp.seq = numbers >> 32;
+	transport->tcp.ack_seq = numbers;
 	transport->tcp.check = 0;
 	transport->tcp.check = finish_sum(add_words(sum, transport, length));
 }
