@@ -22,6 +22,16 @@ static __always_inline __u32 generation_to_cache(__u32 generation)
 	return generation == GENERATION_CHANGING ? 0 : generation;
 }
 
+/* Whether the address may be one of the host. */
+static __always_inline bool has_own_bit(const struct config *config, const __u64 address[2])
+{
+	const __u64 *bits = config->own_bits;
+	__u32 bit = own_bit(address[0], address[1]);
+
+	return bits[bit / 64 % OWN_WORDS] >> bit % 64 & 1 ||
+	       !(bits[0] | bits[1] | bits[2] | bits[3]);
+}
+
 /* Whether the address is one of the host; only asked where there are answers (mode dnat). */
 static __always_inline bool is_own_address(const __u64 address[2])
 {
@@ -29,7 +39,7 @@ static __always_inline bool is_own_address(const __u64 address[2])
 	struct own_key key = {};
 	__u32 *own;
 
-	if (!config || !(config->flags & CONFIG_DNAT))
+	if (!config || !(config->flags & CONFIG_DNAT) || !has_own_bit(config, address))
 		return false;
 	copy_address(&key.address, address);
 	own = bpf_map_lookup_elem(&xlb_own, &key);

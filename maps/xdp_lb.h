@@ -452,6 +452,13 @@ struct own_key {
 
 #define HASH_FACTORS 3
 
+#define OWN_WORDS 4
+/* The bit of an address in own_bits of struct config: word * 64 + bit. */
+SHARED __u32 own_bit(__u64 first, __u64 second)
+{
+	return (first ^ second) * 0x9e3779b97f4a7c15 >> 56;
+}
+
 /* xlb_config: entry 0. What is 0 is at its default. */
 struct config {
 	__u32 tcp_timeout; /* seconds */
@@ -474,6 +481,12 @@ struct config {
 	__u64 secret[HASH_FACTORS];
 	__u32 census; /* number of the last one, see struct source */
 	__u32 pmtu; /* the least path MTU that ICMP errors are relayed with */
+	/*
+	 * own_bit() of each address of the host that xlb_own has; all 0: not known. Most addresses
+	 * are told apart from these by it, without a look into a large map. Before an address is in
+	 * xlb_own its bit is set.
+	 */
+	__u64 own_bits[OWN_WORDS];
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };

@@ -160,6 +160,33 @@ static int read_own(const struct balancer *balancer, struct own_list *list)
 	return result;
 }
 
+static void mark_hosts(const struct own_list *list, __u64 bits[OWN_WORDS])
+{
+	for (unsigned int i = 0; i < list->count; i++) {
+		__u64 half[2];
+		__u32 bit;
+
+		memcpy(half, &list->own[i].key.address, sizeof(half));
+		bit = own_bit(half[0], half[1]);
+		if (list->own[i].flags & OWN_HOST)
+			bits[bit / 64] |= 1ULL << bit % 64;
+	}
+}
+
+/* Returns whether bits have changed. */
+static bool store_bits(struct balancer *balancer, const __u64 bits[OWN_WORDS])
+{
+	bool has_changed = false;
+
+	for (int i = 0; i < OWN_WORDS; i++) {
+		if (balancer->config->own_bits[i] == bits[i])
+			continue;
+		store(balancer->config->own_bits[i], bits[i]);
+		has_changed = true;
+	}
+	return has_changed;
+}
+
 /* What is wanted comes first, then what is not goes; both lists are sorted. Returns whether
  * something of the host has gone or come, which CPUs cache. */
 static bool write_differences(struct balancer *balancer, const struct own_list *running,
@@ -195,6 +222,8 @@ static int replace_own(struct balancer *balancer, const struct configuration *co
 {
 	struct own_list running = { malloc(MAX_OWN * sizeof(*running.own)), 0 };
 	struct own_list wanted = { malloc(MAX_OWN * sizeof(*wanted.own)), 0 };
+	__u64 bits[OWN_WORDS] = {}, all_bits[OWN_WORDS];
+	bool has_changed;
 	int result = -1;
 
 	if (running.own && wanted.own)
@@ -209,8 +238,14 @@ static int replace_own(struct balancer *balancer, const struct configuration *co
 		add_backends(&wanted, &config->services[i]);
 	if (!result) {
 		sort_own(&wanted);
-		if (write_differences(balancer, &running, &wanted))
+		mark_hosts(&wanted, bits);
+		memcpy(all_bits, bits, sizeof(bits));
+		mark_hosts(&running, all_bits);
+		has_changed = store_bits(balancer, all_bits);
+		has_changed |= write_differences(balancer, &running, &wanted);
+		if (has_changed)
 			stop_caching(balancer);
+		store_bits(balancer, bits);
 	}
 	free(running.own);
 	free(wanted.own);

@@ -394,8 +394,12 @@ void deny(enum host host, int bits)
 void own_host(enum host host)
 {
 	struct own_key key = { .address = address_of(host) };
-	uint32_t value = OWN_HOST;
+	uint32_t value = OWN_HOST, bit;
+	uint64_t half[2];
 
+	memcpy(half, &key.address, sizeof(half));
+	bit = own_bit(half[0], half[1]);
+	config()->own_bits[bit / 64] |= 1ULL << bit % 64;
 	map_update(MAP_OWN, &key, &value);
 }
 
