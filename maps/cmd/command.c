@@ -70,7 +70,7 @@ const struct command commands[] = {
 	  parse_where, .show = show_where },
 	{ "stats zero", "set all counters to zero", parse_nothing, .store = zero_stats },
 	{ "stats [VIP] [interval SECONDS]", "counters, or rates over an interval",
-	  parse_stats, .show = show_stats },
+	  parse_stats, .show = show_stats, .flags = WITH_FLOWS },
 	{ "metrics", "counters in the text format of Prometheus",
 	  parse_nothing, .show = show_metrics, .flags = WITH_FLOWS },
 	{ "deny add PREFIX", "drop what these sources send to services",

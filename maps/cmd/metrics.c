@@ -14,6 +14,7 @@
 /* What there may be to show of a service or a backend. */
 struct values {
 	__u64 packets, bytes, flows, is_up, weight, is_ok, is_failing, is_panicking;
+	__u64 live, half_open, draining;
 };
 
 static __u64 member(const void *values, size_t offset)
@@ -28,6 +29,7 @@ enum scope {
 	OF_SERVICES,
 	OF_REFUSALS, /* verdicts of a service other than forwarded */
 	OF_BACKENDS,
+	OF_SOURCES,
 };
 
 static const struct metric {
@@ -67,6 +69,18 @@ static const struct metric {
 	  "Whether so many backends of a service fail that checks are not believed." },
 	{ OF_BACKENDS, offsetof(struct values, weight), "backend_weight", "gauge",
 	  "Weight of a backend." },
+	{ OF_BACKENDS, offsetof(struct values, live), "backend_live_flows", "gauge",
+	  "Living flows of a backend." },
+	{ OF_BACKENDS, offsetof(struct values, half_open), "backend_half_open_flows", "gauge",
+	  "Flows that a backend has not answered yet." },
+	{ OF_BACKENDS, offsetof(struct values, draining), "backend_draining_flows", "gauge",
+	  "Living flows of a backend that gets no new ones." },
+	{ OF_SOURCES, offsetof(struct values, live), "source_live_flows", "gauge",
+	  "Living flows of a source of the pool." },
+	{ OF_SOURCES, offsetof(struct values, half_open), "source_half_open_flows", "gauge",
+	  "Flows of a source of the pool that no backend has answered yet." },
+	{ OF_SOURCES, offsetof(struct values, draining), "source_draining_flows", "gauge",
+	  "Living flows of a source of the pool that gets no new ones." },
 };
 
 static void print_head(const char *name, const char *type, const char *help)
@@ -134,8 +148,28 @@ static void show_refusals(const struct metric *metric, const struct config_servi
 	}
 }
 
+static void set_flows(struct values *values, const struct flow_count *count, bool drains)
+{
+	values->live = count->live;
+	values->half_open = count->half_open;
+	values->draining = drains ? count->live : 0;
+}
+
+static void show_sources(const struct metric *metric, const struct configuration *config,
+			 const struct flow_counts *flows)
+{
+	for (unsigned int i = 0; i < config->source_count; i++) {
+		const struct config_source *source = &config->sources[i];
+		struct values values = { 0 };
+
+		set_flows(&values, &flows->sources[source->number], source->state != STATE_UP);
+		printf("xdplb_%s{source_address=\"%s\"} %llu\n", metric->name,
+		       text_of_address(&source->self.address).s, member(&values, metric->value));
+	}
+}
+
 static void show_backends(const struct metric *metric, const struct config_service *service,
-			  const struct backend_stats *stats)
+			  const struct backend_stats *stats, const struct flow_counts *flows)
 {
 	for (unsigned int i = 0; i < service->count; i++, stats++) {
 		const struct config_backend *backend = &service->backends[i];
@@ -149,6 +183,7 @@ static void show_backends(const struct metric *metric, const struct config_servi
 			.is_failing = backend->health == HEALTH_FAILING,
 		};
 
+		set_flows(&values, &flows->backends[backend->number], !backend->is_eligible);
 		print_service(metric, service);
 		printf(",remote_address=\"%s\",remote_port=\"%u\"} %llu\n",
 		       text_of_address(&backend->real.address).s, ntohs(backend->real.port),
@@ -166,6 +201,8 @@ static void show_metric(const struct metric *metric, const struct configuration 
 		show_verdicts(metric, reading);
 	if (metric->scope == OF_CAUSES)
 		show_causes(metric, reading);
+	if (metric->scope == OF_SOURCES)
+		show_sources(metric, config, reading->flows);
 	for (unsigned int i = 0; i < config->count; i++) {
 		const struct config_service *service = &config->services[i];
 
@@ -174,7 +211,7 @@ static void show_metric(const struct metric *metric, const struct configuration 
 		if (metric->scope == OF_REFUSALS)
 			show_refusals(metric, service, reading->services[i].verdict);
 		if (metric->scope == OF_BACKENDS)
-			show_backends(metric, service, backends);
+			show_backends(metric, service, backends, reading->flows);
 		backends += service->count;
 	}
 }
@@ -200,8 +237,7 @@ enum status show_metrics(struct view *view, const struct request *request)
 		return status;
 	for (unsigned int i = 0; i < sizeof(metrics) / sizeof(*metrics); i++)
 		show_metric(&metrics[i], &view->config, &reading);
-	print_gauge("flows", "Living flows in the flow table.",
-		    count_living_flows(&view->balancer));
+	print_gauge("flows", "Living flows in the flow table.", reading.flows->all.live);
 	print_gauge("flow_capacity", "Flows that the flow table has room for.", FLOWS);
 	print_fingerprint(&view->config);
 	print_head("watch_age_seconds", "gauge",

@@ -66,7 +66,6 @@ static void show_counts(const struct counter *counter, const __u64 *flows, doubl
 	}
 	if (is_rate && flows)
 		print_decimal("flows_per_second", " %11.1f/s", *flows / seconds);
-	print_text("\n");
 }
 
 /* The text leaves out what is 0, and of a service what was forwarded, which is its own line. */
@@ -81,6 +80,7 @@ static void show_verdicts(const struct service_stats *stats, bool is_total, doub
 		print_string("action", "    %-8s", action_name(i));
 		print_string("reason", " %-23s", reason_name(i));
 		show_counts(&stats->verdict[i], NULL, seconds);
+		print_text("\n");
 		close_level();
 	}
 	close_level();
@@ -105,22 +105,59 @@ static void show_slow(const struct slow_stats *slow, double seconds)
 	close_level();
 }
 
+/* Living flows; those that drain are of a backend or a source that gets no new ones. */
+static void show_flow_count(const struct flow_count *count, bool drains)
+{
+	__u32 draining = drains ? count->live : 0;
+
+	print_number("live", " %10llu live", count->live);
+	print_number("half_open", count->half_open ? ", %llu half-open" : NULL, count->half_open);
+	print_number("draining", draining ? ", %llu draining" : NULL, draining);
+}
+
+static void show_backend(const struct config_backend *backend, const struct backend_stats *stats,
+			 const struct flow_counts *flows, double seconds)
+{
+	open_object(NULL);
+	print_text("    %-32s", text_of_real(&backend->real).s);
+	print_endpoint(&backend->real);
+	show_counts(&stats->total, &stats->flows, seconds);
+	if (flows && (options.json || seconds <= 0))
+		show_flow_count(&flows->backends[backend->number], !backend->is_eligible);
+	print_text("\n");
+	close_level();
+}
+
+static void show_sources(const struct view *view, const struct flow_counts *flows)
+{
+	if (view->config.source_count)
+		print_text("sources\n");
+	open_array("sources");
+	for (unsigned int i = 0; i < view->config.source_count; i++) {
+		const struct config_source *source = &view->config.sources[i];
+
+		open_object(NULL);
+		print_string("address", "    %-32s", text_of_address(&source->self.address).s);
+		show_flow_count(&flows->sources[source->number], source->state != STATE_UP);
+		print_text("\n");
+		close_level();
+	}
+	close_level();
+}
+
 static void show_service(const struct config_service *service, const struct service_stats *stats,
-			 const struct backend_stats *backends, double seconds)
+			 const struct backend_stats *backends, const struct flow_counts *flows,
+			 double seconds)
 {
 	struct counter sum = forwarded(stats);
 
 	open_object(NULL);
 	print_string("vip", "%-36s", text_of_vip(&service->vip).s);
 	show_counts(&sum, &stats->flows, seconds);
+	print_text("\n");
 	open_array("backends");
-	for (unsigned int i = 0; i < service->count; i++) {
-		open_object(NULL);
-		print_text("    %-32s", text_of_real(&service->backends[i].real).s);
-		print_endpoint(&service->backends[i].real);
-		show_counts(&backends[i].total, &backends[i].flows, seconds);
-		close_level();
-	}
+	for (unsigned int i = 0; i < service->count; i++)
+		show_backend(&service->backends[i], &backends[i], flows, seconds);
 	close_level();
 	show_verdicts(stats, false, seconds);
 	close_level();
@@ -138,7 +175,8 @@ void print_reading(const struct view *view, const struct reading *reading, bool 
 		print_decimal("interval", NULL, seconds);
 	open_array("services");
 	for (unsigned int i = 0; i < view->count; i++) {
-		show_service(&view->services[i], &reading->services[i], backends, seconds);
+		show_service(&view->services[i], &reading->services[i], backends, reading->flows,
+			     seconds);
 		backends += view->services[i].count;
 	}
 	close_level();
@@ -146,6 +184,8 @@ void print_reading(const struct view *view, const struct reading *reading, bool 
 	show_verdicts(is_of_one ? reading->services : &reading->total, true, seconds);
 	if (!is_of_one)
 		show_slow(&reading->slow, seconds);
+	if (!is_of_one && reading->flows)
+		show_sources(view, reading->flows);
 	close_level();
 }
 

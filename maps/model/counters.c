@@ -91,7 +91,27 @@ static void add_counter(struct counter *sum, const struct counter *term)
 	sum->bytes += term->bytes;
 }
 
-/* What the service's backends have forwarded, by XDP_TX or redirected. */
+int read_sent_of_all(const struct balancer *balancer, struct counter *sent)
+{
+	struct backend_stats stats;
+	int result = 0;
+
+	for (__u32 i = 0; i <= MAX_SERVICES && !result; i++) {
+		result = read_backend_stats(balancer, FORMER_BACKENDS + i, &stats);
+		sent[i] = stats.total;
+	}
+	for (__u32 i = 1; i <= MAX_BACKENDS && !result; i++) {
+		__u16 service = balancer->backends[i].service;
+
+		if (!service || service > MAX_SERVICES)
+			continue;
+		result = read_backend_stats(balancer, i, &stats);
+		add_counter(&sent[service], &stats.total);
+	}
+	return result;
+}
+
+/* Of one service. */
 static int read_sent(const struct balancer *balancer, __u32 service, struct counter *sent)
 {
 	struct backend_stats stats;
@@ -113,18 +133,32 @@ static __u64 difference(__u64 all, __u64 part)
 	return all > part ? all - part : 0;
 }
 
-int read_service_stats(const struct balancer *balancer, __u32 number, struct service_stats *sum)
+static bool has_backends(__u32 number)
+{
+	return number != STATS_NO_SERVICE && number != STATS_RETIRED;
+}
+
+int read_stats_with(const struct balancer *balancer, __u32 number, const struct counter *sent,
+		    struct service_stats *sum)
 {
 	int result = read_sum(balancer->map[MAP_SVC_STATS], number, (__u64 *)sum, sizeof(*sum));
 	const struct counter *redirected = &sum->verdict[VERDICT_REDIRECTED];
-	struct counter sent;
 
-	if (result || number == STATS_NO_SERVICE || number == STATS_RETIRED)
+	if (result || !has_backends(number))
 		return result;
-	result = read_sent(balancer, number, &sent);
-	sum->verdict[VERDICT_FORWARDED].packets = difference(sent.packets, redirected->packets);
-	sum->verdict[VERDICT_FORWARDED].bytes = difference(sent.bytes, redirected->bytes);
-	return result;
+	sum->verdict[VERDICT_FORWARDED].packets = difference(sent->packets, redirected->packets);
+	sum->verdict[VERDICT_FORWARDED].bytes = difference(sent->bytes, redirected->bytes);
+	return 0;
+}
+
+int read_service_stats(const struct balancer *balancer, __u32 number, struct service_stats *sum)
+{
+	struct counter sent = { 0 };
+	int result;
+
+	memset(sum, 0, sizeof(*sum));
+	result = has_backends(number) ? read_sent(balancer, number, &sent) : 0;
+	return result ? result : read_stats_with(balancer, number, &sent, sum);
 }
 
 /* Zeroing leaves a mark, in a field that the data path does not use. */

@@ -8,6 +8,12 @@
 int read_service_stats(const struct balancer *balancer, __u32 number, struct service_stats *sum);
 int read_backend_stats(const struct balancer *balancer, __u32 number, struct backend_stats *sum);
 
+/* The same in two steps, for many services: what the backends of each have forwarded, by the number
+ * of the service, MAX_SERVICES + 1 of them; and the rest, with what is `sent` of its own. */
+int read_sent_of_all(const struct balancer *balancer, struct counter *sent);
+int read_stats_with(const struct balancer *balancer, __u32 number, const struct counter *sent,
+		    struct service_stats *sum);
+
 /* Whether the service has ever forwarded a packet, whatever was zeroed since. */
 bool has_carried(const struct service_stats *stats);
 

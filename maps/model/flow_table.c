@@ -35,6 +35,36 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
 	return is_shown(balancer, flow, now);
 }
 
+static void count_in(struct flow_count *count, bool half_open)
+{
+	if (half_open)
+		count->half_open++;
+	else
+		count->live++;
+}
+
+struct flow_counts *count_all_flows(const struct balancer *balancer)
+{
+	struct flow_counts *counts = calloc(1, sizeof(*counts));
+	__u32 now = tick_now();
+
+	for (__u32 i = 0; counts && i < FLOWS; i++) {
+		struct flow flow;
+		bool half_open;
+
+		if (!balancer->flows[i].cookie)
+			continue;
+		flow = balancer->flows[i];
+		if (!is_alive(balancer, &flow, now))
+			continue;
+		half_open = is_half_open(&flow);
+		count_in(&counts->all, half_open);
+		count_in(&counts->backends[flow.backend], half_open);
+		count_in(&counts->sources[flow.source], half_open);
+	}
+	return counts;
+}
+
 __u32 *count_flows_by_source(const struct balancer *balancer, bool with_half_open)
 {
 	__u32 *counts = calloc(MAX_POOL + 1, sizeof(*counts));

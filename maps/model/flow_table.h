@@ -13,6 +13,21 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
  * of those in mode nat. */
 __u32 count_flows_of(const struct balancer *running, const struct balancer *of, bool nat_only);
 
+/* In modes dsr and ipip there are flows only while a change makes it necessary to remember them. */
+struct flow_count {
+	__u32 live; /* as `flow count` counts */
+	__u32 half_open; /* mode nat, dnat: the backend has not answered yet */
+};
+
+struct flow_counts {
+	struct flow_count all;
+	struct flow_count backends[MAX_BACKENDS + 1]; /* by its number */
+	struct flow_count sources[MAX_POOL + 1]; /* of the pool, by number; 0: the VIP is it */
+};
+
+/* Goes through all flows once; to be freed; NULL without memory. */
+struct flow_counts *count_all_flows(const struct balancer *balancer);
+
 /* How many living flows each backend has, by its number; to be freed; NULL without memory. */
 __u32 *count_flows_by_backend(const struct balancer *balancer);
 /* The same of each source of the pool; with half-open ones, or as `flow count` counts. */

@@ -20,6 +20,7 @@
 #include "watch/probe.h"
 
 #define BATCH_NS (10 * NS_PER_MS) /* that results wait for others */
+#define TOGETHER_NS (20 * NS_PER_MS) /* checks that begin within it, begin at once */
 #define RETRY_NS NS_PER_SECOND /* after a change that could not be made */
 #define MOST_UNDER_WAY 16 /* attempts of one backend */
 
@@ -159,13 +160,15 @@ static void free_target(struct target *target)
 	free(target);
 }
 
-/* The first checks are spread over the interval. */
+/* The first checks are spread over the interval; but those of one moment begin together, which
+ * spares the process most of its waking up. */
 static void schedule(struct target *target, unsigned int turn, unsigned int turns)
 {
 	__u64 interval = target->check.interval * NS_PER_MS;
+	__u64 due = nanosecond_now() + interval * turn / turns;
 
 	target->next.expire = expire_next;
-	timer_set(&target->next, nanosecond_now() + interval * turn / turns);
+	timer_set(&target->next, due - due % TOGETHER_NS);
 }
 
 /* Where the backend is connected to. */

@@ -63,8 +63,9 @@ static void print_counts(const struct view *view)
 		return;
 	print_name("stats");
 	print_reading(view, &reading, false, 0);
-	if (status.services &&
-	    !read_counters(&view->balancer, view->services, view->count, &difference)) {
+	if (reading.flows)
+		print_number("flows", NULL, reading.flows->all.live);
+	if (status.services && copy_reading(&difference, &reading, view->services, view->count)) {
 		subtract_reading(&difference, &status.last, view->services, view->count);
 		print_name("rates");
 		print_reading(view, &difference, false, difference.seconds);
@@ -127,7 +128,6 @@ static void print_balancer(const struct view *view)
 	print_name("services");
 	show_services((struct view *)view, &nothing);
 	print_counts(view);
-	print_number("flows", NULL, count_living_flows(&view->balancer));
 	print_number("flow_capacity", NULL, FLOWS);
 	print_transitions(view);
 }

@@ -33,6 +33,23 @@ hold() # NAME: opens connections, which are awaited
 	await 10 grep -q open "$TMP/$1"
 }
 
+# What stats and metrics say of the flows of each source, and of backends; one that drains says so.
+counted_by_source()
+{
+	equal "$(lb -j stats | jq '[.sources[].live] | add')" $CONNECTIONS "live flows of all sources"
+	equal "$(lb -j stats | jq -c '.sources | map({address, flows: .live})')" \
+		"$(sources 'map({address, flows})')" "live flows by source in stats"
+	equal "$(lb metrics | awk '/^xdplb_source_live_flows/ { sum += $2 } END { print sum }')" \
+		$CONNECTIONS "live flows by source in metrics"
+	equal "$(lb -j stats | jq '[.services[].backends[].live] | add')" $CONNECTIONS "by backend"
+	lb backend drain "$vip:7000/tcp" "$backend2"
+	lb -j stats | jq -e --arg address "$backend2" '[.services[].backends[] | select(.live > 0) |
+		.draining == if .address == $address then .live else 0 end] == [true, true]' \
+		>/dev/null || fail "draining flows of $backend2: $(lb -j stats)"
+	lb stats | grep "^    $backend2 .* live, .* draining$" >/dev/null || fail "$(lb stats)"
+	lb backend up "$vip:7000/tcp" "$backend2"
+}
+
 release() # uses what is held, and closes it
 {
 	kill -USR1 "$holder"
@@ -134,6 +151,7 @@ pool()
 	equal "$(sources 'map([.state, .flows])')" '[["up",0],["up",0]]' "states and flows"
 	configured
 	hold first
+	counted_by_source
 	equal "$(seen_by_backends)" "${net}21 ${net}22" "addresses that the backends see"
 	one_source_each "${net}21 ${net}22"
 	equal "$(sources '[.[].flows] | add')" $CONNECTIONS "flows of the sources"

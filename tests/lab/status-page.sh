@@ -153,6 +153,8 @@ disk_is_full()
 {
 	local full=$TMP/full
 
+	kill "$watch"
+	wait "$watch" || true
 	mkdir "$full"
 	mount -t tmpfs -o size=4k tmpfs "$full"
 	spawn lb "$top/xdp-lb" watch -o "$full" 2>"$TMP/err"
@@ -163,6 +165,7 @@ disk_is_full()
 	equal "$(grep -c 'No space left' "$TMP/err")" 1 "complaints of a full disk"
 	kill "$pid" && wait "$pid" || true
 	umount "$full"
+	start_watch
 }
 
 # For a screen and for a phone, under load; SHOTS=DIRECTORY keeps the pictures. README's is the first.
