@@ -139,6 +139,7 @@ man_page()
 }
 
 check 'SPDX line in every file' spdx_lines
+check 'structure of maps' scripts/structure.sh
 check 'no trailing blanks, unfinished work, long lines' bad_lines
 check shellcheck shell_check
 check clang-format clang_format

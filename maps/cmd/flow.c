@@ -9,7 +9,6 @@
 #include "lib/clock.h"
 #include "lib/text.h"
 #include "model/flow_table.h"
-#include "model/sweep.h"
 
 /* The ends of a flow as they are shown. */
 struct ends {

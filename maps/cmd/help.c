@@ -5,6 +5,7 @@
 
 #include "cmd/command.h"
 #include "cmd/help.h"
+#include "lib/version.h"
 
 #define HELP_COLUMN 44
 

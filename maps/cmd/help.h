@@ -5,10 +5,6 @@
 #include "cmd/request.h"
 #include "lib/error.h"
 
-#ifndef VERSION
-#define VERSION "1.0"
-#endif
-
 bool parse_help(struct words *words, struct request *request);
 enum status show_help(const struct request *request);
 enum status show_version(const struct request *request);

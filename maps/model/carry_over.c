@@ -7,7 +7,7 @@
 #include "kernel/bpf.h"
 #include "kernel/store.h"
 #include "model/carry_over.h"
-#include "model/read_config.h"
+#include "model/read_table.h"
 #include "model/slots.h"
 #include "model/structures.h"
 #include "model/write_table.h"

@@ -10,10 +10,9 @@
 #include "model/census.h"
 #include "model/flow_table.h"
 #include "model/least.h"
-#include "model/read_config.h"
+#include "model/read_table.h"
 #include "model/recover.h"
 #include "model/slots.h"
-#include "model/sweep.h"
 
 #define FIRST_ROOM 1024 /* places of sources; doubled when three quarters are taken */
 #define MARGIN 4 /* ticks after which what is dead is so for every CPU */

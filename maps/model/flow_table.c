@@ -2,9 +2,11 @@
 #include <stdlib.h>
 
 #include "kernel/bpf.h"
+#include "kernel/store.h"
 #include "lib/clock.h"
 #include "model/flow_table.h"
-#include "model/read_config.h"
+#include "model/least.h"
+#include "model/read_table.h"
 #include "model/slots.h"
 #include "model/structures.h"
 
@@ -155,4 +157,12 @@ __u32 count_former_slots(const struct balancer *balancer, const struct config_se
 	}
 	free(slots);
 	return count;
+}
+
+void end_flow(const struct balancer *balancer, const struct flow *flow)
+{
+	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
+
+	if (cookie && replace_word(&flow->cookie, cookie, 0))
+		uncount_flow(balancer, flow);
 }

@@ -38,4 +38,7 @@ __u32 count_living_flows(const struct balancer *balancer);
 __u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend);
 
+/* Ends a flow, unless the data path has put another one in its place meanwhile. */
+void end_flow(const struct balancer *balancer, const struct flow *flow);
+
 #endif

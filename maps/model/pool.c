@@ -8,7 +8,6 @@
 #include "model/flow_table.h"
 #include "model/maglev.h"
 #include "model/pool.h"
-#include "model/sweep.h"
 #include "model/vips.h"
 
 int load_sources(const struct balancer *balancer, struct configuration *config)

@@ -6,8 +6,6 @@
 #include "model/balancer.h"
 #include "model/config.h"
 
-#define MAX_ADDRESSES (MAX_SERVICES + MAX_POOL) /* in xlb_vips */
-
 int load_sources(const struct balancer *balancer, struct configuration *config); /* or -errno */
 
 /* The address of a VIP, before it is in xlb_vips, or of a source. */

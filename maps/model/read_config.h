@@ -3,34 +3,9 @@
 #ifndef MODEL_READ_CONFIG_H
 #define MODEL_READ_CONFIG_H
 
-#include <linux/bpf.h>
-
 #include "model/balancer.h"
 #include "model/config.h"
-#include "model/slots.h"
 
 enum status read_config(struct balancer *balancer, struct configuration *config, bool with_denies);
-
-/* The name of a table as a map: it tells whose it is, and its number. */
-void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
-
-/*
- * Visits the maps of the balancer's tables, told by their names: a look into xlb_tables waits for a
- * grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
- */
-typedef void table_visitor(void *context, __u32 number, int map, const struct bpf_map_info *info);
-void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context);
-/* Opens a table by its number, whatever its name is: one set up by hand. Or -errno. */
-int open_table(const struct balancer *balancer, __u32 number);
-
-/* The whole table that runs, mapped: table_words of it. NULL: there is none. */
-const struct slots *map_running_table(const struct config_service *service);
-void unmap_running_table(const struct config_service *service, const struct slots *words);
-/* Its slots, running_slots of them. To be freed; NULL: there are none, or there is no memory. */
-struct slot *read_running_slots(const struct config_service *service);
-
-/* The members in the table that runs, and how many may be there. */
-const struct member *running_members(const struct config_service *service);
-unsigned int running_member_room(const struct config_service *service);
 
 #endif

@@ -8,18 +8,9 @@
 #include "lib/error.h"
 #include "lib/text.h"
 #include "model/flow_table.h"
-#include "model/least.h"
 #include "model/sweep.h"
 
 #define PORTS 65536
-
-void end_flow(const struct balancer *balancer, const struct flow *flow)
-{
-	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
-
-	if (cookie && replace_word(&flow->cookie, cookie, 0))
-		uncount_flow(balancer, flow);
-}
 
 void request_sweep(struct balancer *balancer)
 {

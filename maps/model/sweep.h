@@ -11,9 +11,6 @@
 #include "model/balancer.h"
 #include "model/config.h"
 
-/* Ends a flow, unless the data path has put another one in its place meanwhile. */
-void end_flow(const struct balancer *balancer, const struct flow *flow);
-
 /* Before the change: sweep_flows() is due, also for who comes after a helper that was killed. */
 void request_sweep(struct balancer *balancer);
 

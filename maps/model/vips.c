@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "kernel/bpf.h"
-#include "model/pool.h"
 #include "model/vips.h"
 
 int read_vips(const struct balancer *balancer, struct vips *vips)

@@ -5,6 +5,8 @@
 
 #include "model/balancer.h"
 
+#define MAX_ADDRESSES (MAX_SERVICES + MAX_POOL)
+
 struct vips {
 	struct address *address;
 	struct vip *vip; /* what the map has of each */

@@ -9,7 +9,7 @@
 #include "lib/clock.h"
 #include "model/counters.h"
 #include "model/maglev.h"
-#include "model/read_config.h"
+#include "model/read_table.h"
 #include "model/slots.h"
 #include "model/write_table.h"
 

@@ -16,8 +16,9 @@
 #include "lib/text.h"
 #include "model/check_way.h"
 #include "watch/checks.h"
+#include "watch/connection.h"
 #include "watch/packets.h"
-#include "watch/probe.h"
+#include "watch/program.h"
 
 #define BATCH_NS (10 * NS_PER_MS) /* that results wait for others */
 #define TOGETHER_NS (20 * NS_PER_MS) /* checks that begin within it, begin at once */
@@ -104,7 +105,7 @@ static void judge(struct target *target)
 		timer_set(&batch, nanosecond_now() + BATCH_NS);
 }
 
-void end_attempt(struct attempt *attempt, const char *fault)
+static void end_attempt(struct attempt *attempt, const char *fault)
 {
 	struct target *target = attempt->target;
 
@@ -127,6 +128,7 @@ static void begin_attempt(struct target *target)
 	if (!attempt)
 		return;
 	attempt->target = target;
+	attempt->end = end_attempt;
 	attempt->io.fd = -1;
 	attempt->sibling = target->attempts;
 	target->attempts = attempt;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "lib/text.h"
+#include "watch/connection.h"
 #include "watch/http.h"
-#include "watch/probe.h"
 
 #define HIGHEST_LOW_PORT 1023
 #define LOW_PORTS 400
@@ -76,14 +76,14 @@ static void receive_answer(struct attempt *attempt)
 	if (length < 0 && errno == EAGAIN)
 		return;
 	if (length < 0) {
-		end_attempt(attempt, strerror(errno));
+		attempt->end(attempt, strerror(errno));
 		return;
 	}
 	attempt->received += length;
 	if (length && attempt->received < HTTP_STATUS_END)
 		return;
-	end_attempt(attempt,
-		    http_fault(&attempt->target->check, attempt->answer, attempt->received));
+	attempt->end(attempt,
+		     http_fault(&attempt->target->check, attempt->answer, attempt->received));
 }
 
 static void send_request(struct attempt *attempt)
@@ -95,7 +95,7 @@ static void send_request(struct attempt *attempt)
 	loop_remove(io);
 	if (send(io->fd, request, length, MSG_NOSIGNAL) != (ssize_t)length ||
 	    loop_add(io, EPOLLIN)) {
-		end_attempt(attempt, strerror(errno));
+		attempt->end(attempt, strerror(errno));
 		return;
 	}
 	attempt->is_sent = true;
@@ -114,11 +114,11 @@ static void connection_ready(struct io *io, __u32 events)
 	}
 	getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	if (error)
-		end_attempt(attempt, strerror(error));
+		attempt->end(attempt, strerror(error));
 	else if (attempt->target->check.type == CHECK_HTTP)
 		send_request(attempt);
 	else
-		end_attempt(attempt, NULL);
+		attempt->end(attempt, NULL);
 }
 
 void start_connection(struct attempt *attempt)
@@ -130,7 +130,7 @@ void start_connection(struct attempt *attempt)
 	attempt->io = (struct io){ fd, connection_ready };
 	if (fd < 0 || (connect(fd, &to.any, length) && errno != EINPROGRESS) ||
 	    loop_add(&attempt->io, EPOLLOUT))
-		end_attempt(attempt, strerror(errno));
+		attempt->end(attempt, strerror(errno));
 }
 
 void drop_connection(struct attempt *attempt)

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "watch/probe.h"
+#include "watch/attempt.h"
 
 #define HTTP_REQUEST_SIZE 512
 #define HTTP_STATUS_END 12 /* bytes of "HTTP/1.1 200" */

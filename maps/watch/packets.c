@@ -225,12 +225,12 @@ void start_packets(struct attempt *attempt)
 			attempt->port = FIRST_PORT + turn % PORTS;
 	}
 	if (!attempt->port) {
-		end_attempt(attempt, "too many checks at a time");
+		attempt->end(attempt, "too many checks at a time");
 		return;
 	}
 	by_port[attempt->port - FIRST_PORT] = attempt;
 	if (!is_resolved(&attempt->target->hop)) {
-		end_attempt(attempt, "its next hop is not known");
+		attempt->end(attempt, "its next hop is not known");
 		return;
 	}
 	if (getrandom(&attempt->sequence, sizeof(attempt->sequence), GRND_NONBLOCK) < 0)
@@ -238,7 +238,7 @@ void start_packets(struct attempt *attempt)
 	result = send_segment(attempt,
 			      &(struct segment){ .sequence = attempt->sequence, .is_syn = true });
 	if (result)
-		end_attempt(attempt, strerror(-result));
+		attempt->end(attempt, strerror(-result));
 }
 
 void drop_packets(struct attempt *attempt)
@@ -269,7 +269,7 @@ static void send_request(struct attempt *attempt)
 	attempt->is_sent = true;
 	attempt->sequence += length;
 	if (result)
-		end_attempt(attempt, strerror(-result));
+		attempt->end(attempt, strerror(-result));
 }
 
 static void receive_syn_ack(struct attempt *attempt, const struct tcphdr *tcp)
@@ -281,7 +281,7 @@ static void receive_syn_ack(struct attempt *attempt, const struct tcphdr *tcp)
 		return;
 	}
 	reset(attempt, attempt->sequence);
-	end_attempt(attempt, NULL);
+	attempt->end(attempt, NULL);
 }
 
 static void receive_data(struct attempt *attempt, const struct tcphdr *tcp, size_t length)
@@ -301,8 +301,8 @@ static void receive_data(struct attempt *attempt, const struct tcphdr *tcp, size
 		return;
 	}
 	reset(attempt, attempt->sequence);
-	end_attempt(attempt,
-		    http_fault(&attempt->target->check, attempt->answer, attempt->received));
+	attempt->end(attempt,
+		     http_fault(&attempt->target->check, attempt->answer, attempt->received));
 }
 
 /* What does not acknowledge our SYN is no answer to it. */
@@ -311,7 +311,7 @@ static void receive_first(struct attempt *attempt, const struct tcphdr *tcp)
 	if (!tcp->ack || ntohl(tcp->ack_seq) != attempt->sequence + 1)
 		return;
 	if (tcp->rst)
-		end_attempt(attempt, "Connection refused");
+		attempt->end(attempt, "Connection refused");
 	else if (tcp->syn)
 		receive_syn_ack(attempt, tcp);
 }
@@ -322,7 +322,7 @@ static void receive_later(struct attempt *attempt, const struct tcphdr *tcp, siz
 	if (!tcp->rst)
 		receive_data(attempt, tcp, length);
 	else if (ntohl(tcp->seq) == attempt->expected)
-		end_attempt(attempt, "reset by the backend");
+		attempt->end(attempt, "reset by the backend");
 }
 
 static void receive_tcp(const struct address *from, const void *data, size_t length)

@@ -10,7 +10,7 @@
 #ifndef WATCH_PACKETS_H
 #define WATCH_PACKETS_H
 
-#include "watch/probe.h"
+#include "watch/attempt.h"
 #include "watch/watch.h"
 
 extern const struct part packets;
@@ -18,7 +18,7 @@ extern const struct part packets;
 /* Whether there is a way to check such a target. */
 bool can_send_packets(const struct target *target);
 
-/* Starts an attempt; it ends by end_attempt(). */
+/* Starts an attempt; it ends by attempt->end(). */
 void start_packets(struct attempt *attempt);
 void drop_packets(struct attempt *attempt);
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "lib/text.h"
-#include "watch/probe.h"
+#include "watch/program.h"
 
 #define DIRECTORY "/etc/xdp-lb/checks.d"
 #define AT_ONCE 16
@@ -87,12 +87,12 @@ static void program_ended(struct io *io, __u32 events)
 	kill(-attempt->process, SIGKILL); /* what it has left behind */
 	attempt->process = 0;
 	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
-		end_attempt(attempt, NULL);
+		attempt->end(attempt, NULL);
 		return;
 	}
 	snprintf(fault, sizeof(fault), WIFEXITED(status) ? "status %d" : "ended by signal %d",
 		 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-	end_attempt(attempt, fault);
+	attempt->end(attempt, fault);
 }
 
 static void spawn(struct attempt *attempt)
@@ -104,7 +104,7 @@ static void spawn(struct attempt *attempt)
 	snprintf(path, sizeof(path), DIRECTORY "/%s", attempt->target->check.word);
 	why = refusal(path);
 	if (why) {
-		end_attempt(attempt, why);
+		attempt->end(attempt, why);
 		return;
 	}
 	attempt->process = fork();
@@ -112,7 +112,7 @@ static void spawn(struct attempt *attempt)
 		run(attempt->target, path, own);
 	if (attempt->process < 0) {
 		attempt->process = 0;
-		end_attempt(attempt, strerror(errno));
+		attempt->end(attempt, strerror(errno));
 		return;
 	}
 	running++;
@@ -120,7 +120,7 @@ static void spawn(struct attempt *attempt)
 	attempt->io.fd = syscall(SYS_pidfd_open, attempt->process, 0);
 	attempt->io.ready = program_ended;
 	if (attempt->io.fd < 0 || loop_add(&attempt->io, EPOLLIN))
-		end_attempt(attempt, strerror(errno));
+		attempt->end(attempt, strerror(errno));
 }
 
 /* Waits for its turn; its time runs meanwhile. */
@@ -133,7 +133,7 @@ void start_program(struct attempt *attempt)
 		attempt->is_waiting = true;
 		waiting[waiting_count++] = attempt;
 	} else {
-		end_attempt(attempt, "too many programs wait for their turn");
+		attempt->end(attempt, "too many programs wait for their turn");
 	}
 }
 

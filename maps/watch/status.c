@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "cmd/fingerprint.h"
-#include "cmd/help.h"
 #include "cmd/metrics.h"
 #include "cmd/options.h"
 #include "cmd/print.h"
@@ -15,8 +14,9 @@
 #include "cmd/stats.h"
 #include "lib/clock.h"
 #include "lib/text.h"
+#include "lib/version.h"
 #include "model/flow_table.h"
-#include "model/read_config.h"
+#include "model/read_table.h"
 #include "model/slots.h"
 #include "model/snapshot.h"
 #include "watch/examination.h"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Checks of backends, attempt by attempt; checks.c decides when they are made, and what follows. */
-#ifndef WATCH_PROBE_H
-#define WATCH_PROBE_H
+/*
+ * A check of a backend, attempt by attempt: connection.h, packets.h and program.h make them,
+ * checks.c decides when, and what follows.
+ */
+#ifndef WATCH_ATTEMPT_H
+#define WATCH_ATTEMPT_H
 
 #include <sys/types.h>
 
@@ -30,6 +33,9 @@ struct target {
 
 struct attempt {
 	struct target *target;
+	/* Whoever makes it calls this at its end, which frees it: `fault` says why it is bad, or is
+	 * NULL. */
+	void (*end)(struct attempt *attempt, const char *fault);
 	struct attempt *sibling;
 	struct timer timeout;
 	struct io io; /* a socket, or the process of a program; fd -1: none */
@@ -41,20 +47,5 @@ struct attempt {
 	unsigned int received;
 	char answer[16]; /* how it begins */
 };
-
-/* Both start one; what cannot even begin ends at once. They end by end_attempt(). */
-void start_connection(struct attempt *attempt);
-void start_program(struct attempt *attempt);
-
-/* Ends an attempt, which is freed: `fault` says why it is bad, or is NULL. */
-void end_attempt(struct attempt *attempt, const char *fault);
-
-/* Gives up what an attempt holds. */
-void drop_connection(struct attempt *attempt);
-void drop_program(struct attempt *attempt);
-
-/* Local ports of connections, where an address of this host is a VIP: below those that the balancer
- * gives to flows, which get the answers. */
-extern bool needs_low_ports;
 
 #endif
