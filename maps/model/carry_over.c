@@ -295,22 +295,15 @@ static int copy_tables(const struct carrier *carrier, const __u32 *tables, struc
 	return result == -ENOENT ? 0 : result;
 }
 
-static void note_table(void *context, __u32 number, int map, const struct bpf_map_info *info)
-{
-	__u32 *tables = context;
-
-	(void)map;
-	tables[number] = info->id;
-}
-
 static int carry_tables(const struct carrier *carrier)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
 	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
+	bool *has_table = calloc(MAX_TABLES, sizeof(*has_table));
 	int result = -ENOMEM;
 
-	if (batch && tables) {
-		visit_tables(carrier->from, note_table, tables);
+	if (batch && tables && has_table) {
+		list_tables(carrier->from, tables, has_table);
 		result = copy_tables(carrier, tables, batch);
 		if (!result && batch->count)
 			result = map_update_batch(carrier->to->map[MAP_TABLES], batch->key,
@@ -320,6 +313,7 @@ static int carry_tables(const struct carrier *carrier)
 	}
 	free(batch);
 	free(tables);
+	free(has_table);
 	return result;
 }
 

@@ -82,7 +82,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
 	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
 }
 
-void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context)
+void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table)
 {
 	unsigned int id_of_balancer, number;
 	struct bpf_map_info info;
@@ -96,8 +96,10 @@ void visit_tables(const struct balancer *balancer, table_visitor *visit, void *c
 			continue;
 		if (!map_info(map, &info) &&
 		    sscanf(info.name, "xt%x_%x%c", &id_of_balancer, &number, &end) == 2 &&
-		    id_of_balancer == balancer->id && number < MAX_TABLES)
-			visit(context, number, map, &info);
+		    id_of_balancer == balancer->id && number < MAX_TABLES) {
+			ids[number] = has_table[number] ? 0 : id;
+			has_table[number] = true;
+		}
 		close(map);
 	}
 }
@@ -116,8 +118,6 @@ int open_table(const struct balancer *balancer, __u32 number)
  */
 static void map_members(struct config_service *service, int map, const struct bpf_map_info *info)
 {
-	if (service->tail)
-		return; /* there are two tables of this number: one is about to go */
 	service->table_id = info->id;
 	service->table_words = info->max_entries;
 	limit_slots(service);
@@ -127,58 +127,35 @@ static void map_members(struct config_service *service, int map, const struct bp
 		service->tail_size = 0;
 }
 
-/* Which service has a table. */
-struct table_services {
-	struct configuration *config;
-	__u32 service[MAX_TABLES]; /* its place in the configuration, from 1 on; 0: none */
-};
-
-static void visit_service_table(void *context, __u32 number, int map,
-				const struct bpf_map_info *info)
+/* `id`: as of list_tables(). */
+static void map_table(const struct balancer *balancer, struct config_service *service, __u32 id)
 {
-	struct table_services *found = context;
-	__u32 service = found->service[number];
-
-	found->config->has_table[number] = true;
-	if (service)
-		map_members(&found->config->services[service - 1], map, info);
-}
-
-static void map_table_by_hand(const struct balancer *balancer, struct config_service *service)
-{
-	int map = open_table(balancer, service->table);
+	int map = id ? map_open_id(id) : open_table(balancer, service->table);
 	struct bpf_map_info info;
 
-	if (map < 0)
-		return;
-	if (!map_info(map, &info))
+	if (map >= 0 && !map_info(map, &info))
 		map_members(service, map, &info);
-	close(map);
+	if (map >= 0)
+		close(map);
+	if (service->tail)
+		return;
+	service->table_id = 0;
+	service->running_slots = 0;
+	service->moving = false;
 }
 
 int map_tables(const struct balancer *balancer, struct configuration *config)
 {
-	struct table_services *found = calloc(1, sizeof(*found));
+	__u32 *ids = calloc(MAX_TABLES, sizeof(*ids));
 
-	if (!found)
+	if (!ids)
 		return -ENOMEM;
-	found->config = config;
+	list_tables(balancer, ids, config->has_table);
 	for (unsigned int i = 0; i < config->count; i++) {
-		if (config->services[i].table < MAX_TABLES)
-			found->service[config->services[i].table] = i + 1;
-	}
-	visit_tables(balancer, visit_service_table, found);
-	free(found);
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
+		__u32 number = config->services[i].table;
 
-		if (!service->tail)
-			map_table_by_hand(balancer, service);
-		if (!service->tail) {
-			service->table_id = 0;
-			service->running_slots = 0;
-			service->moving = false;
-		}
+		map_table(balancer, &config->services[i], number < MAX_TABLES ? ids[number] : 0);
 	}
+	free(ids);
 	return 0;
 }

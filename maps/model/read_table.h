@@ -13,11 +13,12 @@
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
 /*
- * Visits the maps of the balancer's tables, told by their names: a look into xlb_tables waits for a
- * grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table.
+ * The ids of the balancer's tables, by number, told by their names: a look into xlb_tables waits for
+ * a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table. 0: there is none
+ * of this number, or more than one, as one that was replaced takes a while to go: then that look
+ * has to be.
  */
-typedef void table_visitor(void *context, __u32 number, int map, const struct bpf_map_info *info);
-void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context);
+void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table);
 /* Opens a table by its number, whatever its name is: one set up by hand. Or -errno. */
 int open_table(const struct balancer *balancer, __u32 number);
 

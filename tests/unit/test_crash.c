@@ -22,6 +22,7 @@
 #include "lib/clock.h"
 #include "maps.h"
 #include "model/numbers.h"
+#include "model/read_table.h"
 #include "model/reconcile.h"
 #include "model/recover.h"
 #include "model/write_config.h"
@@ -178,6 +179,11 @@ static void service_add_dnat(struct configuration *config)
 
 	new_backend(service, "10.0.1.8");
 	leave_by(service, "10.0.1.51");
+}
+
+static void service_add_user(struct configuration *config)
+{
+	new_service(config, NAT_VIP, 5353, IPPROTO_UDP, MODE_USER, 2);
 }
 
 static void service_del_dnat(struct configuration *config)
@@ -499,6 +505,7 @@ static const struct change_case cases[] = {
 	{ .name = "service add, any port", .change = service_add_any_port },
 	{ .name = "service add, a new VIP", .change = service_add_vip },
 	{ .name = "service add, mode dnat", .change = service_add_dnat },
+	{ .name = "service add, mode user", .change = service_add_user },
 	{ .name = "service del, mode dnat", .change = service_del_dnat },
 	{ .name = "another next hop, mode dnat", .change = service_via },
 	{ .name = "mode dnat no more", .change = service_mode_dnat },
@@ -772,6 +779,48 @@ static void test_change(struct balancer *balancer, const struct change_case *tes
 	config_free(&new);
 }
 
+/* Makes tables that no service has, one for each number up to `last`, as those that were replaced
+ * a moment ago. Returns whether they are there. */
+static bool leave_tables(const struct balancer *balancer, int *maps, __u32 last)
+{
+	bool good = true;
+
+	for (__u32 i = 1; i <= last; i++) {
+		char name[BPF_OBJ_NAME_LEN];
+
+		name_table(name, balancer, i);
+		maps[i] = map_create_array(name, sizeof(struct slots), 1, BPF_F_MMAPABLE);
+		good = good && maps[i] >= 0;
+	}
+	return good;
+}
+
+/* Tables take a while to go. So there are two of a number, older or newer: one is what runs. */
+static void test_replaced_tables(struct balancer *balancer)
+{
+	enum { LAST = 20 };
+	int older[LAST + 1], newer[LAST + 1];
+	struct configuration old, running;
+	const char *fault = "no tables";
+	struct texts texts;
+	bool is_new;
+
+	make_old(&old);
+	texts.old = texts.new = describe(&old);
+	config_init(&running);
+	if (!write_whole(balancer, &running) && leave_tables(balancer, older, LAST) &&
+	    !write_whole(balancer, &old) && leave_tables(balancer, newer, LAST))
+		fault = read_again(balancer, &texts, true, &is_new);
+	check("tables that were replaced", !fault, "what runs %s", fault);
+	for (int i = 1; i <= LAST; i++) {
+		close(older[i]);
+		close(newer[i]);
+	}
+	free(texts.old);
+	config_free(&old);
+	config_free(&running);
+}
+
 int main(int argc, char **argv)
 {
 	struct balancer balancer;
@@ -784,6 +833,7 @@ int main(int argc, char **argv)
 		if (argc < 2 || !strcmp(argv[1], cases[i].name))
 			test_change(&balancer, &cases[i]);
 	}
+	test_replaced_tables(&balancer);
 	printf("     helpers killed: %u\n", kills);
 	close_balancer(&balancer);
 	return failures != 0;
