@@ -31,8 +31,6 @@ counts_are() # COUNTS
 
 shared()
 {
-	local before after share
-
 	lb service add "$vip:9/tcp" pick least
 	for number in 2 3 4 5; do
 		lb backend add "$vip:9/tcp" "${net}$number"
@@ -44,20 +42,65 @@ shared()
 	equal "$(cat "$TMP/out")" '' "what apply changes of what runs"
 	lb_refuses 2 "expected hash" service add "$vip:10/tcp" mode dsr pick least
 
-	spawn h1 "$TOOLS/closed" ask "$vip_address" 9 $LIVE $((seconds + 3)) >"$TMP/answered"
-	asker=$pid
-	sleep 2 # until what began at once is spread
-	before=$(begun)
-	sleep "$seconds"
-	after=$(begun)
-	note "flows begun: $before, and $seconds s later $after"
-	share=$(jq -n --argjson a "$before" --argjson b "$after" '
-		[$b, $a] | transpose | map(.[0] - .[1]) | 10000 * .[0] / add | floor')
+	ask_in_a_loop begun "$vip_address"
 	within "$share" 223 423 "share of the slow one in hundredths of a percent (1/31 is 322)"
 	lb -j where "$vip:9/tcp" "${net}1:9" >"$TMP/where" 2>&1 || true
 	wait "$asker" || fail "connections failed"
 	note "$(cat "$TMP/answered")"
 	await 10 counts_are '[0,0,0,0]'
+}
+
+# Which share the slow one gets, by what COUNTER says.
+ask_in_a_loop() # COUNTER VIP_ADDRESS
+{
+	local before after
+
+	spawn h1 "$TOOLS/closed" ask "$2" 9 $LIVE $((seconds + 3)) >"$TMP/answered"
+	asker=$pid
+	sleep 2 # until what began at once is spread
+	before=$("$1")
+	sleep "$seconds"
+	after=$("$1")
+	note "flows begun: $before, and $seconds s later $after"
+	share=$(jq -n --argjson a "$before" --argjson b "$after" '
+		[$b, $a] | transpose | map(.[0] - .[1]) | 10000 * .[0] / add | floor')
+}
+
+begun_by_ipvs()
+{
+	on lb ipvsadm -Ln --stats --exact | awk '/->/ && $3 ~ /^[0-9]+$/ { print $3 }' | jq -cs .
+}
+
+has_ipvs()
+{
+	[ -n "$(command -v ipvsadm)" ] && { modprobe -q ip_vs_wlc || [ -e /proc/net/ip_vs ]; }
+}
+
+# IPVS on the balancer's host: what comes to its VIP passes the balancer. Backends answer through it.
+beside_ipvs()
+{
+	local other=10.0.0.99 number
+
+	if ! has_ipvs; then
+		note "no IPVS here"
+		return
+	fi
+	on lb sysctl -qw net.ipv4.ip_forward=1
+	on lb ip addr add $other/32 dev veth6
+	on lb ipvsadm -A -t $other:9 -s wlc
+	for number in 2 3 4 5; do
+		on lb ipvsadm -a -t $other:9 -r 10.0.0.$number:9 -m -w 100
+		on "$(backend_host $number)" ip route add 10.0.0.1/32 via 10.0.0.10
+	done
+	ask_in_a_loop begun_by_ipvs $other
+	note "IPVS, wlc: the slow one gets $share hundredths of a percent"
+	wait "$asker" || fail "connections by IPVS failed"
+	note "$(cat "$TMP/answered")"
+}
+
+backend_host() # NUMBER
+{
+	[ "$1" -gt 3 ] && echo "b$1" || echo "h$1"
 }
 
 # What nobody has counted down, and what is counted too low.
@@ -95,3 +138,4 @@ for host in h2 h3 b4 b5; do
 	await 5 serves $host 9
 done
 each_family both
+beside_ipvs

@@ -4,14 +4,14 @@
 # What a takeover costs: in modes without state nothing breaks; in mode nat all does that the former
 # one had.
 #
-#    h1 ---+--- lb  10.0.0.10, keepalived     VIPs 10.0.0.100 (nat), .101 (dsr), .102 (ipip)
+#    h1 ---+--- lb  10.0.0.10, keepalived     VIPs 10.0.0.100 (nat), .101 (dsr), .102 (ipip), .103 (dnat)
 #          +--- lb2 10.0.0.11, keepalived
 #          +--- h2, h3
-: "${MODES:=nat dsr ipip}"
+: "${MODES:=nat dsr ipip dnat}"
 . "$(dirname "$(realpath "$0")")/../topology.sh"
 
 CONNECTIONS=$(scaled 30 5 200)
-readonly -A MODE_NUMBER=([nat]=100 [dsr]=101 [ipip]=102)
+readonly -A MODE_NUMBER=([nat]=100 [dsr]=101 [ipip]=102 [dnat]=103)
 declare -A keepalived=()
 
 lb2()
@@ -47,7 +47,21 @@ serve_vip()
 		$helper backend add "$vip:9/tcp" "$(at 0 2)"
 		$helper backend add "$vip:9/tcp" "$(at 0 3)"
 	done
-	[ "$mode" = nat ] || backends_apply
+	case $mode in
+	dsr | ipip) backends_apply ;;
+	dnat) answer_by_vip ;;
+	esac
+}
+
+# What backends answer by their own address leaves by whoever has the VIP.
+answer_by_vip()
+{
+	local number
+
+	for number in 2 3; do
+		on h$number ip "-$family" rule add from "$(at 0 $number)" to "$(at 0 1)" lookup 50
+		on h$number ip "-$family" route add "$(at 0 1)" via "$vip_address" table 50
+	done
 }
 
 make_configurations()
@@ -132,6 +146,8 @@ killed() # HOST
 
 lab_up
 second_balancer
+make_router lb
+make_router lb2
 attach
 start_listeners h2 h3
 each_vip serve_vip
