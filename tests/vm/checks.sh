@@ -48,8 +48,8 @@ check_load()
 # Not vlan either: where tc of 6.1 pushes a second tag on what comes in, it breaks the frame. The packet
 # tests have both tags.
 readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/import-ipvs'"\
- lab/jumbo lab/kxdpgun lab/path-mtu lab/replace-program lab/same-source-port lab/sock-connect\
- lab/sock-recipe lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop\
+ lab/jumbo lab/kxdpgun lab/least lab/path-mtu lab/replace-program lab/same-source-port\
+ lab/sock-connect lab/sock-recipe lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop\
  lab/user-mode lab/xdp-loader lab/xdpdump"
 
 # The guest's first namespace, which nobody needs any more, gets settings that the lab must not depend
