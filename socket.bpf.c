@@ -341,7 +341,8 @@ static __always_inline bool is_still_up(struct call *call)
 		return false;
 	if (take_slot(call, known.slot) && call->peer.backend == known.backend)
 		return is_same(&call->peer.address, &known.address);
-	bpf_loop(call->service->slots / SLOTS_PER_WORD, look_at_word, &search, 0);
+	bpf_loop((call->service->slots + SLOTS_PER_WORD - 1) / SLOTS_PER_WORD, look_at_word,
+		 &search, 0);
 	return search.is_found && take_slot(call, search.slot) &&
 	       is_same(&call->peer.address, &known.address);
 }

@@ -139,6 +139,21 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 	return config->flags ? check_switches(frame, pkt, config, route) : CONTINUE;
 }
 
+#define FIRST_CLIENT_PORT 1024 /* servers alone have those below */
+
+/*
+ * Whether the packet's source is asked for, as it could be our own: in mode nat where a flow begins.
+ * Modes without state would ask for each packet; where the receiver sees the client's address, and
+ * the answers pass us by, only datagrams from a server's port can go round.
+ */
+static __always_inline bool may_come_round(const struct packet *pkt)
+{
+	if (pkt->mode == MODE_NAT)
+		return true;
+	return (pkt->mode == MODE_DNAT || pkt->mode == MODE_USER) && pkt->protocol == IPPROTO_UDP &&
+	       bpf_ntohs(pkt->ports & 0xffff) < FIRST_CLIENT_PORT;
+}
+
 /* Stage select, for a packet of no known NAT flow. Returns CONTINUE, or the verdict. */
 static __always_inline enum verdict select_route(const struct frame *frame, struct packet *pkt,
 						 bool is_hashed, struct route *route)
@@ -150,11 +165,13 @@ static __always_inline enum verdict select_route(const struct frame *frame, stru
 	pkt->is_new = pkt->mode == MODE_NAT ? begins_nat_flow(pkt) : begins_connection(pkt);
 	if (pkt->mode == MODE_NAT && !pkt->is_new)
 		return VERDICT_NO_FLOW;
-	if (pkt->mode == MODE_NAT &&
+	if (may_come_round(pkt) &&
 	    is_own_source(pkt->peer[0], pkt->peer[1], pkt->ports & 0xffff, pkt->protocol))
 		return VERDICT_BAD_SOURCE;
-	if (pkt->mode == MODE_USER)
-		return hand_to_socket(frame);
+	if (pkt->mode == MODE_USER) {
+		verdict = check_own_mac(frame);
+		return verdict == CONTINUE ? hand_to_socket(frame) : verdict;
+	}
 	if (!is_hashed)
 		pkt->hash = slot_hash(pkt->peer, pkt->ports);
 	if (!frame->fast && pkt->mode == MODE_NAT && route->service->flags & SERVICE_LEAST)
@@ -280,20 +297,6 @@ static __always_inline enum verdict decide_answer(const struct frame *frame, str
 	return verdict == CONTINUE ? check_answer(frame, pkt, route) : verdict;
 }
 
-/* Stage admit, limits: they count the packet, so they come when all else is decided. Returns
- * CONTINUE, or the verdict. */
-static __always_inline enum verdict check_limits(const struct packet *pkt)
-{
-	enum verdict verdict = check_source(pkt->peer[0], pkt->peer[1], pkt->service, pkt->is_new,
-					    pkt->dry_run);
-
-	if (verdict != CONTINUE)
-		return verdict;
-	if (pkt->is_new && !flow_conforms(pkt->service, pkt->dry_run))
-		return VERDICT_FLOW_LIMITED;
-	return CONTINUE;
-}
-
 /* Whether the packet goes to the host or a program on it, which limits protect as well. */
 static __always_inline bool is_for_host(enum verdict verdict)
 {
@@ -320,8 +323,10 @@ static __always_inline enum verdict decide(const struct frame *frame, struct pac
 		verdict = check_route(frame, pkt, route);
 	if (verdict != CONTINUE && !is_for_host(verdict))
 		return verdict;
+	/* They count the packet, so they come when all else is decided. */
 	if (!pkt->from_backend && route->service && route->service->flags & SERVICE_LIMITED) {
-		enum verdict admitted = check_limits(pkt);
+		enum verdict admitted = check_limits(pkt->peer[0], pkt->peer[1], pkt->service,
+						     pkt->is_new, pkt->dry_run);
 
 		if (admitted != CONTINUE)
 			return admitted;
@@ -541,7 +546,7 @@ static __always_inline int take_fast_path(struct xdp_md *ctx, const struct confi
 	struct packet pkt = { .length = length, .l3 = sizeof(struct ethernet) };
 	__be16 type;
 
-	if (ctx->data_meta < ctx->data)
+	if (is_dry_run(ctx))
 		return -SLOW_HEADERS;
 	type = parse_frame_fast(&frame, &pkt);
 	if (type == bpf_htons(ETH_P_IP))
@@ -640,7 +645,7 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	draw_secret(config);
 	__builtin_memset(pkt, 0, sizeof(*pkt));
 	pkt->length = length;
-	pkt->dry_run = ctx->data_meta < ctx->data;
+	pkt->dry_run = is_dry_run(ctx);
 	verdict = parse_and_decide(&frame, pkt, config, cause, &route);
 	pkt->flow = route.found.flow ? route.found.index : NO_FLOW;
 	pkt->cookie = route.found.cookie;
@@ -651,8 +656,9 @@ GLOBAL int decide_slow(struct xdp_md *ctx, __u32 length, __u32 cause)
 	if (pkt->dry_run && pkt->mode == MODE_NAT)
 		pkt->source = route.found.flow ? route.found.flow->source :
 						 choose_source(pkt->peer[0], pkt->peer[1]);
-	if (pkt->dry_run)
-		return pkt->mode < MODES ? VERDICT_FORWARDED : VERDICT_INTERNAL;
+	/* Linux 6.1 lets packets in while a dry run is under way: then what it found is theirs. */
+	if (is_dry_run(ctx))
+		return pkt->dry_run && pkt->mode < MODES ? VERDICT_FORWARDED : VERDICT_INTERNAL;
 	return pkt->to_remember || (pkt->mode == MODE_NAT && pkt->is_new) ? BEGIN_FLOW : CONTINUE;
 }
 
@@ -674,6 +680,8 @@ GLOBAL int forward_slow(struct xdp_md *ctx)
 	route.found.backend = route.backend;
 	if (pkt->flow != NO_FLOW)
 		route.found.flow = flow_at(pkt->flow);
+	if (route.found.flow && is_flow_gone(&route.found))
+		return VERDICT_FLOW_GONE;
 	if (is_dnat_answer(pkt)) {
 		route.answer = answer_at(pkt->service);
 		if (!route.answer)
@@ -695,7 +703,7 @@ GLOBAL int finish_slow(struct xdp_md *ctx, __u32 verdict)
 	keep_maps();
 	if (!config || !pkt)
 		return XDP_ABORTED;
-	if (pkt->dry_run) {
+	if (is_dry_run(ctx)) {
 		report_decision(ctx, pkt, verdict);
 		return XDP_DROP;
 	}

@@ -135,15 +135,11 @@ static __always_inline void trace_packet(const struct xdp_md *ctx, const struct 
 	struct flow *flow = NULL;
 	struct event *event;
 	__u64 word[3];
-	__u32 index;
 
 	if (!pkt->service)
 		return;
-	if (pkt->from_backend && !answer) {
-		index = search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt),
-					 pkt->flow_hash);
-		flow = index == NO_FLOW ? NULL : flow_at(index);
-	}
+	if (pkt->from_backend && !answer && pkt->flow != NO_FLOW)
+		flow = flow_at(pkt->flow);
 	describe_client(word, pkt, flow, answer);
 	if (!is_traced(&config->trace, word))
 		return;

@@ -89,38 +89,43 @@ static __always_inline bool has_share(struct source *source, __u32 conns, bool d
 	return true;
 }
 
-/* Whether a source keeps to the service's limits for each source. Returns CONTINUE, or the
- * verdict. */
-GLOBAL int check_source(__u64 first, __u64 second, __u32 service, __u32 is_new, __u32 dry_run)
+/* Whether the service, or the source if the limit is one for each source, may have a new flow; a
+ * second's worth may come at once. */
+static __always_inline bool flow_conforms(struct limit *limit, struct source *source, bool dry_run)
+{
+	__u64 *next = &limit->next_flow;
+
+	if (limit->flags & LIMIT_PER_SOURCE) {
+		if (!source)
+			return true;
+		next = &source->next_flow;
+	}
+	return !limit->flows || conforms(next, limit->flows, limit->flows, dry_run);
+}
+
+/*
+ * Whether a packet keeps to the limits of its service. A share is taken last, when nothing else is
+ * in the way: only a census gives it back. Returns CONTINUE, or the verdict.
+ */
+GLOBAL int check_limits(__u64 first, __u64 second, __u32 service, __u32 is_new, __u32 dry_run)
 {
 	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &service);
-	__u32 flows = limit && limit->flags & LIMIT_PER_SOURCE ? limit->flows : 0;
-	struct source *source;
+	struct source *source = NULL;
 
-	if (!limit || !(limit->pps || (is_new && (flows || limit->conns))))
+	if (!limit)
 		return CONTINUE;
-	source = find_source(first, second, service, dry_run);
-	if (!source)
-		return CONTINUE;
-	if (limit->pps &&
+	if (limit->pps || (is_new && (limit->conns || limit->flags & LIMIT_PER_SOURCE)))
+		source = find_source(first, second, service, dry_run);
+	if (source && limit->pps &&
 	    !conforms(&source->next_packet, limit->pps, limit->burst ? limit->burst : 1, dry_run))
 		return VERDICT_RATE_LIMITED;
 	if (!is_new)
 		return CONTINUE;
-	if (flows && !conforms(&source->next_flow, flows, flows, dry_run))
+	if (!flow_conforms(limit, source, dry_run))
 		return VERDICT_FLOW_LIMITED;
-	if (limit->conns && !has_share(source, limit->conns, dry_run))
+	if (source && limit->conns && !has_share(source, limit->conns, dry_run))
 		return VERDICT_FLOW_LIMITED;
 	return CONTINUE;
-}
-
-/* Whether a service may get a new flow; a second's worth may come at once. */
-GLOBAL int flow_conforms(__u32 service, __u32 dry_run)
-{
-	struct limit *limit = bpf_map_lookup_elem(&xlb_limits, &service);
-
-	return !limit || !limit->flows || limit->flags & LIMIT_PER_SOURCE ||
-	       conforms(&limit->next_flow, limit->flows, limit->flows, dry_run);
 }
 
 #endif

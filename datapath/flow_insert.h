@@ -35,6 +35,7 @@ struct search {
 	bool force; /* evict a flow if need be */
 	bool evicts; /* the way that is taken is that of a living flow */
 	bool full; /* a port was free, but no way of its bucket */
+	bool held; /* the port that was tried is another flow's */
 	bool done; /* the result: inserted */
 	__u32 index;
 	__u32 source_sum; /* what the flow's source adds to a checksum in place of the VIP */
@@ -156,10 +157,12 @@ GLOBAL __u32 choose_way(__u32 hash)
 		return NO_WAY;
 	search = &scratch->search;
 	oldest = find_holder(search, bucket, hash);
+	search->held = false;
 	if (oldest != NO_WAY) {
 		flow = flow_at(index_of(hash, oldest));
 		if (!flow || !flow->cookie || !is_alive(config, flow, search->now))
 			return oldest;
+		search->held = true;
 		return note_victim(search, flow) ? oldest : NO_WAY;
 	}
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
@@ -240,7 +243,7 @@ static __always_inline void write_record(struct search *search, struct flow_buck
 	end_flow(flow);
 	if (flow->state & FLOW_NAT &&
 	    (flow->backend != search->flow.backend || flow->port != search->tuple.vip_port))
-		note_port_free(flow->backend, flow->port);
+		note_port_free(flow->backend, flow->source, flow->port);
 	uncount_flow(flow);
 	search->flow.port = search->tuple.vip_port;
 	barrier();
@@ -294,7 +297,7 @@ static __always_inline __be16 port_to_try(const struct search *search, __u32 i)
 	if (!i)
 		return search->wanted;
 	if (i <= HINT_TRIES)
-		return suggest_port(search->flow.backend, spread);
+		return suggest_port(search->flow.backend, search->flow.source, spread);
 	return bpf_htons(FIRST_OTHER_PORT + ((spread >> 16) * (65536 - FIRST_OTHER_PORT) >> 16));
 }
 
@@ -312,8 +315,8 @@ static __always_inline void try_tuple(struct attempt *attempt, const struct conf
 		write_record(search, bucket, way, hash);
 	unlock_bucket(bucket);
 	/* Taken by this flow, or by whom it belongs to. */
-	if (search->any_port)
-		note_port_taken(search->flow.backend, search->tuple.vip_port);
+	if (search->any_port && (search->done || search->held))
+		note_port_taken(search->flow.backend, search->flow.source, search->tuple.vip_port);
 }
 
 /* Try number `i` of the search. Returns 1 to end it (bpf_loop). */
@@ -336,7 +339,7 @@ static long try_port(__u32 i, struct attempt *attempt)
 static __always_inline void search_port(struct attempt *attempt)
 {
 	struct search *search = attempt->search;
-	struct port_hints *hints = hints_of(search->flow.backend);
+	struct port_hints *hints = hints_of(search->flow.backend, search->flow.source);
 	bool is_short = hints && hints->full == search->now;
 
 	bpf_loop(is_short ? FULL_TRIES : PORT_TRIES, try_port, attempt, 0);
@@ -497,6 +500,16 @@ static __always_inline void set_source(struct search *search, __u32 source)
 	search->flow.source = source;
 }
 
+/* Whether another backend may have room for the flow, as this one has no port left, or its ports
+ * lead to full buckets. That the client's own bucket is full is the same for all. */
+static __always_inline bool may_fit_elsewhere(int verdict)
+{
+	const struct scratch *scratch = get_scratch();
+
+	return scratch && !scratch->search.done &&
+	       (verdict == VERDICT_NO_PORT || verdict == VERDICT_TABLE_FULL);
+}
+
 /* The backend of one of the next slots that is another than pkt->backend, or 0. */
 static __always_inline __u32 next_backend(const struct packet *pkt)
 {
@@ -573,7 +586,7 @@ GLOBAL int begin_flow(struct xdp_md *ctx)
 		return VERDICT_INTERNAL;
 	if (pkt->mode == MODE_NAT) {
 		int verdict = begin_nat_flow(ctx);
-		__u32 next = verdict == VERDICT_NO_PORT ? next_backend(pkt) : 0;
+		__u32 next = may_fit_elsewhere(verdict) ? next_backend(pkt) : 0;
 
 		if (!next)
 			return verdict;

@@ -374,6 +374,8 @@ static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct
 		state = go_on(pkt, flow, segment, state, credit);
 	}
 	change_state(flow, before, state);
+	if (is_closed(before) && !is_closed(state))
+		recount_flow(flow);
 	return credit;
 }
 

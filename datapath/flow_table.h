@@ -77,13 +77,6 @@ static __always_inline __u32 first_pointer(__u32 hash)
 	return number;
 }
 
-/* The word that has a flow's state: packets of both directions change it at the same time. */
-#define STATE_SHIFT 16
-static __always_inline __u32 *word_of_state(struct flow *flow)
-{
-	return (__u32 *)&flow->generation;
-}
-
 /* Whether the flow has been idle for too long. */
 static __always_inline bool is_idle(const struct config *config, const struct flow *flow, __u32 now)
 {

@@ -80,7 +80,7 @@ GLOBAL int parse_error(struct xdp_md *ctx, struct packet *pkt)
 	pkt->quote.l4 = pkt->l4;
 	copy_address(pkt->peer, pkt->vip);
 	copy_address(pkt->vip, vip);
-	pkt->ports = pkt->ports << 16 | pkt->ports >> 16;
+	pkt->ports = swap_ports(pkt->ports);
 	pkt->l3 = l3;
 	pkt->l4 = l4;
 	pkt->size = size;

@@ -9,7 +9,8 @@
 
 #include "flow_table.h"
 
-#define DRAWS 8 /* of a second backend that is not the first; in vain one in 256 times, of two */
+#define SECOND_DRAWS                                                                               \
+	8 /* of a second backend that is not the first; in vain one in 256 times, of two */
 
 static __always_inline struct live *live_at(__u32 backend)
 {
@@ -37,6 +38,22 @@ static __always_inline void uncount_flow(struct flow *flow)
 	backend = backend_at(flow->backend);
 	if (before & counted && backend && backend->generation == (__u16)before)
 		count_live(flow->backend, -1);
+}
+
+/*
+ * The flow goes on, as the packet that closed it was taken back: it counts again. Backends of a
+ * service that counts have a weight here.
+ */
+static __always_inline void recount_flow(struct flow *flow)
+{
+	const __u32 counted = FLOW_COUNTED << STATE_SHIFT;
+	struct backend *backend = backend_at(flow->backend);
+	struct live *live = live_at(flow->backend);
+
+	if (!live || !live->weight || !backend || backend->generation != flow->generation)
+		return;
+	if (!(__sync_fetch_and_or(word_of_state(flow), counted) & counted))
+		__sync_fetch_and_add(&live->flows, 1);
 }
 
 /* How many flows the backend has; a count may be a little too low, for a moment. */
@@ -100,7 +117,7 @@ GLOBAL __u32 pick_of_two(const struct service *service)
 	if (!service || !table)
 		return 0;
 	first = other = draw_backend(service, table);
-	for (int i = 0; i < DRAWS && other == first; i++)
+	for (int i = 0; i < SECOND_DRAWS && other == first; i++)
 		other = draw_backend(service, table);
 	return has_fewer_flows(other, first) ? other : first;
 }

@@ -204,6 +204,12 @@ static __always_inline void *frame_end(const struct xdp_md *ctx)
 	return (void *)(long)READ_ONCE(ctx->data_end);
 }
 
+/* See struct decision. */
+static __always_inline bool is_dry_run(const struct xdp_md *ctx)
+{
+	return ctx->data_meta < ctx->data;
+}
+
 /* `size` bytes of the frame from `offset` on, or NULL if it ends before. */
 static __always_inline void *frame_at(const struct xdp_md *ctx, __u32 offset, __u32 size)
 {

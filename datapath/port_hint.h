@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where to look for a free port towards a backend: a bit for each port that a flow has taken, 32
- * ports to a word, a line of 512 ports to a look. A hint only: the bucket has the truth. A bit is
+ * Where to look for a free port of a source towards a backend: a bit for each port that a flow has
+ * taken, 32 ports to a word, a line of 512 ports to a look. A hint only: the bucket has the truth. A bit is
  * set when a flow takes the port, or was found to have it; it is cleared when the flow's record is
  * used for another one, or freed by a census.
  */
@@ -15,9 +15,9 @@
 #define PORT_LINES (65536 / PORT_BITS / LINE_WORDS)
 #define RESERVED_LINES 2 /* of ports up to 1,023 */
 
-static __always_inline struct port_hints *hints_of(__u32 backend)
+static __always_inline struct port_hints *hints_of(__u32 backend, __u32 source)
 {
-	__u32 index = backend & (PORT_HINTS - 1);
+	__u32 index = hints_index(backend, source);
 
 	return bpf_map_lookup_elem(&xlb_ports, &index);
 }
@@ -32,23 +32,25 @@ static __always_inline __u32 *hint_word(struct port_hints *hints, __u32 port)
 }
 
 /* `port` is in network byte order. */
-static __always_inline void note_port_taken(__u32 backend, __be16 port)
+GLOBAL int note_port_taken(__u32 backend, __u32 source, __u32 port)
 {
-	struct port_hints *hints = hints_of(backend);
+	struct port_hints *hints = hints_of(backend, source);
 	__u32 number = bpf_ntohs(port);
 	__u32 bit = 1U << number % PORT_BITS;
 
 	if (hints && !(*hint_word(hints, number) & bit))
 		__sync_fetch_and_or(hint_word(hints, number), bit);
+	return 0;
 }
 
-static __always_inline void note_port_free(__u32 backend, __be16 port)
+GLOBAL int note_port_free(__u32 backend, __u32 source, __u32 port)
 {
-	struct port_hints *hints = hints_of(backend);
+	struct port_hints *hints = hints_of(backend, source);
 	__u32 number = bpf_ntohs(port);
 
 	if (hints)
 		__sync_fetch_and_and(hint_word(hints, number), ~(1U << number % PORT_BITS));
+	return 0;
 }
 
 /* Number of a bit that is set; there is one. */
@@ -69,9 +71,9 @@ static __always_inline __u32 lowest_bit(__u32 word)
  * that it costs the same however few are left; 0: all of the line are taken. CPUs that look in one
  * line begin at different words.
  */
-GLOBAL __u32 suggest_port(__u32 backend, __u32 random)
+GLOBAL __u32 suggest_port(__u32 backend, __u32 source, __u32 random)
 {
-	struct port_hints *hints = hints_of(backend);
+	struct port_hints *hints = hints_of(backend, source);
 	__u32 line = RESERVED_LINES + (random & 0xffff) * (PORT_LINES - RESERVED_LINES) / 65536;
 
 	if (!hints)

@@ -72,18 +72,25 @@ GLOBAL int is_own_mac(struct xdp_md *ctx)
  * VIP perhaps. Returns CONTINUE, or the verdict.
  */
 static __always_inline enum verdict check_other_mac(const struct frame *frame,
-						    const struct hop *hop,
-						    const struct ethernet *eth, bool same_device)
+						    const struct ethernet *eth, bool is_known)
 {
 	const struct config *config = get_config();
 
 	if (!config || is_group_mac(eth->destination) || is_zero_mac(eth->destination))
 		return VERDICT_OTHER_HOST;
 	if (!config->knows_macs)
-		return same_device && !is_zero_mac(hop->own_mac) ? VERDICT_OTHER_HOST : CONTINUE;
+		return is_known ? VERDICT_OTHER_HOST : CONTINUE;
 	if (frame->fast)
 		return is_mac_cached(frame, eth, config) ? CONTINUE : SLOW_OTHER_MAC;
 	return is_own_mac(frame->ctx) ? CONTINUE : VERDICT_OTHER_HOST;
+}
+
+/* Whether a frame that goes to no backend is meant for this host. Returns CONTINUE, or the verdict. */
+static __always_inline enum verdict check_own_mac(const struct frame *frame)
+{
+	const struct ethernet *eth = eth_at(frame);
+
+	return is_missing(frame, eth) ? VERDICT_OTHER_HOST : check_other_mac(frame, eth, false);
 }
 
 /*
@@ -103,7 +110,7 @@ static __always_inline enum verdict find_macs(const struct frame *frame, const s
 	*macs = hop;
 	if (same_device && same_mac(hop->own_mac, eth->destination))
 		return CONTINUE;
-	verdict = check_other_mac(frame, hop, eth, same_device);
+	verdict = check_other_mac(frame, eth, same_device && !is_zero_mac(hop->own_mac));
 	if (verdict == CONTINUE && is_zero_mac(hop->own_mac))
 		*macs = macs_by_frame(hop, eth);
 	return verdict;

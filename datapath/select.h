@@ -108,9 +108,18 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 	return pkt->backend;
 }
 
+/* Where next_backend() goes on, if the one that is selected has no port left. */
+static __always_inline void note_slot(struct packet *pkt, const struct service *service, __u32 slot)
+{
+	pkt->table = service->table;
+	pkt->slots = service->slots;
+	pkt->slot = slot;
+}
+
 /* Selects the backend with the fewest flows, as select_backend() does by the table. */
 static __always_inline enum verdict select_least(struct packet *pkt, const struct service *service)
 {
+	note_slot(pkt, service, slot_of(service, pkt));
 	pkt->backend = pick_least(service, pkt->hash);
 	pkt->choice = pkt->backend ? CHOICE_LEAST : CHOICE_NONE;
 	pkt->is_counted = true;
@@ -143,11 +152,8 @@ static __always_inline enum verdict select_backend(const struct frame *frame, st
 	struct transition *transition;
 
 	pkt->backend = word & ~SLOT_MOVING;
-	if (!frame->fast) {
-		pkt->table = service->table;
-		pkt->slots = service->slots;
-		pkt->slot = slot;
-	}
+	if (!frame->fast)
+		note_slot(pkt, service, slot);
 	pkt->choice = pkt->backend ? CHOICE_TABLE : CHOICE_NONE;
 	if (!(word & SLOT_MOVING) || service->mode == MODE_NAT)
 		return CONTINUE;

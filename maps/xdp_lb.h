@@ -387,10 +387,11 @@ struct direct {
 	__u32 generation; /* of the backend then: under another one it does not count */
 };
 
-#define PORT_HINTS 512 /* a power of two; backends with the same low bits share one */
+#define PORT_HINTS 512 /* a power of two; backends with the same hints_index() share one */
 
-/* xlb_ports: which ports seem taken towards a backend (mode nat); see datapath/port_hint.h. The
- * data path sets and clears bits, the helper clears those of dead flows. */
+/* xlb_ports: which ports seem taken towards a backend, of one source (mode nat); index is
+ * hints_index(). See datapath/port_hint.h. The data path sets and clears bits, the helper clears those
+ * of dead flows. */
 struct port_hints {
 	__u32 taken[65536 / 32];
 	__u32 full; /* tick when a long search found no port; 0: the last one found one */
@@ -619,6 +620,21 @@ SHARED __u32 flow_hash(const struct config *config, const __u64 peer[2], __u64 t
 
 	hash = mix_word(hash + peer[1], config->secret[1]);
 	return mix_word(hash + tail, config->secret[2]) * config->secret[2] >> 32;
+}
+
+#define SOURCE_STEP 317 /* odd: few sources, of few backends, share no hints */
+
+/* Index in xlb_ports of the flows to a backend that have the source, as in struct flow. */
+SHARED __u32 hints_index(__u32 backend, __u32 source)
+{
+	return (backend + source * SOURCE_STEP) & (PORT_HINTS - 1);
+}
+
+/* The word that has a flow's state: packets of both directions change it at the same time. */
+#define STATE_SHIFT 16
+SHARED __u32 *word_of_state(const struct flow *flow)
+{
+	return (__u32 *)&flow->generation;
 }
 
 /* Whether more than `seconds` lie between the ticks; `then` may be a little in the future, as
@@ -888,7 +904,7 @@ _Static_assert(sizeof(struct deny_key) == 20 && sizeof(struct source_key) == 20,
 _Static_assert(sizeof(struct fragment_key) == 24, "no padding");
 _Static_assert(sizeof(struct own_key) == 24, "no padding");
 _Static_assert(sizeof(struct real_key) == 20 && sizeof(struct answer) == 24, "no padding");
-_Static_assert(MAX_SERVICES < FRAGMENT_OF_ANSWER, "numbers of VIPs fit");
+_Static_assert(ADDRESSES <= FRAGMENT_OF_ANSWER, "numbers of VIPs and of the pool fit");
 _Static_assert(1 << FLOW_WAY_BITS == FLOW_WAYS, "FLOW_WAY_BITS");
 _Static_assert(FLOW_INDEX_BITS < 28, "a pointer keeps four bits or more for its tag");
 _Static_assert(MAX_BACKENDS < SLOT_MOVING && ADDRESSES <= 65536 && MAX_POOL < 256, "numbers fit");

@@ -159,12 +159,13 @@ static void flush(struct balancer *balancer, const struct config_service *servic
 {
 	for (__u32 i = 0; i < FLOWS; i++) {
 		const struct flow *flow = &balancer->flows[i];
+		__u32 cookie = cookie_of(flow);
 
-		if (!flow->cookie || flow->backend > MAX_BACKENDS)
+		if (!cookie || flow->backend > MAX_BACKENDS)
 			continue;
 		if ((!service || balancer->backends[flow->backend].service == service->number) &&
 		    (!backend || flow->backend == backend->number))
-			end_flow(balancer, flow);
+			end_flow(balancer, flow, cookie);
 	}
 }
 

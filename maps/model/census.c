@@ -90,13 +90,14 @@ static bool is_dead(const struct balancer *balancer, const struct flow *flow, __
 }
 
 /* The port seems free again: a hint, as the flow is, too, for who looks at its record. */
-static void retire(struct balancer *balancer, const struct flow *flow)
+static void retire(struct balancer *balancer, const struct flow *flow, __u32 cookie)
 {
-	const struct port_hints *hints = &balancer->ports[flow->backend % PORT_HINTS];
+	const struct port_hints *hints = &balancer->ports[hints_index(flow->backend, flow->source)];
 	__u16 port = ntohs(flow->port);
+	bool is_nat = flow->state & FLOW_NAT;
 
-	end_flow(balancer, flow);
-	if (flow->state & FLOW_NAT)
+	end_flow(balancer, flow, cookie);
+	if (is_nat)
 		clear_bits(&hints->taken[port / 32], 1U << port % 32);
 }
 
@@ -107,13 +108,14 @@ static bool count_all(struct balancer *balancer, struct census *census, struct l
 	bool done = true;
 
 	for (__u32 i = 0; i < FLOWS && done; i++) {
+		__u32 cookie = cookie_of(&balancer->flows[i]);
 		struct flow flow;
 		__u16 service;
 
-		if (!balancer->flows[i].cookie)
+		if (!cookie)
 			continue;
 		if (is_dead(balancer, &balancer->flows[i], now)) {
-			retire(balancer, &balancer->flows[i]);
+			retire(balancer, &balancer->flows[i], cookie);
 			census->retired++;
 			continue;
 		}

@@ -159,10 +159,13 @@ __u32 count_former_slots(const struct balancer *balancer, const struct config_se
 	return count;
 }
 
-void end_flow(const struct balancer *balancer, const struct flow *flow)
+__u32 cookie_of(const struct flow *flow)
 {
-	__u32 cookie = __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&flow->cookie, __ATOMIC_ACQUIRE);
+}
 
+void end_flow(const struct balancer *balancer, const struct flow *flow, __u32 cookie)
+{
 	if (cookie && replace_word(&flow->cookie, cookie, 0))
 		uncount_flow(balancer, flow);
 }

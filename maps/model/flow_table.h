@@ -38,7 +38,10 @@ __u32 count_living_flows(const struct balancer *balancer);
 __u32 count_former_slots(const struct balancer *balancer, const struct config_service *service,
 			 __u16 backend);
 
-/* Ends a flow, unless the data path has put another one in its place meanwhile. */
-void end_flow(const struct balancer *balancer, const struct flow *flow);
+/* The cookie of a record, to be read before it is judged. */
+__u32 cookie_of(const struct flow *flow);
+
+/* Ends the flow that had the cookie, unless the data path has put another one in its place. */
+void end_flow(const struct balancer *balancer, const struct flow *flow, __u32 cookie);
 
 #endif

@@ -4,14 +4,8 @@
 #include "kernel/store.h"
 #include "model/least.h"
 
-#define STATE_SHIFT 16 /* of the state in the word of `generation` */
 #define COUNTED ((__u32)FLOW_COUNTED << STATE_SHIFT)
 #define SLACK 8 /* flows that may begin and end while a census counts, besides one in 16 */
-
-static const __u32 *word_of_state(const struct flow *flow)
-{
-	return (const __u32 *)&flow->generation;
-}
 
 /* A list that is too long is empty: then two backends are drawn from the slots. */
 static struct least list_backends(const struct config_service *service)

@@ -95,9 +95,10 @@ static int delete_source(struct balancer *balancer, const struct address *addres
 		return -ENOENT;
 	for (__u32 i = 0; i < FLOWS; i++) {
 		const struct flow *flow = &balancer->flows[i];
+		__u32 cookie = cookie_of(flow);
 
 		if (flow->source && POOL_NUMBER(flow->source) == vip.number)
-			end_flow(balancer, flow);
+			end_flow(balancer, flow, cookie);
 	}
 	stop_caching(balancer);
 	return map_delete(balancer->map[MAP_VIPS], address);

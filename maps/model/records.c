@@ -55,9 +55,13 @@ void update_record(struct balancer *balancer, const struct config_service *servi
 static void forget_ports(struct balancer *balancer, __u32 number)
 {
 	static const struct port_hints zero;
-	const struct port_hints *hints = &balancer->ports[number % PORT_HINTS];
+	static const struct address none;
 
-	store_bytes(hints, &zero, sizeof(zero));
+	for (unsigned int source = 0; source <= MAX_POOL; source++) {
+		if (source && same_address(&balancer->addresses[POOL_NUMBER(source)], &none))
+			continue;
+		store_bytes(&balancer->ports[hints_index(number, source)], &zero, sizeof(zero));
+	}
 }
 
 /* Ends all flows of the backend, in one store. */

@@ -90,17 +90,18 @@ static void sweep(struct balancer *balancer, const struct configuration *config,
 
 	for (__u32 i = 0; i < FLOWS; i++) {
 		const struct flow *flow = &balancer->flows[i];
+		__u32 cookie = cookie_of(flow);
 		struct flow copy;
 		unsigned int service;
 
-		if (!flow->cookie)
+		if (!cookie)
 			continue;
 		service = service_of_port(config, ports, flow);
 		if (service == config->count &&
 		    !(has_denies && is_denied(balancer, &flow->client.peer)))
 			continue;
 		ended[service] += read_flow(balancer, i, now, &copy);
-		end_flow(balancer, flow);
+		end_flow(balancer, flow, cookie);
 	}
 }
 

@@ -126,7 +126,7 @@ void reset_balancer(void)
 	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
 	memcpy(config()->secret, known_secret, sizeof(known_secret));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
-	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * TEST_BACKENDS);
+	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * PORT_HINTS);
 	memset(map_memory(MAP_DIRECT), 0, sizeof(struct direct) * TEST_BACKENDS);
 	memset(map_memory(MAP_REPLIES), 0, sizeof(struct answer) * TEST_SERVICES);
 	memset(map_memory(MAP_POOL), 0, sizeof(struct pool));

@@ -131,6 +131,19 @@ static void three_conns(void)
 	limit_of(1)->conns = 3;
 }
 
+/* Of the service one a second, of a source two at a time. */
+static void one_flow_and_two_conns(void)
+{
+	services();
+	limit_of(1)->flows = 1;
+	limit_of(1)->conns = 2;
+}
+
+static void a_second_later(void)
+{
+	limit_of(1)->next_flow = 0;
+}
+
 /* A census that has found one flow of C1; those of C2 are not written. */
 static void one_of_c1(void)
 {
@@ -187,6 +200,10 @@ static const struct test_case limit_cases[] = {
 	     DO(one_of_c1), NEW_FLOW(C1, 8), NEW_FLOW(C1, 9), KEPT(SYN_OF(C1, 10), FLOW_LIMITED),
 	     NEW_FLOW(C2, 11), NEW_FLOW(C2, 12), NEW_FLOW(C2, 13),
 	     KEPT(SYN_OF(C2, 14), FLOW_LIMITED)),
+	CASE("limit: a flow that the service's limit refuses takes no share", BOTH,
+	     one_flow_and_two_conns, NEW_FLOW(C1, 1), KEPT(SYN_OF(C1, 2), FLOW_LIMITED),
+	     KEPT(SYN_OF(C1, 2), FLOW_LIMITED), DO(a_second_later), NEW_FLOW(C1, 2),
+	     DO(a_second_later), KEPT(SYN_OF(C1, 3), FLOW_LIMITED)),
 	CASE("limit: flows of a source, of a /64", V6, three_conns, NEW_FLOW(C1, 1),
 	     NEW_FLOW(C3, 2), NEW_FLOW(C1, 3), KEPT(SYN_OF(C3, 4), FLOW_LIMITED)),
 	CASE("limit: new flows, mode dsr", BOTH, dsr_three_flows, DIRECT_SYN(1), DIRECT_SYN(2),

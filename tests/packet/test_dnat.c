@@ -179,6 +179,14 @@ static void backend_elsewhere(void)
 	memcpy(backend_of(1, B1)->hop[0].own_mac, mac_of(LB), 6);
 }
 
+static void own_servers(void)
+{
+	services();
+	SERVICE(VIP2, DNS, IPPROTO_UDP, MODE_DNAT, B2);
+	own_host(LB);
+	own_backend(B2, DNS, IPPROTO_UDP);
+}
+
 static void knows_own_mac(void)
 {
 	know_way(backend_of(1, B1));
@@ -407,6 +415,13 @@ static const struct test_case way_cases[] = {
 	CASE("dnat: an answer for another host passes", BOTH, services, DO(knows_own_mac),
 	     KEPT(P(ETH(B1, ROUTER), IP(B1, C1), TCP(HTTP, 40000, ACK)), OTHER_HOST),
 	     KEPT(P(ETH(B1, ALL_NODES), IP(B1, C1), TCP(HTTP, 40000, ACK)), OTHER_HOST)),
+	CASE("dnat: a datagram of a server that is our own", BOTH, own_servers,
+	     KEPT(P(ETH(ROUTER, LB), IP(VIP2, VIP), UDP(DNS, DNS)), BAD_SOURCE),
+	     KEPT(P(ETH(ROUTER, LB), IP(LB, VIP), UDP(DNS, DNS)), BAD_SOURCE),
+	     KEPT(P(ETH(B2, LB), IP(B2, VIP), UDP(DNS, DNS)), BAD_SOURCE),
+	     SENT(P(ETH(C1, LB), IP(C1, VIP), UDP(DNS, DNS)), P(OUT, UDP(DNS, DNS))),
+	     SENT(P(ETH(B2, LB), IP(B2, VIP), UDP(40000, DNS)),
+		  P(ETH(LB, B1), IP(B2, B1, .ttl = 63), UDP(40000, DNS)))),
 	CASE("dnat: a denied client", BOTH, services, DO(denied_client),
 	     KEPT(P(IN, TCP(40000, HTTP, SYN)), DENIED), KEPT(P(IN, TCP(40000, HTTP, ACK)), DENIED),
 	     SENT(P(REPLY_IN, TCP(HTTP, 40000, ACK)), P(REPLY_OUT, TCP(HTTP, 40000, ACK)))),

@@ -102,6 +102,11 @@ static void none_counted(void)
 	CHECK_EQUAL(live(1)->flows, 0);
 }
 
+static void has_no_weight(void)
+{
+	live(2)->weight = 0; /* as of a service that picks by hash */
+}
+
 static void idle_for_long(void)
 {
 	age_flows(100000);
@@ -146,6 +151,13 @@ static const struct test_case cases[] = {
 	     CLIENT_SENDS(RST | ACK), THEN(not_counted)),
 	CASE("least: RST of the backend ends a flow", BOTH, two_listed, HANDSHAKE_WITH(B2),
 	     BACKEND_SENDS(RST | ACK), THEN(not_counted)),
+	CASE("least: a RST that is taken back, of a flow that goes on", BOTH, two_listed,
+	     HANDSHAKE_WITH(B2), CLIENT_SENDS(RST | ACK), THEN(not_counted), CLIENT_SENDS(ACK),
+	     THEN(counted), CLIENT_SENDS(ACK), THEN(counted), BACKEND_SENDS(RST | ACK),
+	     THEN(not_counted)),
+	CASE("least: the same, of a service that does not count", BOTH, two_listed,
+	     HANDSHAKE_WITH(B2), CLIENT_SENDS(RST | ACK), DO(has_no_weight), CLIENT_SENDS(ACK),
+	     THEN(not_counted)),
 	CASE("least: a refused connection", BOTH, two_listed, SYN_TO(B2),
 	     SENT(P(BACK(B2), TCP(HTTP, 40000, RST | ACK, .seq = 0, .ack = 101)),
 		  P(HOME(C1), TCP(HTTP, 40000, RST | ACK, .seq = 0, .ack = 101))),

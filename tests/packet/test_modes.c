@@ -344,6 +344,16 @@ static void user_socket(void)
 	map_update(MAP_SOCKETS, &place, &user_fd);
 }
 
+/* On a host whose address and MACs are known. */
+static void user_of_host(void)
+{
+	user_socket();
+	own_host(LB);
+	own_mac(IFINDEX_LO, LB);
+	own_mac(IFINDEX_LO, NOBODY);
+	config()->knows_macs = 1;
+}
+
 static void user_denied(void)
 {
 	user_socket();
@@ -482,6 +492,13 @@ static const struct test_case transition_cases[] = {
 	CASE("user: to the host where there is no socket", BOTH, user,
 	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), NO_SOCKET),
 	     KEPT(P(ETH(C1, LB), IP(C1, VIP), TCP(40000, HTTP, ACK), DATA(100)), NO_SOCKET)),
+	CASE("user: a frame for another host, or for a group", BOTH, user_of_host,
+	     KEPT(P(ETH(C1, STRANGER), IP(C1, VIP), UDP(40000, DNS)), OTHER_HOST),
+	     KEPT(P(ETH(C1, ALL_NODES), IP(C1, VIP), UDP(40000, DNS)), OTHER_HOST),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS)), TO_SOCKET)),
+	CASE("user: a datagram of a server that is our own", BOTH, user_of_host,
+	     KEPT(P(ETH(C1, LB), IP(LB, VIP), UDP(DNS, DNS)), BAD_SOURCE),
+	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(DNS, DNS)), TO_SOCKET)),
 	CASE("user: a denied source gets nowhere", BOTH, user_denied,
 	     KEPT(P(ETH(C1, LB), IP(C1, VIP), UDP(40000, DNS), DATA(9)), DENIED)),
 	CASE("transition: is over after 27 days", BOTH, in_transition, DO(after_27_days),

@@ -646,6 +646,26 @@ static const struct test_case service_cases[] = {
 
 /* Ports that are scarce */
 
+static bool seems_taken(int backend, int source, int port)
+{
+	const struct port_hints *hints = map_memory(MAP_PORTS);
+
+	return hints[hints_index(backend, source)].taken[port / 32] >> port % 32 & 1;
+}
+
+static void own_port_alone(void)
+{
+	CHECK(seems_taken(1, 0, 40000));
+	CHECK(!seems_taken(1, 0, HTTP));
+}
+
+static const struct test_case hint_cases[] = {
+	CASE("hints: a service's port seems free, as no flow has it", BOTH, tcp_service,
+	     SENT(P(FROM(C1), TCP(HTTP, HTTP, SYN)), P(TO(B1), TCP(CHOSEN(0), HTTP, SYN))),
+	     SENT(P(FROM(C1), TCP(40000, HTTP, SYN)), P(TO(B1), TCP(40000, HTTP, SYN))),
+	     THEN(own_port_alone)),
+};
+
 static uint8_t flood_frame[MAX_FRAME];
 
 static int send_raw(const struct layer *packet)
@@ -662,6 +682,11 @@ static void establish_all(struct flow *flow)
 	flow->state |= FLOW_ESTABLISHED | FLOW_RETURNED;
 }
 
+static void least_flag(struct service *service)
+{
+	service->flags |= SERVICE_LEAST;
+}
+
 static void udp_two_slots(void)
 {
 	SERVICE(VIP, DNS, IPPROTO_UDP, MODE_NAT, B1, B1);
@@ -670,6 +695,39 @@ static void udp_two_slots(void)
 static void second_slot_is_b2(void)
 {
 	set_owner(1, 1, backend_number(1, B2));
+}
+
+/* By the list alone, which has the backend of all slots; later the second slot is another's. */
+static void udp_least(void)
+{
+	struct least *least = (struct least *)map_memory(MAP_LEAST) + 1;
+
+	udp_two_slots();
+	*least = (struct least){ .count = 1, .backend = { backend_number(1, B1) } };
+	change_service(1, least_flag);
+}
+
+/* All records are of established flows, but those of the bucket where B2's port 40000 leads to. */
+static void room_for_b2_alone(void)
+{
+	struct flow *flows = map_memory(MAP_FLOWS);
+	struct flow_bucket *buckets = map_memory(MAP_BUCKETS);
+	uint32_t kept = hash_of_flow(B2, DNS, 40000) >> FLOW_WAY_BITS & (FLOW_BUCKETS - 1);
+	struct flow flow = {
+		.cookie = 1,
+		.seen = tick_now(),
+		.backend = backend_number(1, B1),
+		.generation = backend_of(1, B1)->generation,
+		.state = FLOW_NAT | FLOW_ESTABLISHED | FLOW_RETURNED,
+	};
+
+	second_slot_is_b2();
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		if (i / FLOW_WAYS == kept)
+			continue;
+		flows[i] = flow;
+		buckets[i / FLOW_WAYS].half[0].tag[0] = 1;
+	}
 }
 
 /* C2 takes every port of the backend, with flows of which both sides were heard. */
@@ -765,6 +823,12 @@ static const struct test_case scarce_cases[] = {
 		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS))),
 		   SENT(P(FROM(C1), UDP(40001, DNS)), P(TO(B2), UDP(40001, DNS))),
 		   SENT(P(FROM(C3), UDP(40002, DNS)), P(TO(B2), UDP(40002, DNS)))),
+	HEAVY_CASE("port: none is free, the next slot's backend takes the flow, pick least", BOTH,
+		   udp_least, DO(all_ports_established), DO(second_slot_is_b2),
+		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS)))),
+	HEAVY_CASE("port: no room in the buckets, the next slot's backend has some", BOTH,
+		   udp_two_slots, DO(room_for_b2_alone),
+		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS)))),
 	HEAVY_CASE("port: a UDP flow that was answered once gives its port up", BOTH, udp_service,
 		   DO(all_ports_answered),
 		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B1), UDP(CHOSEN(0), DNS)))),
@@ -1014,6 +1078,7 @@ int main(int argc, char **argv)
 	RUN(tcp_cases);
 	RUN(port_cases);
 	RUN(fast_cases);
+	RUN(hint_cases);
 	RUN(scarce_cases);
 	RUN(socket_cases);
 	RUN(udp_cases);

@@ -72,6 +72,15 @@ static void one_flow(void)
 	CHECK_EQUAL(count_flows(), 1);
 }
 
+/* Of S1 alone: the VIP's own ports are others. */
+static void hint_of_s1(void)
+{
+	const struct port_hints *hints = map_memory(MAP_PORTS);
+
+	CHECK(hints[hints_index(1, 1)].taken[40000 / 32] & 1U << 40000 % 32);
+	CHECK(!hints[hints_index(1, 0)].taken[40000 / 32]);
+}
+
 static void two_flows(void)
 {
 	CHECK_EQUAL(count_flows(), 2);
@@ -127,6 +136,8 @@ static void port_was_changed(void)
 
 static const struct test_case cases[] = {
 	CASE("pool: a TCP flow", BOTH, pool, HANDSHAKE_BY(S1), BOTH_SEND_BY(S1), THEN(one_flow)),
+	CASE("pool: a port that seems taken does so for one source", BOTH, pool, HALF_OPEN,
+	     THEN(hint_of_s1)),
 	CASE("pool: a UDP flow", BOTH, pool, QUERY(13), REPLY(500), QUERY(14), REPLY(1),
 	     THEN(one_flow)),
 	CASE("pool: UDP without checksum", V4, pool,
