@@ -56,12 +56,8 @@ static __always_inline enum verdict find_flow(const struct frame *frame, struct 
 	*found = read_flow(pkt, config, index);
 	if (frame->fast)
 		return found->flow ? CONTINUE : SLOW_NEW_FLOW;
-	if (found->flow && !pkt->from_backend && begins_connection(pkt) &&
-	    is_closed(found->flow->state)) {
-		if (!pkt->dry_run)
-			__sync_val_compare_and_swap(&found->flow->cookie, found->cookie, 0);
-		found->flow = NULL;
-	}
+	if (!pkt->from_backend)
+		end_closed(pkt, found);
 	return CONTINUE;
 }
 
@@ -142,9 +138,10 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 #define FIRST_CLIENT_PORT 1024 /* servers alone have those below */
 
 /*
- * Whether the packet's source is asked for, as it could be our own: in mode nat where a flow begins.
- * Modes without state would ask for each packet; where the receiver sees the client's address, and
- * the answers pass us by, only datagrams from a server's port can go round.
+ * Whether the packet's source is asked for, as it could be our own: in mode nat where a flow
+ * begins.
+ * Modes without flows would ask for each packet: they ask for datagrams of servers' ports. TCP does
+ * not go round, as an answer begins no connection.
  */
 static __always_inline bool may_come_round(const struct packet *pkt)
 {

@@ -16,6 +16,8 @@
 #define SLOTS_AHEAD 16 /* where the slot's backend has no port left, one of these may have */
 #define FULL_TRIES 9 /* where a long search has found none within this tick */
 #define MIN_TRIES 6 /* at least so many before a flow is evicted, see must_evict */
+#define BUCKET_TRIES 32 /* for a flow that is remembered */
+#define BUCKET_STEP 0x9E3779B8U /* in its hash: to the next bucket, far away, and the same way */
 #define MANY_TRIES 32 /* with 80 % taken, one search in 1,000 gets so far */
 
 /* A search for a way in the table, and in mode nat for a port, for a new flow. */
@@ -31,6 +33,7 @@ struct search {
 	__be16 victim; /* its port; 0: none was met */
 	__be16 wanted; /* port to try first */
 	bool any_port; /* mode nat: the port may differ from the wanted one */
+	__u32 step; /* other modes: from the tuple's hash to that of the bucket that is tried */
 	bool ipv6;
 	bool force; /* evict a flow if need be */
 	bool evicts; /* the way that is taken is that of a living flow */
@@ -305,7 +308,7 @@ static __always_inline __be16 port_to_try(const struct search *search, __u32 i)
 static __always_inline void try_tuple(struct attempt *attempt, const struct config *config)
 {
 	struct search *search = attempt->search;
-	__u32 hash = flow_hash_of(config, &search->tuple), way;
+	__u32 hash = flow_hash_of(config, &search->tuple) + search->step, way;
 	struct flow_bucket *bucket = bucket_at(hash);
 
 	if (!bucket || !lock_bucket(bucket))
@@ -325,7 +328,10 @@ static long try_port(__u32 i, struct attempt *attempt)
 	struct search *search = attempt->search;
 	struct config *config = get_config();
 
-	search->tuple.vip_port = port_to_try(search, i);
+	if (search->any_port)
+		search->tuple.vip_port = port_to_try(search, i);
+	else
+		search->step = i * BUCKET_STEP;
 	if (!config || (i && !search->tuple.vip_port))
 		return 0;
 	try_tuple(attempt, config);
@@ -352,19 +358,21 @@ static __always_inline void search_port(struct attempt *attempt)
 }
 
 /*
- * Inserts search->flow into the table. Where no port is found free, the oldest evictable flow met
- * is evicted. Returns whether there was room.
+ * Inserts search->flow into the table: by another port where that may be, else into another bucket.
+ * Where nothing is found free, the oldest evictable flow met is evicted. Returns whether there was
+ * room.
  */
 static __always_inline bool insert_record(struct xdp_md *ctx, struct search *search)
 {
 	struct attempt attempt = { ctx, search };
 
-	if (search->any_port) {
+	if (search->any_port)
 		search_port(&attempt);
-		if (search->done || !search->victim)
-			return search->done;
-		search->wanted = search->victim;
-	}
+	else
+		bpf_loop(BUCKET_TRIES, try_port, &attempt, 0);
+	if (search->done || !search->victim)
+		return search->done;
+	search->wanted = search->victim;
 	search->force = true;
 	try_port(0, &attempt);
 	return search->done;
@@ -380,7 +388,7 @@ static __always_inline bool is_stale(const struct config *config, __u32 pointer,
 	if (!flow || !flow->cookie)
 		return true;
 	own = flow_hash_of(config, &flow->client);
-	return !is_pointer_of(pointer, own) || bucket_of(own) != bucket_of(hash) ||
+	return !is_pointer_of(pointer, own) || bucket_of((own ^ hash) & ~SIBLING) ||
 	       !is_alive(config, flow, now);
 }
 
@@ -425,22 +433,35 @@ GLOBAL __u32 try_pointer(__u32 hash, __u32 number, __u32 index, __u32 now, __u32
 	return is_twin(old, hash, own) ? old & (FLOWS - 1) : NO_FLOW;
 }
 
-/*
- * Makes the client's packets find the record. Where there is no room, an evictable flow is ended
- * and its pointer taken. Returns the index of the flow that they find: another one, if the client's
- * packet was on two CPUs at once and the other was first, as both look for a place in one order; or
- * NO_FLOW, if there is no room.
- */
-GLOBAL __u32 add_pointer(__u32 hash, __u32 index, __u32 now)
+/* Tries all pointers of the bucket. Returns as add_pointer(). */
+GLOBAL __u32 try_pointers(__u32 hash, __u32 index, __u32 now, __u32 may_evict)
 {
-	for (__u32 i = 0; i < 2 * FLOW_POINTERS; i++) {
-		__u32 number = first_pointer(hash) + i % FLOW_POINTERS;
-		__u32 found = try_pointer(hash, number, index, now, i >= FLOW_POINTERS);
+	for (__u32 i = 0; i < FLOW_POINTERS; i++) {
+		__u32 found = try_pointer(hash, first_pointer(hash) + i, index, now, may_evict);
 
 		if (found != NO_FLOW)
 			return found;
 	}
 	return NO_FLOW;
+}
+
+/*
+ * Makes the client's packets find the record. Where the client's bucket is full, its sibling has
+ * the pointer; where both are, an evictable flow is ended and its pointer taken. Returns the index
+ * of the flow that they find: another one, if the client's packet was on two CPUs at once and the
+ * other was first, as both look for a place in one order; or NO_FLOW, if there is no room.
+ */
+GLOBAL __u32 add_pointer(__u32 hash, __u32 index, __u32 now)
+{
+	struct flow_bucket *bucket = bucket_at(hash);
+	__u32 found = try_pointers(hash, index, now, false);
+
+	if (found != NO_FLOW || !bucket)
+		return found;
+	if (!bucket->half[1].is_spilled)
+		WRITE_ONCE(bucket->half[1].is_spilled, 1);
+	found = try_pointers(hash ^ SIBLING, index, now, false);
+	return found != NO_FLOW ? found : try_pointers(hash, index, now, true);
 }
 
 /* Fills in what the search needs to know of the packet, for a flow to pkt->backend. */
@@ -571,6 +592,22 @@ GLOBAL int begin_nat_flow(struct xdp_md *ctx)
 	return pkt->cookie ? CONTINUE : VERDICT_FLOW_GONE;
 }
 
+/* Makes the packets of a flow that is remembered find its record, if that is in another bucket than
+ * theirs. Returns whether they find one. */
+static __always_inline bool point_at_record(const struct packet *pkt, const struct search *search)
+{
+	__u32 found = search->index;
+	struct flow *own;
+
+	if (!search->step)
+		return true;
+	found = add_pointer(pkt->flow_hash, search->index, search->now);
+	own = flow_at(search->index);
+	if (own && found != search->index)
+		end_flow(own);
+	return found != NO_FLOW;
+}
+
 /*
  * Writes the record of a new flow. In modes dsr and ipip there may be no room: then its first
  * packet goes where those that follow will, as their flow is not remembered: to the slot's former
@@ -598,7 +635,7 @@ GLOBAL int begin_flow(struct xdp_md *ctx)
 	if (!search)
 		return VERDICT_INTERNAL;
 	search->wanted = search->tuple.vip_port;
-	if (!insert_record(ctx, search) && pkt->former) {
+	if (!(insert_record(ctx, search) && point_at_record(pkt, search)) && pkt->former) {
 		pkt->backend = pkt->former;
 		pkt->choice = CHOICE_FORMER;
 	}

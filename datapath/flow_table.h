@@ -231,14 +231,11 @@ static __always_inline bool is_record_of(const struct flow *flow, const struct t
 	       is_from_backend(flow, backend, word, word[2], true);
 }
 
-/* Searches a bucket for the record of a client's tuple. Returns its index, or NO_FLOW. */
-GLOBAL __u32 search_by_client(__u64 first, __u64 second, __u64 tail, __u32 hash)
+/* Searches a bucket, which is the hash's or its sibling, for the pointer to the record of a
+ * client's tuple. Returns its index, or NO_FLOW. */
+static __always_inline __u32 search_pointers(struct flow_bucket *bucket, __u32 hash,
+					     const __u64 peer[2], __u64 tail, __u32 nat)
 {
-	struct flow_bucket *bucket = bucket_at(hash);
-	const __u64 peer[] = { first, second };
-
-	if (!bucket)
-		return NO_FLOW;
 	for (__u32 i = 0; i < FLOW_POINTERS; i++) {
 		__u32 pointer = *pointer_at(bucket, first_pointer(hash) + i);
 		struct flow *flow;
@@ -246,10 +243,28 @@ GLOBAL __u32 search_by_client(__u64 first, __u64 second, __u64 tail, __u32 hash)
 		if (!is_pointer_of(pointer, hash))
 			continue;
 		flow = flow_at(pointer);
-		if (flow && is_from_client(flow, peer, tail, true))
+		if (flow && (flow->state & FLOW_NAT) == nat &&
+		    is_from_client(flow, peer, tail, true))
 			return pointer & (FLOWS - 1);
 	}
 	return NO_FLOW;
+}
+
+/* Searches for the record of a client's tuple by pointers; `nat` is FLOW_NAT for a flow in mode
+ * nat, 0 for one that is remembered. Returns its index, or NO_FLOW. */
+GLOBAL __u32 search_by_client(__u64 first, __u64 second, __u64 tail, __u32 hash, __u32 nat)
+{
+	struct flow_bucket *bucket = bucket_at(hash), *sibling;
+	const __u64 peer[] = { first, second };
+	__u32 index;
+
+	if (!bucket)
+		return NO_FLOW;
+	index = search_pointers(bucket, hash, peer, tail, nat);
+	if (index != NO_FLOW || !bucket->half[1].is_spilled)
+		return index;
+	sibling = bucket_at(hash ^ SIBLING);
+	return sibling ? search_pointers(sibling, hash, peer, tail, nat) : NO_FLOW;
 }
 
 /*
@@ -313,6 +328,16 @@ static __always_inline struct found read_flow(struct packet *pkt, const struct c
 	return found;
 }
 
+/* A client that begins a connection on the tuple of one that is closed ends that one. */
+static __always_inline void end_closed(const struct packet *pkt, struct found *found)
+{
+	if (!found->flow || !begins_connection(pkt) || !is_closed(found->flow->state))
+		return;
+	if (!pkt->dry_run)
+		__sync_val_compare_and_swap(&found->flow->cookie, found->cookie, 0);
+	found->flow = NULL;
+}
+
 /*
  * A flow that was pushed out of the cache returns in one jiffy of so many: were it with each
  * packet, flows that have to share a word would push each other out all the time.
@@ -330,7 +355,8 @@ static __always_inline __u32 locate_by_client(const struct frame *frame, struct 
 
 	if (pointer)
 		return pointer & (FLOWS - 1);
-	index = search_by_client(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+	index = search_by_client(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash,
+				 FLOW_NAT);
 	if (frame->fast && index != NO_FLOW &&
 	    (pkt->flow_hash ^ (__u32)bpf_jiffies64()) % JIFFIES_TO_RETURN == 0)
 		cache_pointer(pkt->flow_hash, make_pointer(pkt->flow_hash, index));

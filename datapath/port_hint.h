@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Where to look for a free port of a source towards a backend: a bit for each port that a flow has
- * taken, 32 ports to a word, a line of 512 ports to a look. A hint only: the bucket has the truth. A bit is
- * set when a flow takes the port, or was found to have it; it is cleared when the flow's record is
- * used for another one, or freed by a census.
+ * taken, 32 ports to a word, a line of 512 ports to a look. A hint only: the bucket has the truth.
+ * A bit is set when a flow takes the port, or was found to have it; it is cleared when the flow's
+ * record is used for another one, or freed by a census.
  */
 #ifndef PORT_HINT_H
 #define PORT_HINT_H

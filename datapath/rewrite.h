@@ -85,7 +85,8 @@ static __always_inline enum verdict check_other_mac(const struct frame *frame,
 	return is_own_mac(frame->ctx) ? CONTINUE : VERDICT_OTHER_HOST;
 }
 
-/* Whether a frame that goes to no backend is meant for this host. Returns CONTINUE, or the verdict. */
+/* Whether a frame that goes to no backend is meant for this host. Returns CONTINUE, or the
+ * verdict. */
 static __always_inline enum verdict check_own_mac(const struct frame *frame)
 {
 	const struct ethernet *eth = eth_at(frame);

@@ -61,13 +61,16 @@ static __always_inline __u32 select_remembered(struct xdp_md *ctx, struct packet
 	return flow->backend;
 }
 
-/* The remembered flow of a packet, in `found`, if it lives. */
+/* The remembered flow of a packet, in `found`, if it lives. Most lie in the packet's own bucket. */
 static __always_inline void find_remembered(struct packet *pkt, const struct config *config,
 					    struct found *found)
 {
-	__u32 index = search_by_record(pkt->peer[0], pkt->peer[1], tuple_tail(pkt), pkt->flow_hash);
+	__u64 tail = tuple_tail(pkt);
+	__u32 index = search_by_record(pkt->peer[0], pkt->peer[1], tail, pkt->flow_hash);
 
 	*found = (struct found){};
+	if (index == NO_FLOW)
+		index = search_by_client(pkt->peer[0], pkt->peer[1], tail, pkt->flow_hash, 0);
 	if (index != NO_FLOW)
 		*found = read_flow(pkt, config, index);
 }
@@ -91,7 +94,8 @@ GLOBAL int select_in_transition(struct xdp_md *ctx, const struct service *servic
 	if (!transition->former || is_transition_over(config, service->settle, transition, now))
 		return current;
 	find_remembered(pkt, config, &found);
-	if (found.flow && !(begins_connection(pkt) && is_closed(found.flow->state)))
+	end_closed(pkt, &found);
+	if (found.flow)
 		return select_remembered(ctx, pkt, service, transition, &found, current);
 	pkt->backend = current;
 	if (is_older(pkt, config, service, now)) {

@@ -325,8 +325,9 @@ struct tuple {
  * xlb_flows: a flow, one record for both directions, one cache line. In mode nat it lies in the
  * bucket that the tuple of its backend's packets hashes to: {backend's address, its port, `port`,
  * VIP or `source`, protocol}; a pointer in the bucket of `client` leads to it. A remembered flow of
- * the other modes lies in the bucket of `client`. The record alone owns the port that its backend
- * sees: a pointer to it counts only if the record's client is the packet's.
+ * the other modes lies in the bucket of `client`, or where that is full in any other, with a
+ * pointer. The record alone owns the port that its backend sees: a pointer to it counts only if the
+ * record's client is the packet's.
  *
  * Who holds the lock of its bucket writes a record, with cookie 0 meanwhile. To end a flow, from
  * anywhere: store 0 to its cookie.
@@ -368,15 +369,20 @@ struct flow {
  * xlb_buckets: what one value of the hash leads to. A bucket has FLOW_WAYS ways for flows, which
  * are records bucket * FLOW_WAYS + way of xlb_flows, and FLOW_POINTERS pointers; of both, the even
  * are in one half and the odd in the other, so that a first look takes one cache line. The low
- * FLOW_INDEX_BITS of a hash are its bucket and, the lowest, the way that is tried first.
+ * FLOW_INDEX_BITS of a hash are its bucket and, the lowest, the way that is tried first. Where all
+ * pointers of a bucket are of living flows, one of the sibling's leads to the next.
  */
+#define SIBLING (1 << FLOW_WAY_BITS) /* in a hash: of the two buckets the other */
 struct flow_bucket {
 	struct {
 		/* Index of a flow in the low FLOW_INDEX_BITS bits, above it bits of the client
 		 * tuple's hash, the topmost set; 0: free. */
 		__u32 pointer[FLOW_POINTERS / 2];
 		__u32 tag[FLOW_WAYS / 2]; /* full hash of the way's backend tuple; 0: never used */
-		__u32 lock; /* of half 0: 1 while the data path writes a flow of the bucket */
+		union {
+			__u32 lock; /* half 0: 1 while the data path writes a flow of the bucket */
+			__u32 is_spilled; /* half 1: 1 if its sibling has pointers of its flows */
+		};
 	} half[2];
 };
 
@@ -390,8 +396,8 @@ struct direct {
 #define PORT_HINTS 512 /* a power of two; backends with the same hints_index() share one */
 
 /* xlb_ports: which ports seem taken towards a backend, of one source (mode nat); index is
- * hints_index(). See datapath/port_hint.h. The data path sets and clears bits, the helper clears those
- * of dead flows. */
+ * hints_index(). See datapath/port_hint.h. The data path sets and clears bits, the helper clears
+ * those of dead flows. */
 struct port_hints {
 	__u32 taken[65536 / 32];
 	__u32 full; /* tick when a long search found no port; 0: the last one found one */

@@ -445,14 +445,37 @@ static void fill_bucket(void)
 		};
 }
 
+/* All records there are. */
+static void fill_table(void)
+{
+	struct flow *flow = map_memory(MAP_FLOWS), *full;
+	struct flow_bucket *buckets = map_memory(MAP_BUCKETS);
+
+	fill_bucket();
+	full = &flow[(hash_of_flow(C1, 40000, HTTP) & (FLOWS - 1)) / FLOW_WAYS * FLOW_WAYS];
+	for (int i = 0; i < FLOWS; i++) {
+		flow[i] = *full;
+		buckets[i / FLOW_WAYS].half[0].tag[0] = 1;
+	}
+}
+
+static void nine_alive(void)
+{
+	CHECK_EQUAL(count_flows(), FLOW_WAYS + 1);
+}
+
 static const struct test_case transition_cases[] = {
 	CASE("transition: lasts a day at most, whatever is sent", BOTH, in_transition,
 	     TCP_TO(B1, 40000, ACK), DO(a_day_of_acks), TCP_TO(B2, 40000, ACK)),
 	CASE("transition: settle 0 has no such limit", BOTH, never_settles, TCP_TO(B1, 40000, ACK),
 	     DO(a_day_of_acks), TCP_TO(B1, 40000, ACK), DO(after_899s), TCP_TO(B1, 40000, ACK),
 	     DO(after_899s), TCP_TO(B1, 40000, ACK), DO(after_901s), TCP_TO(B2, 40000, ACK)),
-	CASE("transition: a SYN without room goes where its ACK will", BOTH, in_transition,
-	     DO(fill_bucket), TCP_TO(B1, 40000, SYN), TCP_TO(B1, 40000, ACK)),
+	HEAVY_CASE("transition: a SYN without room goes where its ACK will", BOTH, in_transition,
+		   DO(fill_table), TCP_TO(B1, 40000, SYN), TCP_TO(B1, 40000, ACK)),
+	CASE("transition: a SYN whose bucket is full is remembered in another", BOTH, in_transition,
+	     DO(fill_bucket), TCP_TO(B2, 40000, SYN), TCP_TO(B2, 40000, ACK),
+	     TCP_TO(B1, 40001, ACK), TCP_TO(B2, 40000, PSH | ACK), TCP_TO(B2, 40000, SYN),
+	     DO(to_b3), TCP_TO(B2, 40000, ACK), THEN(nine_alive)),
 	CASE("transition: a TCP packet of no SYN stays with the former backend", BOTH,
 	     in_transition, TCP_TO(B1, 40000, ACK), TCP_TO(B1, 40001, PSH | ACK),
 	     TCP_TO(B1, 40002, FIN | ACK), TCP_TO(B1, 40003, RST), THEN(stateless)),

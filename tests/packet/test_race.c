@@ -233,11 +233,12 @@ static void race(void)
 }
 
 /*
- * A bucket whose pointers are all of established flows, and clients that hash to it: their SYNs find
- * no room, and the flows know nothing of it.
+ * A bucket whose pointers, and those of its sibling, are all of established flows, and clients that
+ * hash to it: their SYNs find no room, and the flows know nothing of it.
  */
 #define PACKETS 300000 /* of the flows; SLOW: a hundredth */
-#define CROWD (FLOW_POINTERS + 16)
+#define KNOWN (2 * FLOW_POINTERS)
+#define CROWD (KNOWN + 16)
 
 static struct worker crowd;
 static int crowd_size;
@@ -279,7 +280,7 @@ static void *flood_bucket(void *argument)
 
 	memcpy(worker->client, crowd.client, sizeof(worker->client));
 	for (int i = 0; !is_over; i++)
-		client_sends(worker, &worker->client[FLOW_POINTERS + i % 16], SYN);
+		client_sends(worker, &worker->client[KNOWN + i % 16], SYN);
 	return NULL;
 }
 
@@ -292,19 +293,19 @@ static void crowded_bucket(void)
 	crowd_size = 0;
 	is_over = false;
 	make_crowd();
-	for (int i = 0; i < FLOW_POINTERS; i++)
+	for (int i = 0; i < KNOWN; i++)
 		connect_client(&crowd, &crowd.client[i]);
-	CHECK_EQUAL(crowd.connections, FLOW_POINTERS);
+	CHECK_EQUAL(crowd.connections, KNOWN);
 	for (long i = 0; i < THREADS - 1; i++)
 		if (pthread_create(&flooder[i], NULL, flood_bucket, (void *)i))
 			broken("thread");
 	for (int i = 0; i < PACKETS / stride(); i++)
-		lost += !client_sends(&crowd, &crowd.client[i % FLOW_POINTERS], PSH | ACK);
+		lost += !client_sends(&crowd, &crowd.client[i % KNOWN], PSH | ACK);
 	is_over = true;
 	for (int i = 0; i < THREADS - 1; i++)
 		pthread_join(flooder[i], NULL);
 	CHECK_EQUAL(lost, 0);
-	CHECK_EQUAL(count_flows(), FLOW_POINTERS);
+	CHECK_EQUAL(count_flows(), KNOWN);
 }
 
 /*
