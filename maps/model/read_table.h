@@ -13,10 +13,10 @@
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
 /*
- * The ids of the balancer's tables, by number, told by their names: a look into xlb_tables waits for
- * a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table. 0: there is none
- * of this number, or more than one, as one that was replaced takes a while to go: then that look
- * has to be.
+ * The ids of the balancer's tables, by number, told by their names: a look into xlb_tables waits
+ * for a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table. 0: there is
+ * none of this number, or more than one, as one that was replaced takes a while to go: then that
+ * look has to be.
  */
 void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table);
 /* Opens a table by its number, whatever its name is: one set up by hand. Or -errno. */
