@@ -531,21 +531,17 @@ static __always_inline bool may_fit_elsewhere(int verdict)
 	       (verdict == VERDICT_NO_PORT || verdict == VERDICT_TABLE_FULL);
 }
 
-/* The backend of one of the next slots that is another than pkt->backend, or 0. */
-static __always_inline __u32 next_backend(const struct packet *pkt)
+/* The backend of the slot, or of one of the next ones, that is another than `full`, or 0. */
+GLOBAL __u32 next_backend(__u32 number, __u32 slots, __u32 slot, __u32 full)
 {
-	__u32 number = pkt->table;
 	void *table = bpf_map_lookup_elem(&xlb_tables, &number);
 
-	for (__u32 i = 1; i <= SLOTS_AHEAD; i++) {
-		__u32 slot = pkt->slot + i;
-		__u32 backend;
+	for (__u32 i = 0; i < SLOTS_AHEAD && i < slots; i++) {
+		__u32 backend = backend_of_slot(table, slot) & ~SLOT_MOVING;
 
-		if (slot >= pkt->slots)
-			slot -= pkt->slots;
-		backend = backend_of_slot(table, slot) & ~SLOT_MOVING;
-		if (backend && backend != pkt->backend)
+		if (backend && backend != full)
 			return backend;
+		slot = slot + 1 < slots ? slot + 1 : 0;
 	}
 	return 0;
 }
@@ -623,8 +619,10 @@ GLOBAL int begin_flow(struct xdp_md *ctx)
 		return VERDICT_INTERNAL;
 	if (pkt->mode == MODE_NAT) {
 		int verdict = begin_nat_flow(ctx);
-		__u32 next = may_fit_elsewhere(verdict) ? next_backend(pkt) : 0;
+		__u32 next = 0;
 
+		if (may_fit_elsewhere(verdict))
+			next = next_backend(pkt->table, pkt->slots, pkt->slot, pkt->backend);
 		if (!next)
 			return verdict;
 		pkt->backend = next;

@@ -697,6 +697,12 @@ static void second_slot_is_b2(void)
 	set_owner(1, 1, backend_number(1, B2));
 }
 
+/* What lies behind the slots is no slot, however few these are. */
+static void b2_behind_the_slots(void)
+{
+	transition_at(1, 0)->former = backend_number(1, B2);
+}
+
 /* By the list alone, which has the backend of all slots; later the second slot is another's. */
 static void udp_least(void)
 {
@@ -823,6 +829,9 @@ static const struct test_case scarce_cases[] = {
 		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS))),
 		   SENT(P(FROM(C1), UDP(40001, DNS)), P(TO(B2), UDP(40001, DNS))),
 		   SENT(P(FROM(C3), UDP(40002, DNS)), P(TO(B2), UDP(40002, DNS)))),
+	HEAVY_CASE("port: none is free, and the slots have no other backend", BOTH, udp_two_slots,
+		   DO(all_ports_established), DO(b2_behind_the_slots),
+		   KEPT(P(FROM(C1), UDP(40000, DNS)), NO_PORT)),
 	HEAVY_CASE("port: none is free, the next slot's backend takes the flow, pick least", BOTH,
 		   udp_least, DO(all_ports_established), DO(second_slot_is_b2),
 		   SENT(P(FROM(C1), UDP(40000, DNS)), P(TO(B2), UDP(40000, DNS)))),
