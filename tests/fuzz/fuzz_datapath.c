@@ -28,7 +28,16 @@ static bool have_one_source(const struct flow *a, const struct flow *b)
 	return a->source == b->source && (a->source || a->client.vip == b->client.vip);
 }
 
-/* Whether packets of a backend could be of either flow. */
+static bool is_living(const struct flow *flow)
+{
+	const struct backend *backends = map_memory(MAP_BACKENDS);
+
+	return backends[flow->backend].generation == flow->generation &&
+	       !is_past(tick_now(), flow->seen, idle_timeout(config(), flow));
+}
+
+/* Whether packets of a backend could be of either flow; or of a client, if they are remembered: of
+ * these a dead one may lie in another bucket than the one that lives. */
 static bool own_one_port(const struct flow *a, const struct flow *b)
 {
 	const struct backend *backends = map_memory(MAP_BACKENDS);
@@ -36,7 +45,8 @@ static bool own_one_port(const struct flow *a, const struct flow *b)
 	if ((a->state ^ b->state) & FLOW_NAT)
 		return false;
 	if (!(a->state & FLOW_NAT))
-		return !memcmp(&a->client, &b->client, sizeof(a->client));
+		return is_living(a) && is_living(b) &&
+		       !memcmp(&a->client, &b->client, sizeof(a->client));
 	return a->port == b->port && a->backend == b->backend && a->generation == b->generation &&
 	       have_one_source(a, b) && a->client.protocol == b->client.protocol &&
 	       (backends[a->backend].port || a->client.vip_port == b->client.vip_port);
