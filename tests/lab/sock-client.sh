@@ -91,7 +91,8 @@ equal_answers() # WANTED WHAT
 
 is_draining() # COUNT: of backends
 {
-	[ "$(client -j service show | jq '[.[].backends[] | select(.state == "draining")] | length')" = "$1" ]
+	client -j service show | jq -e --argjson count "$1" \
+		'[.[].backends[] | select(.state == "draining")] | length == $count'
 }
 
 lab_up

@@ -156,6 +156,21 @@ datagrams() # ADDRESS KIND
 	let_go
 }
 
+# Connected ones are left alone by every change, the service deleted too.
+connected_datagrams_stay()
+{
+	hold "$vip_address" udp
+	balance backend drain "$vip:$PORT/udp" "$(real 3 8002)"
+	balance backend down "$vip:$PORT/udp" "$(real 3 8001)"
+	use
+	equal "$(count_of kept "$said")" "$COUNT" 'connected UDP sockets, a drain and one down'
+	balance service del "$vip:$PORT/udp"
+	use
+	equal "$(count_of kept "$said")" "$COUNT" 'connected UDP sockets, service deleted'
+	let_go
+	configure udp
+}
+
 # Unconnected sockets leave a backend that is up no more, and no other.
 left_when_down()
 {
@@ -263,6 +278,7 @@ one_family()
 	datagrams "$vip_address" unconnected
 	[ "$family" = 6 ] || datagrams "$(mapped)" unconnected
 	[ "$family" = 6 ] || datagrams "$(mapped)" udp
+	connected_datagrams_stay
 	left_when_down drain
 	left_when_down down
 	balance service del "$vip:$PORT/udp"

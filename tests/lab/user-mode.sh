@@ -121,8 +121,10 @@ replaced()
 	start_xsk answer veth6
 	on lb ip -force link set dev veth6 xdp obj "$top/xdp_lb.bpf.o" sec xdp
 	ask_host h1
+	lb upgrade veth6
+	ask_host h1
 	stop_xsk veth6
-	equal "$(field answered)" 8 'answered, program replaced'
+	equal "$(field answered)" 16 'answered, program replaced'
 	equal "$(lb save | grep -c 'mode user')" 1 'mode user in save'
 }
 
@@ -139,6 +141,22 @@ generic()
 	equal "$(field answered)" 8 'answered, generic'
 }
 
+# By another version, whose maps of the configuration have another size.
+upgraded()
+{
+	[ -n "$(type -P clang)" ] && [ -n "$(type -P make)" ] || return 0
+	mkdir "$TMP/next"
+	cp -r "$top"/{Makefile,*.bpf.c,*.h,datapath,maps,scripts} "$TMP/next"
+	make -s -C "$TMP/next" CPPFLAGS=-DMAX_DENIED=2048 xdp_lb.bpf.o xdp-lb >"$TMP/log" 2>&1 ||
+		fail "make: $(cat "$TMP/log")"
+	start_xsk answer veth6
+	ask_host h1
+	"$TMP/next/xdp-lb" -n "${prefix}lb" upgrade veth6
+	ask_host h1
+	stop_xsk veth6
+	equal "$(field answered)" 16 'answered, balancer upgraded'
+}
+
 lab_up
 second_device
 attach
@@ -146,3 +164,4 @@ attach
 each_family one_family
 replaced
 generic
+upgraded
