@@ -153,6 +153,7 @@ clients_are_seen()
 doctor_sees_it()
 {
 	! { lb doctor veth6 || true; } | grep '^direct: ' || fail "doctor sees a client where none is"
+	# shellcheck disable=SC2016 # the inner shell's
 	on h1 bash -c 'while :; do curl -s --max-time 0.2 "$1" || true; done' - \
 		"http://$(with_port "$(at 5 1)" 8080)/" &
 	lb doctor veth6 >"$TMP/found" || true
