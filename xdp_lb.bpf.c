@@ -365,6 +365,8 @@ static __always_inline enum verdict forward(struct frame *frame, struct packet *
 	const struct flow *flow = route->found.flow;
 	enum verdict verdict;
 
+	if (!frame->fast && flow && pkt->is_error && !error_conforms(route->found.index))
+		return VERDICT_RATE_LIMITED;
 	if (flow && !pkt->is_error)
 		note_packet(frame, pkt, config, &route->found);
 	if (pkt->fragment)

@@ -12,6 +12,7 @@
 
 #define MAX_QUOTE 128 /* bytes of the packet in an answer: its IP and L4 headers, with options */
 #define ANSWERS_PER_SECOND 500 /* of a kind: of both 1,000, net.ipv4.icmp_msgs_per_sec of Linux */
+#define ERRORS_PER_FLOW 10 /* a second; 32 flows share this when the table is full */
 #define ANSWERS_TO_ONE 100 /* a second, of a kind, to the sources that share an entry */
 
 #define MAX_IPV4_MTU 0xffff /* what the field has room for (RFC 1191) */
@@ -213,6 +214,16 @@ static __always_inline void translate_error(const struct frame *frame, const str
 	slow->quoted.outer_sum = sum;
 	translate_quote(frame->ctx);
 	set_addresses(frame, pkt, other.address, own, sum);
+}
+
+/* Whether one more error about the flow may be relayed: they cost its side more than they cost who
+ * sends them. */
+GLOBAL int error_conforms(__u32 index)
+{
+	__u32 part = ANSWER_SOURCES + ANSWER_KINDS + index % ERROR_PARTS;
+	__u64 *next = bpf_map_lookup_elem(&xlb_answers, &part);
+
+	return next && conforms(next, ERRORS_PER_FLOW, ERRORS_PER_FLOW, false);
 }
 
 /* Whether the budget of all answers of a kind has one left, and that of this source. So none can

@@ -66,11 +66,12 @@ static __attribute__((always_inline)) inline void keep_maps(void)
 
 /*
  * What the balancer's own ICMP answers go by: the ns when the next one conforms, to the sources
- * that share an entry, and behind these for each of the two kinds of answers.
+ * that share an entry, behind these for each of the two kinds of answers, and behind those for
+ * errors that are relayed, about the flows that share an entry.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ANSWER_SOURCES + ANSWER_KINDS);
+	__uint(max_entries, ANSWER_BUDGETS);
 	__type(key, __u32);
 	__type(value, __u64);
 	__uint(pinning, PINNING);

@@ -58,6 +58,8 @@
 #define MAX_OWN (2 * MAX_BACKENDS + MAX_OWN_ADDRESSES)
 #define ANSWER_SOURCES 1024 /* entries that sources share for the budget of ICMP answers */
 #define ANSWER_KINDS 2 /* time exceeded, too big */
+#define ERROR_PARTS 16384 /* the same of flows, for errors that are relayed */
+#define ANSWER_BUDGETS (ANSWER_SOURCES + ANSWER_KINDS + ERROR_PARTS)
 #define MAX_TABLES (2 * MAX_SERVICES + 1) /* the one in use, and the one being swapped in */
 #define DEFAULT_SLOTS 65537
 #define MAX_SLOTS 655373 /* a prime; 100 slots for each of 6,500 backends */

@@ -40,7 +40,7 @@
 	X(MAP_WATCHER, "xlb_watcher", sizeof(__u32), sizeof(struct watcher), 1)                    \
 	X(MAP_SOURCES, "xlb_sources", sizeof(struct source_key), sizeof(struct source),            \
 	  MAX_SOURCES)                                                                             \
-	X(MAP_ANSWERS, "xlb_answers", sizeof(__u32), sizeof(__u64), ANSWER_SOURCES + ANSWER_KINDS) \
+	X(MAP_ANSWERS, "xlb_answers", sizeof(__u32), sizeof(__u64), ANSWER_BUDGETS)                \
 	X(MAP_SOCKETS, "xlb_sockets", sizeof(__u32), sizeof(__u32), USER_SOCKETS)                  \
 	X(MAP_SVC_STATS, "xlb_svc_stats", sizeof(__u32), sizeof(struct service_stats),             \
 	  MAX_SERVICES + 2)                                                                        \

@@ -70,6 +70,7 @@ void check_equal(long got, long want, const char *what);
 
 /* The one flow that there is. */
 struct flow *only_flow(void);
+void refill_budgets(void); /* of ICMP answers and errors, as after a second of quiet */
 
 /* One packet of a case whose steps are made in a loop; false if it or an earlier one failed. */
 bool take(const struct step *step);

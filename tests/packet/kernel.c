@@ -352,6 +352,25 @@ void map_clear(enum map map)
 			broken("clear %s", map_kinds[map].name);
 }
 
+void map_zero(enum map map, uint32_t count)
+{
+	uint32_t *keys = calloc(count, sizeof(*keys));
+	uint64_t *values = calloc(count, sizeof(*values));
+	union bpf_attr attr = { .batch = { .keys = (uintptr_t)keys,
+					   .values = (uintptr_t)values,
+					   .count = count,
+					   .map_fd = maps[map] } };
+
+	if (!keys || !values)
+		broken("no memory");
+	for (uint32_t i = 0; i < count; i++)
+		keys[i] = i;
+	if (bpf(BPF_MAP_UPDATE_BATCH, &attr, UP_TO(batch.flags)))
+		broken("zero %s", map_kinds[map].name);
+	free(keys);
+	free(values);
+}
+
 void *map_memory(enum map map)
 {
 	return memory[map];

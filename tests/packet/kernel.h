@@ -75,6 +75,7 @@ bool map_lookup(enum map map, const void *key, void *value);
 void map_update(enum map map, const void *key, const void *value);
 int map_count(enum map map);
 void map_clear(enum map map); /* of a hash */
+void map_zero(enum map map, uint32_t count); /* that many entries of an array, of 8 bytes */
 bool map_next(enum map map, const void *key, void *next); /* key NULL: the first */
 void *map_memory(enum map map); /* of an array that is mmapable */
 void *table_memory(int number); /* 1 to TEST_TABLES; MAX_TEST_WORDS words of 8 bytes */

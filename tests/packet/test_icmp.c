@@ -345,15 +345,6 @@ static int answers_of(const struct layer *packet, int times)
 
 #define EXPIRED(host) P(ETH(C1, LB), IP(host, VIP, .ttl = 1), UDP(40000, DNS))
 
-/* As after a second of quiet. */
-static void refill_budgets(void)
-{
-	uint64_t never = 0;
-
-	for (uint32_t i = 0; i < ANSWER_SOURCES + ANSWER_KINDS; i++)
-		map_update(MAP_ANSWERS, &i, &never);
-}
-
 /* One source cannot use up what another needs, nor one kind of answer what the other does. */
 static void a_budget_for_each(void)
 {
@@ -379,7 +370,24 @@ static void a_budget_for_each(void)
 		    1);
 }
 
+/* Errors about one flow are limited, and those about another are not for that. */
+static void a_rate_for_each_flow(void)
+{
+	int relayed;
+
+	refill_budgets();
+	relayed = answers_of(P(ERROR_OF(ROUTER), ICMP(UNREACHABLE), CLIENT_GOT, CUT(548)), 1000);
+	check(relayed >= 10, "%d errors about one flow", relayed);
+	CHECK(relayed < 100);
+	CHECK_EQUAL(answers_of(P(ERROR_OF(ROUTER), ICMP(UNREACHABLE), IP(VIP, C1), UDP(DNS, 40000),
+				 DATA(100)),
+			       1),
+		    1);
+}
+
 static const struct test_case answer_cases[] = {
+	CASE("icmp: a rate for each flow", BOTH, services, TCP_FLOW, UDP_FLOW,
+	     DO(a_rate_for_each_flow)),
 	CASE("answer: a TTL of 1 is answered with time exceeded", BOTH, services,
 	     ANSWERED(P(ETH(C1, LB), IP(C1, VIP, .ttl = 1), TCP(40000, HTTP, SYN)), TTL,
 		      P(ANSWER(C1), ICMP(TIME_EXCEEDED), IP(C1, VIP, .ttl = 1),
