@@ -154,11 +154,11 @@ doctor_sees_it()
 {
 	! { lb doctor veth6 || true; } | grep '^direct: ' || fail "doctor sees a client where none is"
 	# shellcheck disable=SC2016 # the inner shell's
-	on h1 bash -c 'while :; do curl -s --max-time 0.2 "$1" || true; done' - \
-		"http://$(with_port "$(at 5 1)" 8080)/" &
+	spawn h1 bash -c 'while :; do curl -s --max-time 0.2 "$1" || true; done' - \
+		"http://$(with_port "$(at 5 1)" 8080)/"
 	lb doctor veth6 >"$TMP/found" || true
-	kill $!
-	wait $! 2>/dev/null || true
+	kill "$pid"
+	wait "$pid" 2>/dev/null || true
 	grep -qF "direct: $(at 0 1) speaks to $(with_port "$(at 5 1)" 8080), a backend of $vip:8000/tcp" \
 		"$TMP/found" || fail "doctor on a client that asks a backend itself: $(cat "$TMP/found")"
 }
