@@ -26,7 +26,8 @@ HELPER_PARTS := $(filter-out build/maps/cmd/main.o,$(HELPER_OBJECTS))
 TOOLS := $(patsubst %.c,build/%,$(wildcard tests/tools/*.c))
 UNITS := $(notdir $(wildcard scripts/systemd/*.service))
 FLEET_FILES := $(addprefix scripts/,bird/balancer.conf bird/router.conf bird/nexthops.sh \
-	keepalived/keepalived.conf keepalived/release.sh keepalived/xdp-lb.conf)
+	keepalived/checks.conf keepalived/keepalived.conf keepalived/release.sh \
+	keepalived/xdp-lb.conf)
 UNIT_TESTS := $(patsubst %.c,build/%,$(wildcard tests/unit/test_*.c))
 UNIT_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 LAB_OBJECTS := $(patsubst %.c,build/%.o,$(wildcard tests/lab/*.bpf.c))
@@ -35,8 +36,8 @@ PACKET_TESTS := $(patsubst %.c,build/%,$(wildcard tests/packet/test_*.c))
 PACKET_PARTS := $(patsubst %.c,build/%.o,$(filter-out tests/packet/test_%,\
 	$(wildcard tests/packet/*.c)))
 INSTALLED_SCRIPTS := $(wildcard $(addprefix scripts/,attach.sh attach-sock.sh \
-	backend.sh bpftrace.sh bytes.sh detach.sh detach-sock.sh etcd.sh import-ipvs.sh lib.sh \
-	run.sh sock.sh trace-drops.sh trace-xdp-errors.sh unit.sh))
+	backend.sh bpftrace.sh bytes.sh detach.sh detach-sock.sh etcd.sh health.sh \
+	import-ipvs.sh lib.sh run.sh sock.sh trace-drops.sh trace-xdp-errors.sh unit.sh))
 
 EXAMPLES = $(PREFIX)/share/doc/xdp-lb/examples
 STATUS_PAGE := $(addprefix scripts/status/,index.html status.css status.js)

@@ -16,7 +16,7 @@ for file in sbin/xdp-lb lib/xdp-lb/xdp_lb.bpf.o lib/xdp-lb/stub.bpf.o lib/xdp-lb
 	lib/xdp-lb/socket.bpf.o lib/xdp-lb/attach-sock.sh \
 	lib/systemd/system/xdp-lb@.service lib/systemd/system/xdp-lb-watch.service \
 	lib/systemd/system/xdp-lb-etcd.service lib/xdp-lb/etcd.sh lib/xdp-lb/bird/balancer.conf \
-	lib/xdp-lb/keepalived/release.sh \
+	lib/xdp-lb/keepalived/release.sh lib/xdp-lb/keepalived/checks.conf lib/xdp-lb/health.sh \
 	share/doc/xdp-lb/examples/prometheus-alerts.yml share/man/man8/xdp-lb.8 \
 	share/bash-completion/completions/xdp-lb; do
 	[ -s "$root/usr/$file" ] || fail "no $file"

@@ -47,8 +47,8 @@ check_load()
 # rates, which an emulated processor does not reach; or they take more than some minutes there.
 # Not vlan either: where tc of 6.1 pushes a second tag on what comes in, it breaks the frame. The packet
 # tests have both tags.
-readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/host-traffic lab/http lab/import-ipvs'"\
- lab/jumbo lab/kxdpgun lab/least lab/path-mtu lab/replace-program lab/same-source-port\
+readonly IN_GUEST='packet lab/dsr-ipip lab/fragments lab/health-glue lab/host-traffic lab/http'"\
+ lab/import-ipvs lab/jumbo lab/kxdpgun lab/least lab/path-mtu lab/replace-program lab/same-source-port\
  lab/sock-connect lab/sock-recipe lab/sockmap lab/traceroute lab/tunnel-mss lab/two-arms lab/udp lab/udp-loop\
  lab/user-mode lab/xdp-loader lab/xdpdump"
 
