@@ -111,7 +111,7 @@ withdrawal()
 	within "$(broken_of_all)" 0 "${left:-0}" "broken by a withdrawal with ${left:-0} flows left"
 }
 
-all=$((2 * (BUSY + IDLE)))
+all=$(each_service echo $((BUSY + IDLE)) | awk '{ sum += $1 } END { print sum }')
 fleet_up resilient
 multipath=resilient
 undisturbed death
