@@ -37,6 +37,7 @@ connections()
 	lb service add "$vip:7/tcp"
 	lb backend add "$vip:7/tcp" "$(at 2 2)"
 	: >"$TMP/said"
+	# shellcheck disable=SC2016 # the inner shell's
 	spawn far bash -c 'exec 3<>"/dev/tcp/$1/7"
 		while echo hello >&3 && read -r -t 5 line <&3; do
 			echo "$line"
