@@ -204,6 +204,8 @@ static enum status ask_program(struct balancer *balancer, const struct request *
 
 	if (status)
 		return status;
+	if (!has_data_path(balancer))
+		return fail(FAILED, "a socket's backend is drawn when it connects, not before");
 	if (balancer->place.ifindex)
 		program = balancer->place.program;
 	stage.ifindex = balancer->place.ifindex;

@@ -110,6 +110,8 @@ watch=$pid
 await 10 healthy ok 8
 equal_answers 'h2 h3' 'all are ok'
 equal "$(answers http://10.0.0.10:8000/)" h2 'a service of any port'
+! client where 10.0.0.10:80/tcp 10.0.0.1:40000 2>"$TMP/error" || fail "where knows what is drawn"
+grep -q 'drawn when it connects' "$TMP/error" || fail "where: $(cat "$TMP/error")"
 
 stop_server h2
 await 10 healthy failing 3
