@@ -7,6 +7,7 @@
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
 readonly PROGRAMS=/etc/xdp-lb/checks.d
+readonly SHARED=$TMP/shared # with a program that checks
 
 # With no more privileges than its unit gives it.
 start_watch()
@@ -84,21 +85,21 @@ by_http()
 by_program()
 {
 	rm -f "$PROGRAMS/probe"
-	cat >"$PROGRAMS/probe" <<-'END'
+	sed "s|SHARED|$SHARED|" >"$PROGRAMS/probe" <<-'END'
 		#!/bin/sh
-		echo "$# $VIP $REAL $(id -u) $(grep CapEff /proc/self/status)" >/tmp/said
-		[ ! -e /tmp/bad ]
+		echo "$# $VIP $REAL $(id -u) $(grep CapEff /proc/self/status)" >SHARED/said
+		[ ! -e SHARED/bad ]
 	END
 	chmod 755 "$PROGRAMS/probe"
-	rm -f /tmp/said /tmp/bad
+	rm -f "$SHARED/said" "$SHARED/bad"
 	lb backend health "$service" "$backend2" failing
 	lb check set "$service" exec probe interval 0.1 timeout 1
 	await 5 health_is "$backend2" ok
-	await 5 grep -qE "^0 .* 65534 CapEff:.0+$" /tmp/said
-	touch /tmp/bad
+	await 5 grep -qE "^0 .* 65534 CapEff:.0+$" "$SHARED/said"
+	touch "$SHARED/bad"
 	await 5 health_is "$backend2" failing
 	logged 'is failing: status 1' || fail "not logged: $(cat "$TMP/watch.log")"
-	rm /tmp/bad
+	rm "$SHARED/bad"
 	chmod 777 "$PROGRAMS/probe"
 	sleep 0.3
 	chmod 755 "$PROGRAMS/probe"
@@ -176,8 +177,8 @@ all()
 	lb service del "$service"
 }
 
-mount -t tmpfs tmpfs /tmp
-chmod 1777 /tmp
+chmod 755 "$TMP" # checks are nobody's
+mkdir -m 1777 "$SHARED"
 mkdir "$TMP/upper" "$TMP/work"
 mount -t overlay -o "lowerdir=/etc,upperdir=$TMP/upper,workdir=$TMP/work" overlay /etc
 mkdir -p "$PROGRAMS"
