@@ -59,6 +59,19 @@ await_service_hops() # NUMBERS
 	await 15 has_next_hops "$family" "$vip_address" "$1"
 }
 
+# Balancer 1, of three, and what the router makes of it.
+first_dies()
+{
+	fleet kill lb1
+	await_next_hops "2 3"
+}
+
+first_comes_back()
+{
+	fleet start lb1
+	await_next_hops "1 2 3"
+}
+
 fleet_up() # plain|resilient
 {
 	fleet setup "$1"

@@ -45,21 +45,9 @@ breaks() # LIVING COMMAND...
 	[ "$(sessions "$1")" = "$before" ]
 }
 
-die()
-{
-	fleet kill lb1
-	await_next_hops "2 3"
-}
-
-come_back()
-{
-	fleet start lb1
-	await_next_hops "1 2 3"
-}
-
 death()
 {
-	breaks 23 die || { come_back && return 1; }
+	breaks 23 first_dies || { first_comes_back && return 1; }
 	if [ "$multipath" = resilient ]; then
 		within "$(broken_of_all)" 1 "$had" "of $all broken by the death of a balancer that had $had"
 	else
@@ -69,7 +57,7 @@ death()
 
 return_of_it()
 {
-	lb=2 breaks 23 come_back || { fleet kill lb1 && return 1; }
+	lb=2 breaks 23 first_comes_back || { fleet kill lb1 && return 1; }
 	[ "$multipath" = plain ] || equal "$(broken_of_all)" 0 "broken by a balancer that comes back"
 	note "$multipath: $(broken_of_all) of $all broken by a balancer that comes back"
 }
