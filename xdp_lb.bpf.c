@@ -139,9 +139,8 @@ static __always_inline enum verdict admit_packet(const struct frame *frame, stru
 
 /*
  * Whether the packet's source is asked for, as it could be our own: in mode nat where a flow
- * begins.
- * Modes without flows would ask for each packet: they ask for datagrams of servers' ports. TCP does
- * not go round, as an answer begins no connection.
+ * begins. Modes without flows would ask for each packet: they ask for datagrams of servers' ports.
+ * TCP does not go round, as an answer begins no connection.
  */
 static __always_inline bool may_come_round(const struct packet *pkt)
 {

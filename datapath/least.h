@@ -9,8 +9,8 @@
 
 #include "flow_table.h"
 
-#define SECOND_DRAWS                                                                               \
-	8 /* of a second backend that is not the first; in vain one in 256 times, of two */
+/* Of a second backend that is not the first; in vain one in 256 times, of two. */
+#define SECOND_DRAWS 8
 
 static __always_inline struct live *live_at(__u32 backend)
 {
