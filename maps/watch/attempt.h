@@ -24,6 +24,7 @@ struct target {
 	__u8 health; /* as it runs */
 	__u8 wanted; /* what is to run; the same, if there is nothing to write */
 	__u8 said; /* in the log */
+	__u8 written; /* by us, last */
 	__u32 good, bad; /* in a row */
 	char reason[100]; /* why the last check was bad, or "" */
 	struct timer next;

@@ -203,7 +203,8 @@ static struct target *make_target(const struct config_service *service,
 	target->is_by_packets = is_checked_by_vip(&watch->balancer, service, &service->check);
 	target->at = address_of(service, backend);
 	target->hop = backend->hop;
-	if (!before || target->health != backend->health)
+	/* Somebody else has said it; or we have, and read it late. */
+	if (!before || (target->health != backend->health && target->written != backend->health))
 		target->said = backend->health;
 	target->health = backend->health;
 	return target;
@@ -354,13 +355,15 @@ static enum status write_health(struct configuration *config, const struct reque
 {
 	(void)request;
 	for (unsigned int i = 0; i < target_count; i++) {
-		const struct target *target = targets[i];
+		struct target *target = targets[i];
 		struct config_service *service = config_find(config, &target->vip);
 		struct config_backend *backend = service ? backend_find(service, &target->real) :
 							   NULL;
 
-		if (backend && target->wanted != target->health && service->check.type)
-			backend->health = target->wanted;
+		if (!backend || target->wanted == target->health || !service->check.type)
+			continue;
+		backend->health = target->wanted;
+		target->written = target->wanted;
 	}
 	return DONE;
 }

@@ -278,12 +278,15 @@ static void begin_asking(struct configuration *config)
 static enum status find_new_routes(int added)
 {
 	enum status status = added < 0 ? FAILED : DONE;
+	struct trial trial;
 
 	free(devices);
 	devices = NULL;
 	device_count = 0;
+	begin_trial(&trial);
 	if (!status)
 		status = find_routes(&ways, &watch->balancer, &devices, &device_count);
+	end_trial(&trial);
 	if (!status)
 		return DONE;
 	ways.count = 0; /* `asking` is not as long */

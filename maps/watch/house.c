@@ -11,9 +11,14 @@ static struct timer timer;
 
 static void expire(struct timer *expired)
 {
+	struct trial trial;
+
 	timer_set(expired, nanosecond_now() + EVERY_NS);
-	if (watch->has_balancer)
-		keep_house(&watch->balancer); /* it has said what failed */
+	if (!watch->has_balancer)
+		return;
+	begin_trial(&trial);
+	keep_house(&watch->balancer);
+	end_trial(&trial);
 }
 
 static enum status start(struct watch *started)

@@ -27,7 +27,6 @@
 #include "watch/watch.h"
 
 #define LOOK_NS (250 * NS_PER_MS) /* whether the configuration is another one */
-#define MAX_ERROR 1000 /* characters of a line that is held back */
 #define SEARCH_NS NS_PER_SECOND /* for the balancer; whether it still is the same */
 
 /* What `watch` does. A part comes behind those that it uses. */
@@ -149,17 +148,37 @@ static void call_parts(void)
 	}
 }
 
+void begin_trial(struct trial *trial)
+{
+	memset(trial, 0, sizeof(*trial));
+	hold_warnings(trial->error, sizeof(trial->error));
+}
+
+void end_trial(const struct trial *trial)
+{
+	static struct trial last;
+
+	hold_warnings(NULL, 0);
+	if (*trial->error && strcmp(trial->error, last.error) != 0)
+		warn("%s", trial->error);
+	last = *trial;
+}
+
 /* Reads the configuration anew, and has all parts follow. */
 static void read_anew(void)
 {
 	struct configuration config;
-	enum status status = lock_balancer(&watch.balancer);
+	struct trial trial;
+	enum status status;
 
+	begin_trial(&trial);
+	status = lock_balancer(&watch.balancer);
 	if (!status)
 		status = recover_config(&watch.balancer, &config, false, true);
 	if (!status)
 		generation = watch.balancer.config->generation;
 	unlock_balancer(&watch.balancer);
+	end_trial(&trial);
 	if (status)
 		return;
 	config_free(&watch.config);
@@ -274,16 +293,12 @@ static void expire_look(struct timer *timer)
 
 enum status watch_change(struct watch *changed, const struct change *change)
 {
-	static char last[MAX_ERROR];
-	char error[MAX_ERROR] = "";
+	struct trial trial;
 	enum status status;
 
-	hold_warnings(error, sizeof(error));
+	begin_trial(&trial);
 	status = change_balancer(&changed->balancer, change);
-	hold_warnings(NULL, 0);
-	if (*error && strcmp(error, last) != 0)
-		warn("%s", error);
-	memcpy(last, error, sizeof(last));
+	end_trial(&trial);
 	if (!status)
 		read_anew();
 	return status;

@@ -12,6 +12,7 @@
 #include "model/config.h"
 
 #define DEFAULT_DIRECTORY "/run/xdp-lb"
+#define MAX_ERROR 1000 /* characters of a line that is held back */
 
 struct watch {
 	const struct request *request; /* the words of the command */
@@ -42,9 +43,19 @@ bool parse_watch(struct words *words, struct request *request);
 enum status run_watch(const struct request *request);
 
 /*
+ * What is tried again and again may fail so: between these two an error is held back, and then said
+ * if it is another one than the last, whoever it happens to.
+ */
+struct trial {
+	char error[MAX_ERROR];
+};
+
+void begin_trial(struct trial *trial);
+void end_trial(const struct trial *trial);
+
+/*
  * Changes the configuration as a command would: with the lock, by the journal; what it leaves as it
- * was is not written. All parts follow before it returns. An error that is the one of the change
- * before is not said again.
+ * was is not written. All parts follow before it returns.
  */
 enum status watch_change(struct watch *watch, const struct change *change);
 

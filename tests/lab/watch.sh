@@ -62,22 +62,26 @@ says_once()
 	lb backend add 10.0.0.10:80/tcp 10.0.0.2
 	lb check set 10.0.0.10:80/tcp tcp port 9 interval 0.1 timeout 0.2
 	await 5 logged '10.0.0.2 of 10.0.0.10:80/tcp is failing'
+	await 5 is_health failing
+	kill -STOP "$watch" # so that it has something to read as well
+	lb backend set 10.0.0.10:80/tcp 10.0.0.2 weight 7
 	rm /run/xdp-lb.lock
 	mkdir /run/xdp-lb.lock
+	kill -CONT "$watch"
 	spawn h2 "$TOOLS/tcp" serve 9
 	await 5 logged '10.0.0.2 of 10.0.0.10:80/tcp is ok'
 	await 5 logged '/run/xdp-lb.lock: Is a directory'
 	sleep 2.5
 	rmdir /run/xdp-lb.lock
-	await 5 is_ok
+	await 5 is_health ok
 	equal "$(grep -c 'is ok' "$TMP/watch.log") $(grep -c 'Is a directory' "$TMP/watch.log")" '1 1' \
 		"lines of one change, and of why it could not be made"
 	kill "$pid" && wait "$pid" || true
 }
 
-is_ok()
+is_health() # HEALTH
 {
-	lb -j service show | jq -e '.[0].backends[0].health == "ok"'
+	lb -j service show | jq -e --arg health "$1" '.[0].backends[0].health == $health'
 }
 
 socat -u UNIX-RECV:"$TMP/socket" OPEN:"$TMP/notified",creat,append &
