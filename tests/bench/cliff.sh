@@ -163,14 +163,14 @@ second_arm()
 	on lb ip link set dev veth8 up
 	on lb ip link set dev veth9 up
 	on lb ip route add 10.1.0.0/16 dev veth8
-	echo | configure
+	unconfigure
 	plain "$mode" | configure
 }
 
 no_second_arm()
 {
 	on lb ip link del dev veth8
-	echo | configure
+	unconfigure
 }
 
 arms()
@@ -189,7 +189,7 @@ arms()
 
 by_source()
 {
-	echo | configure
+	unconfigure
 	plain "$mode" tcp hash source | configure
 }
 
@@ -207,7 +207,7 @@ silent()
 {
 	plain nat udp | configure
 	time_it plain "UDP, one side silent" 10 mode=nat protocol=udp kinds=data
-	echo | configure
+	unconfigure
 	plain nat udp | configure
 	time_it with "UDP, one side silent" 10 mode=nat protocol=udp kinds=data silent=1
 }
@@ -276,7 +276,7 @@ by_hand()
 	sed -n '/^<!-- recipe/,/^```$/p' "$recipe" | sed '/^<!--/d; /^```/d' >/run/recipe.sh
 	(cd "$tree" && quietly bash -eu /run/recipe.sh)
 	time_it with "written by bpftool" 30 mode=nat kinds=data,answer vip=10.0.0.10 backend=10.0.0.0
-	echo | configure
+	unconfigure
 	plain nat | configure
 	time_it plain "written by bpftool" 30 mode=nat kinds=data,answer
 }

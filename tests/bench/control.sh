@@ -26,7 +26,7 @@ repeat() # COMMAND...
 
 apply_anew()
 {
-	quietly helper apply - empty </dev/null
+	unconfigure
 	clock helper apply /run/large
 }
 

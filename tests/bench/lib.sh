@@ -98,6 +98,12 @@ helper() # WORD...
 	"$tree/xdp-lb" -n lb "$@"
 }
 
+# Deletes all services.
+unconfigure()
+{
+	quietly helper apply - empty </dev/null
+}
+
 # What stands before the program that is timed.
 fronts_up()
 {

@@ -11,7 +11,7 @@ rounds=5
 set_up() # MODE BACKENDS
 {
 	progress "room: $1, $2 backends"
-	quietly helper apply - empty </dev/null
+	unconfigure
 	configuration "$1" 4 tcp 1 "$2" | quietly helper apply -
 }
 

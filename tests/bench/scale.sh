@@ -9,7 +9,7 @@
 time_mode() # MODE KIND
 {
 	progress "scale: $1 $2"
-	quietly helper apply - empty </dev/null
+	unconfigure
 	configuration "$1" 4 tcp 1 2 | quietly helper apply -
 	scale "$PINS-second" mode="$1" kinds="$2" flows=1000
 }
