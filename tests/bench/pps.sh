@@ -64,7 +64,10 @@ receive() # COMMAND...
 	# Itself, not a shell's function: it is to get a signal.
 	nsenter --net=/run/netns/lb -- nice -n -20 taskset -c 1 "$@" >/run/receiver &
 	receiver=$!
-	until grep -q ready /run/receiver; do sleep 0.05; done
+	until grep -q ready /run/receiver; do
+		kill -0 "$receiver" # else it has failed
+		sleep 0.05
+	done
 }
 
 program() # MODE
