@@ -246,8 +246,7 @@ static void adopt_hop(struct config_backend *wanted, const struct config_backend
 
 static void adopt_hops(struct config_service *wanted, const struct config_service *running)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct config_backend *backend = &wanted->backends[i];
+	for_each_backend(backend, wanted) {
 		const struct config_backend *before = backend_find(running, &backend->real);
 
 		if (before)
@@ -260,12 +259,11 @@ static void adopt_hops(struct config_service *wanted, const struct config_servic
 /* Health is not configuration: it stays, but for that of a check which the file has no more. */
 static void adopt_health(struct config_service *wanted, const struct config_service *running)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct config_backend *before = backend_find(running,
-								   &wanted->backends[i].real);
+	for_each_backend(backend, wanted) {
+		const struct config_backend *before = backend_find(running, &backend->real);
 
 		if (before)
-			wanted->backends[i].health = before->health;
+			backend->health = before->health;
 	}
 	if (running->check.type && !wanted->check.type)
 		forget_check(wanted);
@@ -293,8 +291,8 @@ static enum status check_empty(const struct configuration *running, const struct
 /* Sources that the files do not have drain, if they have flows. */
 static bool keep_sources(struct configuration *config, const struct configuration *running)
 {
-	for (unsigned int i = 0; i < running->source_count; i++) {
-		const struct address *address = &running->sources[i].self.address;
+	for_each_source(source, running) {
+		const struct address *address = &source->self.address;
 		struct config_source *kept;
 
 		if (source_find(config, address))
@@ -324,15 +322,14 @@ static enum status replace(struct configuration *config, const struct request *r
 		return fail(FAILED, "out of memory");
 	}
 	adopt_numbers(config, &running);
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *before = config_find(&running,
-								  &config->services[i].vip);
+	for_each_service(service, config) {
+		const struct config_service *before = config_find(&running, &service->vip);
 
 		if (before)
-			adopt_health(&config->services[i], before);
+			adopt_health(service, before);
 		/* What one mode can reach, another may not. */
-		if (before && before->mode == config->services[i].mode)
-			adopt_hops(&config->services[i], before);
+		if (before && before->mode == service->mode)
+			adopt_hops(service, before);
 	}
 	config_free(&running);
 	return DONE;

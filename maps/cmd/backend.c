@@ -106,9 +106,7 @@ static enum status check_answers(const struct configuration *config,
 	struct real_key key, theirs;
 
 	real_key(service, &backend, &key);
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *other = &config->services[i];
-
+	for_each_service(other, config) {
 		for (unsigned int j = 0; j < other->count && other->mode == MODE_DNAT; j++) {
 			real_key(other, &other->backends[j], &theirs);
 			if (other != service && takes_answers(service, other, &key, &theirs))

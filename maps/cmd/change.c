@@ -76,11 +76,8 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 static enum status settle_backends(struct balancer *balancer, const struct change *change,
 				   struct configuration *wanted, struct hop_lookups *lookups)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct config_service *service = &wanted->services[i];
-
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			struct config_backend *backend = record_of(service, j);
+	for_each_service(service, wanted) {
+		for_each_record(backend, service) {
 			struct hop_lookup *lookup;
 			enum status status;
 
@@ -100,10 +97,10 @@ static enum status settle_backends(struct balancer *balancer, const struct chang
 /* Sockets find the way to their backends themselves. */
 static void need_no_hops(struct configuration *wanted)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		for (unsigned int j = 0; j < wanted->services[i].count; j++) {
-			wanted->services[i].backends[j].needs_no_hop = true;
-			wanted->services[i].backends[j].is_pending = false;
+	for_each_service(service, wanted) {
+		for_each_backend(backend, service) {
+			backend->needs_no_hop = true;
+			backend->is_pending = false;
 		}
 	}
 }

@@ -298,8 +298,8 @@ enum status show_checks(struct view *view, const struct request *request)
 {
 	(void)request;
 	open_array(NULL);
-	for (unsigned int i = 0; i < view->count; i++)
-		show_check(&view->services[i]);
+	for_each_service(service, view)
+		show_check(service);
 	close_level();
 	return DONE;
 }

@@ -34,8 +34,8 @@ static void say_new_backend(const struct config_service *service,
 void say_new_service(const struct config_service *service)
 {
 	say("%s", line_of_service(service).s);
-	for (unsigned int i = 0; i < service->count; i++)
-		say_new_backend(service, &service->backends[i]);
+	for_each_backend(backend, service)
+		say_new_backend(service, backend);
 	if (has_limit(&service->limit))
 		say("%s", line_of_limit(service).s);
 	if (service->check.type)
@@ -63,17 +63,17 @@ static void say_changed_backend(const struct config_service *service,
 static void say_changed_backends(const struct config_service *before,
 				 const struct config_service *now)
 {
-	for (unsigned int i = 0; i < before->count; i++) {
-		if (!backend_find(now, &before->backends[i].real))
-			say("%s", line_of_verb("del", before, &before->backends[i]).s);
+	for_each_backend(backend, before) {
+		if (!backend_find(now, &backend->real))
+			say("%s", line_of_verb("del", before, backend).s);
 	}
-	for (unsigned int i = 0; i < now->count; i++) {
-		const struct config_backend *old = backend_find(before, &now->backends[i].real);
+	for_each_backend(backend, now) {
+		const struct config_backend *old = backend_find(before, &backend->real);
 
 		if (old)
-			say_changed_backend(now, old, &now->backends[i]);
+			say_changed_backend(now, old, backend);
 		else
-			say_new_backend(now, &now->backends[i]);
+			say_new_backend(now, backend);
 	}
 }
 
@@ -100,33 +100,28 @@ static void say_changed_service(const struct config_service *before,
 
 static void say_services(const struct configuration *running, const struct configuration *wanted)
 {
-	for (unsigned int i = 0; i < running->count; i++) {
-		if (!config_find(wanted, &running->services[i].vip))
-			say("service del %s", text_of_vip(&running->services[i].vip).s);
+	for_each_service(service, running) {
+		if (!config_find(wanted, &service->vip))
+			say("service del %s", text_of_vip(&service->vip).s);
 	}
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct config_service *before = config_find(running,
-								  &wanted->services[i].vip);
+	for_each_service(service, wanted) {
+		const struct config_service *before = config_find(running, &service->vip);
 
 		if (before)
-			say_changed_service(before, &wanted->services[i]);
+			say_changed_service(before, service);
 		else
-			say_new_service(&wanted->services[i]);
+			say_new_service(service);
 	}
 }
 
 static void say_sources(const struct configuration *running, const struct configuration *wanted)
 {
-	for (unsigned int i = 0; i < running->source_count; i++) {
-		const struct config_source *source = &running->sources[i];
-
+	for_each_source(source, running) {
 		if (is_source_up(source) &&
 		    !is_source_up(source_find(wanted, &source->self.address)))
 			say("%s", line_of_source("del", source).s);
 	}
-	for (unsigned int i = 0; i < wanted->source_count; i++) {
-		const struct config_source *source = &wanted->sources[i];
-
+	for_each_source(source, wanted) {
 		if (is_source_up(source) &&
 		    !is_source_up(source_find(running, &source->self.address)))
 			say("%s", line_of_source("add", source).s);

@@ -19,9 +19,9 @@ struct ends {
 
 static const struct config_service *service_of(const struct configuration *config, __u16 vip)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		if (config->services[i].vip_number == vip)
-			return &config->services[i];
+	for_each_service(service, config) {
+		if (service->vip_number == vip)
+			return service;
 	}
 	return NULL;
 }

@@ -116,8 +116,8 @@ enum status show_limits(struct view *view, const struct request *request)
 {
 	(void)request;
 	open_array(NULL);
-	for (unsigned int i = 0; i < view->count; i++)
-		show_limit(&view->services[i]);
+	for_each_service(service, view)
+		show_limit(service);
 	if (view->config.pmtu != DEFAULT_PMTU) {
 		open_object(NULL);
 		print_number("pmtu", "pmtu %llu\n", view->config.pmtu);

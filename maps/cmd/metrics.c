@@ -158,8 +158,7 @@ static void set_flows(struct values *values, const struct flow_count *count, boo
 static void show_sources(const struct metric *metric, const struct configuration *config,
 			 const struct flow_counts *flows)
 {
-	for (unsigned int i = 0; i < config->source_count; i++) {
-		const struct config_source *source = &config->sources[i];
+	for_each_source(source, config) {
 		struct values values = { 0 };
 
 		set_flows(&values, &flows->sources[source->number], source->state != STATE_UP);

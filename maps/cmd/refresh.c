@@ -9,9 +9,9 @@
 static enum status look_up_all(struct configuration *config, const struct request *request)
 {
 	(void)request;
-	for (unsigned int i = 0; i < config->count; i++) {
-		for (unsigned int j = 0; record_of(&config->services[i], j); j++)
-			record_of(&config->services[i], j)->is_pending = true;
+	for_each_service(service, config) {
+		for_each_record(record, service)
+			record->is_pending = true;
 	}
 	return DONE;
 }

@@ -30,13 +30,13 @@ static void print_config(const struct configuration *config)
 		printf("%s\n", line_of_timeout(timeout_names[i], timeout_of(config, i)).s);
 	if (config->pmtu != DEFAULT_PMTU)
 		printf("%s\n", line_of_pmtu(config->pmtu).s);
-	for (unsigned int i = 0; i < config->source_count; i++) {
-		if (is_source_up(&config->sources[i]))
-			printf("%s\n", line_of_source("add", &config->sources[i]).s);
+	for_each_source(source, config) {
+		if (is_source_up(source))
+			printf("%s\n", line_of_source("add", source).s);
 	}
-	for (unsigned int i = 0; i < config->count; i++) {
+	for_each_service(service, config) {
 		printf("\n");
-		say_new_service(&config->services[i]);
+		say_new_service(service);
 	}
 	if (config->deny_count)
 		printf("\n");

@@ -126,10 +126,8 @@ static struct rest *count_rests(struct balancer *balancer, const struct configur
 	struct rest *rests = NULL;
 	__u32 *flows = NULL;
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		for (unsigned int j = 0; j < config->services[i].count; j++) {
-			const struct config_backend *backend = &config->services[i].backends[j];
-
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
 			if (backend->state != STATE_DRAINING)
 				continue;
 			if (!flows && !map_flows(balancer))
@@ -139,8 +137,8 @@ static struct rest *count_rests(struct balancer *balancer, const struct configur
 			if (!flows || !rests)
 				goto cleanup;
 			rests[backend->number].flows = flows[backend->number];
-			rests[backend->number].slots =
-				count_former_slots(balancer, &config->services[i], backend->number);
+			rests[backend->number].slots = count_former_slots(balancer, service,
+									  backend->number);
 			rests[backend->number].seconds =
 				second_now() - balancer->backends[backend->number].drained;
 		}
@@ -192,8 +190,8 @@ static void show_service(const struct config_service *service, const struct rest
 	print_bool("panic", "  panic: checks are not believed", service->is_panicking);
 	print_text("\n");
 	open_array("backends");
-	for (unsigned int i = 0; i < service->count; i++)
-		show_backend(&service->backends[i], rests);
+	for_each_backend(backend, service)
+		show_backend(backend, rests);
 	close_level();
 	close_level();
 }
@@ -204,8 +202,8 @@ enum status show_services(struct view *view, const struct request *request)
 
 	(void)request;
 	open_array(NULL);
-	for (unsigned int i = 0; i < view->count; i++)
-		show_service(&view->services[i], rests);
+	for_each_service(service, view)
+		show_service(service, rests);
 	close_level();
 	free(rests);
 	return DONE;

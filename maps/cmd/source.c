@@ -34,14 +34,12 @@ static enum status check_unused(const struct configuration *config, const struct
 {
 	struct text name = text_of_address(address);
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		if (same_address(&service->vip.address, address))
 			return fail(FAILED, "%s is the VIP of %s", name.s,
 				    text_of_vip(&service->vip).s);
-		for (unsigned int j = 0; j < service->count; j++) {
-			if (same_address(&service->backends[j].real.address, address))
+		for_each_backend(backend, service) {
+			if (same_address(&backend->real.address, address))
 				return fail(FAILED, "%s is a backend of %s", name.s,
 					    text_of_vip(&service->vip).s);
 		}
@@ -101,9 +99,7 @@ enum status show_sources(struct view *view, const struct request *request)
 	if (!flows)
 		return fail(FAILED, "out of memory");
 	open_array(NULL);
-	for (unsigned int i = 0; i < view->config.source_count; i++) {
-		const struct config_source *source = &view->config.sources[i];
-
+	for_each_source(source, &view->config) {
 		open_object(NULL);
 		print_string("address", "%-22s", text_of_address(&source->self.address).s);
 		print_string("state", " %-9s", state_name(source->state));

@@ -133,9 +133,7 @@ static void show_sources(const struct view *view, const struct flow_counts *flow
 	if (view->config.source_count)
 		print_text("sources\n");
 	open_array("sources");
-	for (unsigned int i = 0; i < view->config.source_count; i++) {
-		const struct config_source *source = &view->config.sources[i];
-
+	for_each_source(source, &view->config) {
 		open_object(NULL);
 		print_string("address", "    %-32s", text_of_address(&source->self.address).s);
 		show_flow_count(&flows->sources[source->number], source->state != STATE_UP);

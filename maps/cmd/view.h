@@ -9,7 +9,7 @@
 struct view {
 	struct balancer balancer;
 	struct configuration config;
-	const struct config_service *services; /* the one that was asked for, or all */
+	struct config_service *services; /* the one that was asked for, or all */
 	unsigned int count;
 };
 

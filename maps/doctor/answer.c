@@ -54,14 +54,11 @@ static unsigned int plan_tcp_probes(const struct exam *exam, const struct config
 	unsigned int count = 0;
 	const char *why;
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
+			const struct hop_lookup *hop = find_lookup(&hops->found, backend);
 
-		for (unsigned int j = 0; j < service->count; j++) {
-			const struct hop_lookup *hop = find_lookup(&hops->found,
-								   &service->backends[j]);
-
-			asked[count] = (struct asked){ service, &service->backends[j] };
+			asked[count] = (struct asked){ service, backend };
 			if (!(hop && is_unreachable(hop, &why)) &&
 			    plan_tcp_probe(exam, &asked[count], &probes[count]))
 				count++;
@@ -133,11 +130,9 @@ static unsigned int plan_echo_probes(const struct exam *exam, const struct devic
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; j < service->count; j++) {
-			asked[count] = (struct asked){ service, &service->backends[j] };
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
+			asked[count] = (struct asked){ service, backend };
 			count += plan_echo_probe(exam, device, &asked[count], &probes[count]);
 		}
 	}

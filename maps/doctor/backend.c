@@ -47,8 +47,7 @@ static bool has_another(const struct target *target, const struct next_hops *hop
 	const struct config_service *service = target->service;
 	const char *why;
 
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct config_backend *other = &service->backends[i];
+	for_each_backend(other, service) {
 		const struct hop_lookup *hop = find_lookup(&hops->found, other);
 
 		if (other != target->backend && other->is_eligible && hop &&
@@ -180,11 +179,8 @@ static void check_next_hop(struct exam *exam, const struct target *target,
 void check_next_hops(struct exam *exam, const struct configuration *config,
 		     const struct next_hops *hops)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; j < service->count; j++) {
-			const struct config_backend *backend = &service->backends[j];
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
 			const struct hop_lookup *hop = find_lookup(&hops->found, backend);
 			struct target target = { service, backend, hop, NULL };
 
@@ -231,10 +227,9 @@ static bool look_up(struct balancer *balancer, const struct configuration *confi
 
 	if (!config_copy(&copy, config))
 		return false;
-	for (unsigned int i = 0; i < copy.count; i++) {
-		for (unsigned int j = 0; j < copy.services[i].count; j++)
-			copy.services[i].backends[j].is_pending =
-				copy.services[i].backends[j].state != STATE_DOWN;
+	for_each_service(service, &copy) {
+		for_each_backend(backend, service)
+			backend->is_pending = backend->state != STATE_DOWN;
 	}
 	done = collect_lookups(found, &copy) >= 0 && !resolve_next_hops(found, balancer);
 	config_free(&copy);
@@ -294,11 +289,9 @@ static bool is_arm(const struct configuration *config, const struct device *devi
 	bool used = false;
 
 	*nat = false;
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; j < service->count; j++) {
-			if ((int)service->backends[j].hop.ifindex != device->ifindex)
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
+			if ((int)backend->hop.ifindex != device->ifindex)
 				continue;
 			used = true;
 			*nat |= service->mode == MODE_NAT;

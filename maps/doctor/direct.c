@@ -26,8 +26,8 @@ struct passing {
 
 static bool is_dnat(const struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		if (config->services[i].mode == MODE_DNAT)
+	for_each_service(service, config) {
+		if (service->mode == MODE_DNAT)
 			return true;
 	}
 	return false;
@@ -79,13 +79,11 @@ static bool parse_passing(const __u8 *data, ssize_t length, struct passing *pass
 static const struct config_service *service_behind(const struct configuration *config,
 						   const struct endpoint *to)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		if (service->mode != MODE_DNAT || service->vip.protocol != to->protocol)
 			continue;
-		for (unsigned int j = 0; j < service->count; j++) {
-			const struct endpoint *real = &service->backends[j].real;
+		for_each_backend(backend, service) {
+			const struct endpoint *real = &backend->real;
 			__be16 port = real->port ? real->port : service->vip.port;
 
 			if (same_address(&real->address, &to->address) &&

@@ -155,9 +155,7 @@ void check_ip(struct exam *exam)
 /* Whether a service has answers that the kernel routes. */
 static bool needs_forwarding(const struct configuration *config, bool ipv4)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		if (service->mode == MODE_DNAT && !has_via(service) &&
 		    is_ipv4(&service->vip.address) == ipv4)
 			return true;

@@ -57,8 +57,7 @@ static struct text count_states(const struct config_service *service)
 	unsigned int draining = 0, down = 0, failing = 0, unresolved = 0;
 	struct text text;
 
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct config_backend *backend = &service->backends[i];
+	for_each_backend(backend, service) {
 		bool is_up = backend->state == STATE_UP;
 
 		draining += backend->state == STATE_DRAINING;
@@ -78,8 +77,8 @@ void check_watched(struct exam *exam, const struct balancer *balancer,
 	bool has_check = false, was_alive;
 	__u32 age;
 
-	for (unsigned int i = 0; i < config->count; i++)
-		has_check |= config->services[i].check.type != CHECK_NONE;
+	for_each_service(service, config)
+		has_check |= service->check.type != CHECK_NONE;
 	was_alive = watch_age(balancer, &age);
 	if (!has_check || (was_alive && age < WATCH_PATIENCE))
 		return;
@@ -93,15 +92,14 @@ void check_watched(struct exam *exam, const struct balancer *balancer,
 
 void check_idle_services(struct exam *exam, const struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+	for_each_service(service, config) {
 		struct text vip = text_of_vip(&service->vip);
 		struct command_line command = helper(exam->subject.device.name, "service show '%s'",
 						     vip.s);
 		bool gets_flows = false;
 
-		for (unsigned int j = 0; j < service->count; j++)
-			gets_flows |= service->backends[j].is_eligible;
+		for_each_backend(backend, service)
+			gets_flows |= backend->is_eligible;
 		if (gets_flows || service->mode == MODE_USER)
 			continue;
 		command.purpose = SHOWS;

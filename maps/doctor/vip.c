@@ -121,8 +121,8 @@ void check_sources(struct exam *exam, const struct configuration *config)
 {
 	struct unowned unowned = { .count = 0 };
 
-	for (unsigned int i = 0; i < config->source_count; i++) {
-		const struct address *address = &config->sources[i].self.address;
+	for_each_source(source, config) {
+		const struct address *address = &source->self.address;
 
 		if (route_type_of_vip(exam, address) == RTN_UNICAST)
 			add_unowned(&unowned, exam, address);
@@ -137,10 +137,8 @@ void check_sources(struct exam *exam, const struct configuration *config)
 static const struct config_backend *backend_of_mac(const struct configuration *config,
 						   const __u8 *mac)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		for (unsigned int j = 0; j < config->services[i].count; j++) {
-			struct config_backend *backend = &config->services[i].backends[j];
-
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
 			if (!memcmp(backend->hop.mac, mac, sizeof(backend->hop.mac)))
 				return backend;
 		}
@@ -194,10 +192,10 @@ static unsigned int list_addresses(const struct exam *exam, const struct configu
 		claims[count].address = config->services[i].vip.address;
 		index[count++] = i;
 	}
-	for (unsigned int i = 0; i < config->source_count; i++) {
-		if (!is_on_link(exam, &config->sources[i].self.address))
+	for_each_source(source, config) {
+		if (!is_on_link(exam, &source->self.address))
 			continue;
-		claims[count].address = config->sources[i].self.address;
+		claims[count].address = source->self.address;
 		index[count++] = config->count;
 	}
 	return count;

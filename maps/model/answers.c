@@ -68,9 +68,9 @@ static int write_plan(struct balancer *balancer, const struct configuration *con
 {
 	int result;
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		if (config->services[i].mode == MODE_DNAT)
-			write_answer(balancer, &config->services[i]);
+	for_each_service(service, config) {
+		if (service->mode == MODE_DNAT)
+			write_answer(balancer, service);
 	}
 	result = write_reals(balancer, plan);
 	if (plan->flag & ~balancer->config->flags) {

@@ -203,9 +203,9 @@ enum status take_census(struct balancer *balancer, const struct configuration *c
 	if (!done)
 		return fail(FAILED, "out of memory");
 	write_sources(balancer, census);
-	for (unsigned int i = 0; i < config->count; i++)
-		if (config->services[i].moving)
-			settle_slots(balancer, &config->services[i]);
+	for_each_service(service, config)
+		if (service->moving)
+			settle_slots(balancer, service);
 	return DONE;
 }
 

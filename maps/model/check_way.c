@@ -25,8 +25,8 @@ bool watch_age(const struct balancer *balancer, __u32 *seconds)
 
 bool is_vip(const struct configuration *config, const struct address *address)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		if (same_address(&config->services[i].vip.address, address))
+	for_each_service(service, config) {
+		if (same_address(&service->vip.address, address))
 			return true;
 	}
 	return false;

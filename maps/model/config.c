@@ -25,8 +25,8 @@ static void free_service(struct config_service *service)
 
 void config_free(struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++)
-		free_service(&config->services[i]);
+	for_each_service(service, config)
+		free_service(service);
 	free(config->services);
 	free(config->sources);
 	free(config->denies);
@@ -224,11 +224,14 @@ bool has_via(const struct config_service *service)
 	return !is_zero_address(&service->via.real.address);
 }
 
-struct config_backend *record_of(struct config_service *service, unsigned int number)
+struct config_backend *next_record(struct config_service *service, struct config_backend *record)
 {
-	if (number < service->count)
-		return &service->backends[number];
-	return number == service->count && has_via(service) ? &service->via : NULL;
+	if (record == &service->via)
+		return NULL;
+	record = record ? record + 1 : service->backends;
+	if (record != service->backends + service->count)
+		return record;
+	return has_via(service) ? &service->via : NULL;
 }
 
 static unsigned int position_of_source(const struct configuration *config,
@@ -274,8 +277,8 @@ unsigned int count_backends(const struct configuration *config)
 {
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < config->count; i++)
-		count += config->services[i].count;
+	for_each_service(service, config)
+		count += service->count;
 	return count;
 }
 
@@ -297,11 +300,11 @@ static bool is_panic(const struct config_service *service)
 {
 	unsigned int offered = 0, left = 0;
 
-	for (unsigned int i = 0; i < service->count; i++) {
-		bool is_one = is_offered(&service->backends[i]);
+	for_each_backend(backend, service) {
+		bool is_one = is_offered(backend);
 
 		offered += is_one;
-		left += is_one && service->backends[i].health != HEALTH_FAILING;
+		left += is_one && backend->health != HEALTH_FAILING;
 	}
 	return left * 100 < offered * service->check.panic;
 }
@@ -311,8 +314,7 @@ void judge_backends(struct config_service *service)
 	bool has_regular = false;
 
 	service->is_panicking = is_panic(service);
-	for (unsigned int i = 0; i < service->count; i++) {
-		struct config_backend *backend = &service->backends[i];
+	for_each_backend(backend, service) {
 		bool is_out = backend->health == HEALTH_FAILING && !service->is_panicking;
 
 		backend->is_eligible = is_offered(backend) && !is_out;
@@ -329,8 +331,8 @@ void judge_backends(struct config_service *service)
 void forget_check(struct config_service *service)
 {
 	memset(&service->check, 0, sizeof(service->check));
-	for (unsigned int i = 0; i < service->count; i++)
-		service->backends[i].health = HEALTH_UNKNOWN;
+	for_each_backend(backend, service)
+		backend->health = HEALTH_UNKNOWN;
 }
 
 bool config_deny(struct configuration *config, const struct deny_key *key,

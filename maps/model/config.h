@@ -112,9 +112,25 @@ struct config_backend *backend_need(const struct config_service *service,
 struct config_backend *backend_insert(struct config_service *service, const struct endpoint *real);
 void backend_remove(struct config_service *service, struct config_backend *backend);
 bool has_via(const struct config_service *service);
-/* All of a service that has a next hop and a record: its backends, and after them `via`. NULL:
- * there are no more. */
-struct config_backend *record_of(struct config_service *service, unsigned int number);
+/*
+ * All of a service that has a next hop and a record, one after the other: its backends, and then
+ * `via`. NULL as `record`: before the first; returned: there are no more.
+ */
+struct config_backend *next_record(struct config_service *service, struct config_backend *record);
+
+/* None may come or go meanwhile. */
+#define for_each_service(service, config)                                                          \
+	for (struct config_service *service = (config)->services;                                  \
+	     service != (config)->services + (config)->count; service++)
+#define for_each_backend(backend, service)                                                         \
+	for (struct config_backend *backend = (service)->backends;                                 \
+	     backend != (service)->backends + (service)->count; backend++)
+#define for_each_record(record, service)                                                           \
+	for (struct config_backend *record = next_record(service, NULL); record;                   \
+	     record = next_record(service, record))
+#define for_each_source(source, config)                                                            \
+	for (struct config_source *source = (config)->sources;                                     \
+	     source != (config)->sources + (config)->source_count; source++)
 
 /*
  * Decides which backends of a service get slots (is_eligible), by state, next hop, health, and

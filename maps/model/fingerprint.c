@@ -47,9 +47,7 @@ static void add_service(struct digests *digests, const struct config_service *se
 	add_line(digests, "service %s mode %s table %u settle %u hash %s pick %s\n",
 		 text_of_vip(&service->vip).s, mode_name(service->mode), service->slots,
 		 service->settle, hash_name(service->hash), pick_name(service->pick));
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct config_backend *backend = &service->backends[i];
-
+	for_each_backend(backend, service) {
 		add_line(digests, "backend %s weight %u%s\n", text_of_real(&backend->real).s,
 			 backend->weight, backend->is_backup ? " backup" : "");
 		add_state(digests, backend);
@@ -61,8 +59,8 @@ struct fingerprint fingerprint_of(const struct configuration *config)
 	struct digests digests = { FNV_BASIS, FNV_BASIS };
 	struct fingerprint fingerprint;
 
-	for (unsigned int i = 0; i < config->count; i++)
-		add_service(&digests, &config->services[i]);
+	for_each_service(service, config)
+		add_service(&digests, service);
 	snprintf(fingerprint.configuration, sizeof(fingerprint.configuration), "%0*llx",
 		 DIGEST_LENGTH, digests.configuration);
 	snprintf(fingerprint.live, sizeof(fingerprint.live), "%0*llx", DIGEST_LENGTH, digests.live);

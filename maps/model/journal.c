@@ -42,9 +42,7 @@ static void write_all(FILE *file, const struct configuration *config)
 	struct header header = header_of(config);
 
 	fwrite(&header, sizeof(header), 1, file);
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		fwrite(service, sizeof(*service), 1, file);
 		if (service->count)
 			fwrite(service->backends, sizeof(*service->backends), service->count, file);

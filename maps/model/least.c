@@ -13,12 +13,12 @@ static struct least list_backends(const struct config_service *service)
 	struct least least = { 0 };
 	unsigned int count = 0;
 
-	for (unsigned int i = 0; i < service->count; i++) {
-		if (!service->backends[i].is_eligible)
+	for_each_backend(backend, service) {
+		if (!backend->is_eligible)
 			continue;
 		if (count == LEAST_LISTED)
 			return (struct least){ 0 };
-		least.backend[count++] = service->backends[i].number;
+		least.backend[count++] = backend->number;
 	}
 	least.count = count;
 	return least;
@@ -26,8 +26,7 @@ static struct least list_backends(const struct config_service *service)
 
 static void write_weights(struct balancer *balancer, const struct config_service *service)
 {
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct config_backend *backend = &service->backends[i];
+	for_each_backend(backend, service) {
 		const struct live *live = &balancer->live[backend->number];
 
 		if (live->weight != backend->weight)
@@ -37,8 +36,7 @@ static void write_weights(struct balancer *balancer, const struct config_service
 
 void sync_least(struct balancer *balancer, const struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+	for_each_service(service, config) {
 		const struct least *least = &balancer->least[service->number];
 		struct least wanted = { 0 };
 
@@ -74,9 +72,7 @@ void begin_live_count(const struct balancer *balancer, const struct configuratio
 		      struct live_count *count)
 {
 	memset(count, 0, sizeof(*count));
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		for (unsigned int j = 0; j < service->count && service->pick == PICK_LEAST; j++)
 			count->is_least[service->backends[j].number] = true;
 	}

@@ -71,12 +71,8 @@ int collect_lookups(struct hop_lookups *lookups, struct configuration *config)
 {
 	unsigned int before = lookups->count, end = before;
 
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			const struct config_backend *backend = record_of(service, j);
-
+	for_each_service(service, config) {
+		for_each_record(backend, service) {
 			if (!backend->is_pending || find_lookup(lookups, backend))
 				continue;
 			if (!add_lookup(lookups, end++, backend))

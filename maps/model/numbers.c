@@ -7,19 +7,17 @@ void mark_used(struct used *used, const struct configuration *config,
 	       const struct configuration *only)
 {
 	memset(used, 0, sizeof(*used));
-	for (unsigned int i = 0; i < config->source_count; i++)
-		used->source[config->sources[i].number] = true;
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
+	for_each_source(source, config)
+		used->source[source->number] = true;
+	for_each_service(service, config) {
 		if (only && !config_find(only, &service->vip))
 			continue;
 		used->service[service->number] = true;
 		used->vip[service->vip_number] = true;
 		if (service->table < MAX_TABLES)
 			used->table[service->table] = true;
-		for (unsigned int j = 0; j < service->count; j++)
-			used->backend[service->backends[j].number] = true;
+		for_each_backend(backend, service)
+			used->backend[backend->number] = true;
 		used->backend[service->via.number] = true;
 	}
 }
@@ -35,8 +33,7 @@ static const struct config_backend *same_via(const struct config_service *wanted
 
 static void adopt_sources(struct configuration *wanted, const struct configuration *running)
 {
-	for (unsigned int i = 0; i < wanted->source_count; i++) {
-		struct config_source *source = &wanted->sources[i];
+	for_each_source(source, wanted) {
 		const struct config_source *before = source_find(running, &source->self.address);
 
 		source->number = before ? before->number : 0;
@@ -54,8 +51,7 @@ static void adopt_backend(struct config_backend *wanted, const struct config_bac
 void adopt_numbers(struct configuration *wanted, const struct configuration *running)
 {
 	adopt_sources(wanted, running);
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct config_service *service = &wanted->services[i];
+	for_each_service(service, wanted) {
 		const struct config_service *before = config_find(running, &service->vip);
 
 		service->number = before ? before->number : 0;
@@ -63,9 +59,7 @@ void adopt_numbers(struct configuration *wanted, const struct configuration *run
 		service->table = before ? before->table : 0;
 		service->changed = before ? before->changed : 0;
 		service->moving = before && before->moving;
-		for (unsigned int j = 0; j < service->count; j++) {
-			struct config_backend *backend = &service->backends[j];
-
+		for_each_backend(backend, service) {
 			adopt_backend(backend,
 				      before ? backend_find(before, &backend->real) : NULL);
 		}
@@ -116,9 +110,7 @@ static void assign_vips(struct configuration *wanted, struct used *used)
 
 static enum status assign_sources(struct configuration *wanted, struct used *used)
 {
-	for (unsigned int i = 0; i < wanted->source_count; i++) {
-		struct config_source *source = &wanted->sources[i];
-
+	for_each_source(source, wanted) {
 		if (!source->number)
 			source->number = lowest_free(used->source, MAX_POOL);
 		if (!source->number)
@@ -133,14 +125,10 @@ enum status assign_numbers(struct configuration *wanted, struct used *used)
 		return fail(FAILED, "no room for more than %u services", MAX_SERVICES);
 	if (wanted->count)
 		assign_vips(wanted, used);
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		struct config_service *service = &wanted->services[i];
-
+	for_each_service(service, wanted) {
 		if (!service->number)
 			service->number = lowest_free(used->service, MAX_SERVICES);
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			struct config_backend *backend = record_of(service, j);
-
+		for_each_record(backend, service) {
 			backend->is_new = !backend->number;
 			if (backend->is_new)
 				backend->number = lowest_free(used->backend, MAX_BACKENDS);

@@ -29,8 +29,8 @@ static void add(struct own_list *list, const struct own_key *key, __u32 flags)
 
 static void add_backends(struct own_list *list, const struct config_service *service)
 {
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct endpoint *real = &service->backends[i].real;
+	for_each_backend(backend, service) {
+		const struct endpoint *real = &backend->real;
 		struct own_key key = { .address = real->address };
 
 		add(list, &key, OWN_BACKEND);

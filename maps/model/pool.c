@@ -65,9 +65,7 @@ static int write_slots_of(const __u8 *slots, const struct configuration *config,
 	unsigned int count = 0;
 	int result = 0;
 
-	for (unsigned int i = 0; i < config->source_count; i++) {
-		const struct config_source *source = &config->sources[i];
-
+	for_each_source(source, config) {
 		if (!is_source_up(source) || is_ipv4(&source->self.address) != ipv4)
 			continue;
 		claims[count] = (struct claim){
@@ -121,10 +119,9 @@ int sync_pool(struct balancer *balancer, const struct configuration *config)
 {
 	int result = 0;
 
-	for (unsigned int i = 0; i < config->count; i++)
-		if (config->services[i].vip_number)
-			write_address(balancer, config->services[i].vip_number,
-				      &config->services[i].vip.address);
+	for_each_service(service, config)
+		if (service->vip_number)
+			write_address(balancer, service->vip_number, &service->vip.address);
 	for (unsigned int i = 0; i < config->source_count && !result; i++)
 		result = write_source(balancer, &config->sources[i]);
 	if (!result)

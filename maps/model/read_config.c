@@ -152,9 +152,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 /* By the members of their tables. */
 static void load_backends(const struct balancer *balancer, struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
-
+	for_each_service(service, config) {
 		load_members(balancer, service);
 		if (!service->count)
 			load_hand_made(balancer, service);

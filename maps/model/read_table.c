@@ -151,10 +151,10 @@ int map_tables(const struct balancer *balancer, struct configuration *config)
 	if (!ids)
 		return -ENOMEM;
 	list_tables(balancer, ids, config->has_table);
-	for (unsigned int i = 0; i < config->count; i++) {
-		__u32 number = config->services[i].table;
+	for_each_service(service, config) {
+		__u32 number = service->table;
 
-		map_table(balancer, &config->services[i], number < MAX_TABLES ? ids[number] : 0);
+		map_table(balancer, service, number < MAX_TABLES ? ids[number] : 0);
 	}
 	free(ids);
 	return 0;

@@ -49,8 +49,7 @@ static void describe_vips(const struct configuration *config, struct wanted_vip 
 
 	for (unsigned int i = 0; i <= MAX_SERVICES; i++)
 		vips[i].vip.flags = VIP_STATELESS;
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
+	for_each_service(service, config) {
 		struct vip *vip = &vips[service->vip_number].vip;
 
 		vips[service->vip_number].address = &service->vip.address;

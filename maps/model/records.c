@@ -74,11 +74,8 @@ static void end_generation(struct balancer *balancer, __u16 number, __u16 genera
 
 void sync_records(struct balancer *balancer, const struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; j < service->count; j++) {
-			const struct config_backend *backend = &service->backends[j];
+	for_each_service(service, config) {
+		for_each_backend(backend, service) {
 			const struct backend *record = &balancer->backends[backend->number];
 			bool is_draining = backend->state == STATE_DRAINING;
 

@@ -20,9 +20,7 @@ void request_sweep(struct balancer *balancer)
 static bool has_nat_flows_beside(const struct configuration *config,
 				 const struct config_service *service)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		const struct config_service *other = &config->services[i];
-
+	for_each_service(other, config) {
 		if (other != service && other->mode == MODE_NAT &&
 		    other->vip.protocol == service->vip.protocol &&
 		    same_address(&other->vip.address, &service->vip.address))
@@ -33,9 +31,7 @@ static bool has_nat_flows_beside(const struct configuration *config,
 
 bool takes_ports(const struct configuration *running, const struct configuration *wanted)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct config_service *service = &wanted->services[i];
-
+	for_each_service(service, wanted) {
 		if (service->vip.port != ANY_PORT && !config_find(running, &service->vip) &&
 		    has_nat_flows_beside(wanted, service))
 			return true;
@@ -60,9 +56,8 @@ static __u8 protocol_bit(__u8 protocol)
 
 static void list_ports(const struct configuration *config, __u8 *ports)
 {
-	for (unsigned int i = 0; i < config->count; i++)
-		ports[config->services[i].vip.port] |= protocol_bit(
-			config->services[i].vip.protocol);
+	for_each_service(service, config)
+		ports[service->vip.port] |= protocol_bit(service->vip.protocol);
 	ports[ANY_PORT] = 0;
 }
 

@@ -44,8 +44,7 @@ static bool is_changed(const struct commit *commit, const struct config_service 
 /* `down` ends a backend's flows, as a failed check may, and another mode of its service. */
 static void set_generations(struct commit *commit)
 {
-	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct config_service *service = &commit->wanted->services[i];
+	for_each_service(service, commit->wanted) {
 		const struct config_service *running = config_find(commit->running, &service->vip);
 
 		for (unsigned int j = 0; j < service->count && running; j++) {
@@ -65,8 +64,7 @@ static int delete_unwanted(struct commit *commit, struct configuration *remainin
 	struct service_key key;
 	int count = 0;
 
-	for (unsigned int i = 0; i < commit->running->count; i++) {
-		const struct config_service *service = &commit->running->services[i];
+	for_each_service(service, commit->running) {
 		int result;
 
 		if (config_find(commit->wanted, &service->vip))
@@ -152,8 +150,7 @@ static void write_health(const struct commit *commit, const struct config_servic
 /* Writes what no committed service names yet, and what may change in place. */
 static int write_records(struct commit *commit)
 {
-	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct config_service *service = &commit->wanted->services[i];
+	for_each_service(service, commit->wanted) {
 		int result = 0;
 
 		if (!config_find(commit->running, &service->vip))
@@ -164,9 +161,7 @@ static int write_records(struct commit *commit)
 		write_check(commit->balancer, service);
 		if (!is_changed(commit, service))
 			write_health(commit, service);
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			struct config_backend *backend = record_of(service, j);
-
+		for_each_record(backend, service) {
 			if (backend->is_new)
 				write_new_record(commit->balancer, service, backend);
 			else
@@ -193,8 +188,7 @@ static int make_tables(struct commit *commit)
 	commit->count = 0;
 	if (!commit->tables)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < commit->wanted->count; i++) {
-		struct config_service *service = &commit->wanted->services[i];
+	for_each_service(service, commit->wanted) {
 		int map;
 
 		if (!is_changed(commit, service))
@@ -391,8 +385,8 @@ enum status write_config(struct balancer *balancer, const struct configuration *
 		return status;
 	if (wanted->has_denies && wanted->deny_count > MAX_DENIED)
 		return fail(FAILED, "no room for more than %u denied prefixes", MAX_DENIED);
-	for (unsigned int i = 0; i < wanted->count; i++)
-		judge_backends(&wanted->services[i]);
+	for_each_service(service, wanted)
+		judge_backends(service);
 	set_generations(&commit);
 	if (dry) {
 		result = plan(&commit);

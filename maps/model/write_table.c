@@ -123,8 +123,8 @@ static bool fill_transitions(const struct balancer *balancer, const struct confi
 
 	if (!is_live)
 		return false;
-	for (unsigned int i = 0; i < wanted->count; i++)
-		is_live[wanted->backends[i].number] = !wanted->backends[i].is_cut;
+	for_each_backend(backend, wanted)
+		is_live[backend->number] = !backend->is_cut;
 	if (start_transitions(slots, before, wanted->slots, &aftermath))
 		wanted->changed = aftermath.now;
 	for (__u32 i = 0; i < wanted->slots && !moving; i++)

@@ -49,8 +49,8 @@ static bool can_get_flows(const struct config_service *service)
 		return true; /* to its program */
 	if (announce.watch->request->keep)
 		return service->count;
-	for (unsigned int i = 0; i < service->count; i++) {
-		if (service->backends[i].is_eligible)
+	for_each_backend(backend, service) {
+		if (backend->is_eligible)
 			return true;
 	}
 	return false;
@@ -65,9 +65,7 @@ static bool is_held_back(const struct config_service *service)
 {
 	if (nanosecond_now() >= announce.hold_until)
 		return false;
-	for (unsigned int i = 0; i < service->count; i++) {
-		const struct config_backend *backend = &service->backends[i];
-
+	for_each_backend(backend, service) {
 		if (backend->state == STATE_UP && !is_resolved(&backend->hop)) {
 			announce.has_held_back = true;
 			return true;
@@ -83,8 +81,8 @@ static __u32 count_bound_flows(const struct config_service *service, const __u32
 
 	if (service->mode != MODE_NAT || !by_backend)
 		return 0;
-	for (unsigned int i = 0; i < service->count; i++)
-		flows += by_backend[service->backends[i].number];
+	for_each_backend(backend, service)
+		flows += by_backend[backend->number];
 	return flows;
 }
 
@@ -162,8 +160,8 @@ static void want_sources(struct routes *wanted)
 {
 	const struct configuration *config = &announce.watch->config;
 
-	for (unsigned int i = 0; i < config->source_count; i++)
-		add_route(wanted, &config->sources[i].self.address, METRIC);
+	for_each_source(source, config)
+		add_route(wanted, &source->self.address, METRIC);
 }
 
 /* Nothing of a balancer that is detached; of one that is left alone no VIP. */

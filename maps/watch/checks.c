@@ -237,13 +237,13 @@ static bool has_vip(void)
 static unsigned int add_targets(const struct config_service *service, struct target **made,
 				unsigned int count, unsigned int turns)
 {
-	for (unsigned int i = 0; i < service->count; i++) {
-		struct target *before = find_target(&service->vip, &service->backends[i].real);
+	for_each_backend(backend, service) {
+		struct target *before = find_target(&service->vip, &backend->real);
 		struct target *target;
 
 		if (before && !is_usable(before, service))
 			before = NULL;
-		target = make_target(service, &service->backends[i], before);
+		target = make_target(service, backend, before);
 		if (!target)
 			continue;
 		if (!before)
@@ -339,9 +339,7 @@ static void follow_checks(struct watch *changed)
 	made = calloc(turns + 1, sizeof(struct target *));
 	if (!made)
 		return;
-	for (unsigned int i = 0; i < watch->config.count; i++) {
-		const struct config_service *service = &watch->config.services[i];
-
+	for_each_service(service, &watch->config) {
 		if (service->check.type)
 			count = add_targets(service, made, count, turns);
 	}

@@ -191,11 +191,9 @@ static const struct hop_lookup *news_of(const struct config_service *service,
 
 static bool has_news(struct configuration *config)
 {
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			if (news_of(service, record_of(service, j)))
+	for_each_service(service, config) {
+		for_each_record(record, service) {
+			if (news_of(service, record))
 				return true;
 		}
 	}
@@ -205,11 +203,8 @@ static bool has_news(struct configuration *config)
 static enum status write_hops(struct configuration *config, const struct request *request)
 {
 	(void)request;
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			struct config_backend *backend = record_of(service, j);
+	for_each_service(service, config) {
+		for_each_record(backend, service) {
 			const struct hop_lookup *way = news_of(service, backend);
 
 			if (!way)
@@ -256,11 +251,8 @@ static void begin_asking(struct configuration *config)
 		ways.count = 0;
 	for (unsigned int i = 0; i < ways.count; i++)
 		asking[i] = (struct asking){ is_first(i), true };
-	for (unsigned int i = 0; i < config->count; i++) {
-		struct config_service *service = &config->services[i];
-
-		for (unsigned int j = 0; record_of(service, j); j++) {
-			const struct config_backend *backend = record_of(service, j);
+	for_each_service(service, config) {
+		for_each_record(backend, service) {
 			struct hop_lookup *way = find_lookup(&ways, backend);
 
 			if (way && !backend->mac_given && !is_resolved(&way->hop) &&
@@ -302,12 +294,9 @@ static void look_up(void)
 
 	if (!config_copy(&copy, &watch->config))
 		return;
-	for (unsigned int i = 0; i < copy.count; i++) {
-		for (unsigned int j = 0; record_of(&copy.services[i], j); j++) {
-			struct config_backend *backend = record_of(&copy.services[i], j);
-
-			backend->is_pending = !backend->mac_given && !backend->needs_no_hop;
-		}
+	for_each_service(service, &copy) {
+		for_each_record(record, service)
+			record->is_pending = !record->mac_given && !record->needs_no_hop;
 	}
 	added = collect_lookups(&ways, &copy);
 	if (added && !find_new_routes(added)) {

@@ -593,9 +593,7 @@ static void find_host_addresses(struct watch *watch)
 
 static bool has_such_checks(const struct watch *watch)
 {
-	for (unsigned int i = 0; i < watch->config.count; i++) {
-		const struct config_service *service = &watch->config.services[i];
-
+	for_each_service(service, &watch->config) {
 		if (service->check.type &&
 		    is_checked_by_vip(&watch->balancer, service, &service->check))
 			return true;

@@ -110,8 +110,8 @@ static void print_transition(const struct view *view, const struct config_servic
 static void print_transitions(const struct view *view)
 {
 	open_array("transitions");
-	for (unsigned int i = 0; i < view->count; i++)
-		print_transition(view, &view->services[i]);
+	for_each_service(service, view)
+		print_transition(view, service);
 	close_level();
 }
 
