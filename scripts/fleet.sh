@@ -26,6 +26,7 @@ readonly BALANCERS=4 # for which the router is prepared
 readonly BACKENDS=4
 readonly TABLE=100 # of addresses to be announced; 200 and 201: see bird/router.conf
 readonly ANSWERS=200 VIPS_ASIDE=201
+readonly LAST=4294967295 # metric of what is taken when BIRD has no route
 readonly DSR=1 IPIP=2 DNAT=3 NAT=4 # the last number of a mode's VIPs
 readonly SERVICES=$here/fleet.conf
 
@@ -94,6 +95,8 @@ router()
 		rules=$(in_netns "${prefix}router" ip "-$family" rule show)
 		[[ $rules == *"lookup $ANSWERS"* ]] || cmd_in "${prefix}router" ip "-$family" \
 			rule add iif backends from "$(network_of $family 1)" lookup $ANSWERS
+		cmd_in "${prefix}router" ip "-$family" route replace blackhole default \
+			table $ANSWERS metric $LAST
 	done
 	bird router router_configuration
 	[ "$multipath" = plain ] || resilient

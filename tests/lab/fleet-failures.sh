@@ -54,6 +54,40 @@ session_lost()
 	await_next_hops "1 2 3"
 }
 
+sessions_of_all() # enable|disable
+{
+	local i family
+
+	for i in 1 2 3; do
+		for family in 4 6; do
+			birdc -s "$run/lb$i.ctl" "$1" router$family >"$TMP/out"
+		done
+	done
+}
+
+answers_get_lost() # add|del
+{
+	local family
+
+	for family in 4 6; do
+		on router ip "-$family" route "$1" blackhole default table 200 metric 1
+	done
+}
+
+# What backends have sent gets lost, as with a balancer that dies, and they send it again while there
+# is none. In mode dnat nobody may bring that to clients as it is: they would answer with RST.
+all_sessions_lost()
+{
+	answers_get_lost add
+	sleep 0.5
+	sessions_of_all disable
+	await_next_hops ""
+	answers_get_lost del
+	sleep 1.5
+	sessions_of_all enable
+	await_next_hops "1 2 3"
+}
+
 # Its routes are the kernel's; the next one takes them over when it has heard of all balancers.
 router_daemon_dies()
 {
@@ -157,6 +191,7 @@ fleet_up plain
 measure 0 "watches that are killed" watch_dies
 fleet start lb1 lb2 lb3
 measure 0 "a session that is lost, and comes back" session_lost
+measure 0 "sessions of all balancers that are lost at once, and come back" all_sessions_lost
 measure 0 "a BIRD on the router that is killed, and started" router_daemon_dies
 split
 death_in_changes

@@ -54,6 +54,15 @@ namespace_gone()
 	sleep 0.5
 }
 
+# By detach.sh, while packets come.
+detached()
+{
+	"$top/scripts/detach.sh" -n "${prefix}lb2" eth0 >"$TMP/detached" 2>&1
+	await_next_hops "1 3"
+	sleep 0.5
+	come_back 2
+}
+
 # Each is brought to all balancers, one after the other, as a file is.
 changes()
 {
@@ -84,6 +93,7 @@ with_talks "death of BIRD" bird_killed
 with_talks "death of a machine" namespace_gone
 with_talks "a machine that is added" come_back 3
 with_talks "20 changes" changes
+with_talks "a balancer that is detached" detached
 expect_noticed
 expect_no_errors c1 lb1 lb2 lb3
 # The router tells backends that a balancer is gone, maybe when the connection is, too.
