@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/print.h"
 #include "kernel/store.h"
 #include "lib/clock.h"
 #include "lib/text.h"
@@ -55,13 +56,6 @@ static struct target *find_target(const struct endpoint *vip, const struct endpo
 		return NULL;
 	found = bsearch(&wanted, targets, target_count, sizeof(void *), compare_targets);
 	return found ? *found : NULL;
-}
-
-const char *check_reason(const struct endpoint *vip, const struct endpoint *real)
-{
-	const struct target *target = find_target(vip, real);
-
-	return target ? target->reason : "";
 }
 
 /* Drops the attempt that `link` of its target's list leads to. */
@@ -391,6 +385,26 @@ static void expire_batch(struct timer *timer)
 		timer_set(timer, nanosecond_now() + RETRY_NS);
 }
 
+static void report_reasons(const struct watch *reported)
+{
+	(void)reported;
+	open_array("checks");
+	for (unsigned int i = 0; i < target_count; i++) {
+		const struct target *target = targets[i];
+
+		if (!*target->reason)
+			continue;
+		open_object(NULL);
+		print_string("vip", NULL, text_of_vip(&target->vip).s);
+		open_object("backend");
+		print_endpoint(&target->real);
+		close_level();
+		print_string("reason", NULL, target->reason);
+		close_level();
+	}
+	close_level();
+}
+
 static enum status start_checks(struct watch *started)
 {
 	watch = started;
@@ -409,5 +423,6 @@ static void stop_checks(struct watch *stopped)
 const struct part checks = {
 	.start = start_checks,
 	.follow = follow_checks,
+	.report = report_reasons,
 	.stop = stop_checks,
 };

@@ -3,11 +3,13 @@
  * Checks by programs. Who may write a configuration must not thereby run commands as root: so a
  * program is a file that root has put into a directory, it gets no arguments, and no privileges.
  */
-#define _GNU_SOURCE /* execvpe */
+#define _GNU_SOURCE /* clone */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +27,7 @@
 #define MOST_WAITING 1024
 #define NOBODY 65534
 #define CANNOT_RUN 127 /* status */
+#define STACK 65536 /* bytes */
 
 static unsigned int running;
 static struct attempt *waiting[MOST_WAITING];
@@ -38,6 +41,11 @@ static bool is_roots(const char *path, mode_t type)
 	       !(status.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+static void path_of(const struct target *target, char *path, size_t size)
+{
+	snprintf(path, size, DIRECTORY "/%s", target->check.word);
+}
+
 /* Why the program is not run, or NULL. */
 static const char *refusal(const char *path)
 {
@@ -48,31 +56,44 @@ static const char *refusal(const char *path)
 	return NULL;
 }
 
-/* It ends with `parent`: a change of user would undo what is asked for before it. */
-static _Noreturn void run(const struct target *target, const char *path, pid_t parent)
+/* Readable when this process has ended; the child has a copy. */
+static int own_pidfd = -1;
+
+/* It ends with its parent: a change of user would undo what is asked for before it. */
+static bool drop_privileges(void)
 {
-	char vip[100], real[100], port[20];
+	struct pollfd parent = { .fd = own_pidfd, .events = POLLIN };
+
+	return !chdir("/") && !setgroups(0, NULL) && !setgid(NOBODY) && !setuid(NOBODY) &&
+	       !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_PDEATHSIG, SIGKILL) &&
+	       !poll(&parent, 1, 0);
+}
+
+/* In the child. */
+static int run(void *context)
+{
+	const struct target *target = ((const struct attempt *)context)->target;
+	char path[PATH_MAX], vip[100], real[100], port[20];
 	char *environment[] = { vip, real, port, (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 				NULL };
-	char *arguments[] = { (char *)path, NULL };
+	char *arguments[] = { path, NULL };
 	int null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
+	path_of(target, path, sizeof(path));
 	snprintf(vip, sizeof(vip), "VIP=%s", text_of_vip(&target->vip).s);
 	snprintf(real, sizeof(real), "REAL=%s", text_of_address(&target->real.address).s);
 	snprintf(port, sizeof(port), "PORT=%u", (unsigned int)__builtin_bswap16(target->at.port));
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (!drop_privileges())
+		return CANNOT_RUN;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
-	if (setpgid(0, 0) || chdir("/") || setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
-	    getppid() != parent)
-		_exit(CANNOT_RUN);
 	execve(path, arguments, environment);
-	_exit(CANNOT_RUN);
+	return CANNOT_RUN;
 }
 
 static void program_ended(struct io *io, __u32 events)
@@ -84,7 +105,6 @@ static void program_ended(struct io *io, __u32 events)
 	(void)events;
 	if (waitpid(attempt->process, &status, WNOHANG) != attempt->process)
 		return;
-	kill(-attempt->process, SIGKILL); /* what it has left behind */
 	attempt->process = 0;
 	if (WIFEXITED(status) && !WEXITSTATUS(status)) {
 		attempt->end(attempt, NULL);
@@ -95,21 +115,26 @@ static void program_ended(struct io *io, __u32 events)
 	attempt->end(attempt, fault);
 }
 
+/*
+ * The first process of a PID namespace: with it ends, by the kernel, whatever it has begun, in
+ * whatever session. Not by clone3(): RestrictNamespaces= of the unit does not let that pass.
+ */
 static void spawn(struct attempt *attempt)
 {
-	pid_t own = getpid();
+	static char stack[STACK] __attribute__((aligned(16))); /* the child's is a copy */
 	char path[PATH_MAX];
 	const char *why;
 
-	snprintf(path, sizeof(path), DIRECTORY "/%s", attempt->target->check.word);
+	path_of(attempt->target, path, sizeof(path));
 	why = refusal(path);
 	if (why) {
 		attempt->end(attempt, why);
 		return;
 	}
-	attempt->process = fork();
-	if (!attempt->process)
-		run(attempt->target, path, own);
+	if (own_pidfd < 0)
+		own_pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	attempt->process = clone(run, stack + STACK, CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, attempt,
+				 &attempt->io.fd);
 	if (attempt->process < 0) {
 		attempt->process = 0;
 		attempt->end(attempt, strerror(errno));
@@ -117,9 +142,8 @@ static void spawn(struct attempt *attempt)
 	}
 	running++;
 	attempt->is_running = true;
-	attempt->io.fd = syscall(SYS_pidfd_open, attempt->process, 0);
 	attempt->io.ready = program_ended;
-	if (attempt->io.fd < 0 || loop_add(&attempt->io, EPOLLIN))
+	if (loop_add(&attempt->io, EPOLLIN))
 		attempt->end(attempt, strerror(errno));
 }
 
@@ -170,8 +194,7 @@ void drop_program(struct attempt *attempt)
 	if (!attempt->is_running)
 		return;
 	if (attempt->process) {
-		kill(-attempt->process, SIGKILL);
-		kill(attempt->process, SIGKILL); /* before it has a group of its own */
+		kill(attempt->process, SIGKILL);
 		waitpid(attempt->process, NULL, 0);
 	}
 	if (attempt->io.fd >= 0) {

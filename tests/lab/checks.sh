@@ -119,11 +119,12 @@ not_hanging()
 	! hanging
 }
 
-# A program that does not end is ended, at its time or with `watch`.
+# A program that does not end is ended, at its time or with `watch`; so is what it has begun.
 program_hangs()
 {
-	printf '#!/bin/sh\nexec sleep 777\n' >"$PROGRAMS/hang"
-	chmod 755 "$PROGRAMS/hang"
+	printf '#!/bin/sh\nsetsid sleep 777 &\nexec sleep 777\n' >"$PROGRAMS/hang"
+	printf '#!/bin/sh\nsetsid sleep 777 &\n' >"$PROGRAMS/leave"
+	chmod 755 "$PROGRAMS/hang" "$PROGRAMS/leave"
 	lb backend health "$service" "$backend2" ok
 	lb check set "$service" exec hang interval 0.2 timeout 0.3
 	await 5 health_is "$backend2" failing
@@ -133,6 +134,10 @@ program_hangs()
 	wait "$watch" 2>/dev/null || true
 	await 2 not_hanging
 	start_watch
+	lb check set "$service" exec leave interval 0.2 timeout 0.3
+	await 5 health_is "$backend2" ok
+	lb check del "$service"
+	await 2 not_hanging
 }
 
 # Doctor says so, when it has been dead for some time.

@@ -101,6 +101,19 @@ values_are_those_of_stats()
 	lb metrics | grep -v '^#' | cut -d ' ' -f 1 | diff - "$TMP/names" || fail "metrics differ"
 }
 
+# What `watch` found by its last check, in the row of the backend.
+check_says_why()
+{
+	lb check set "$vip:8000/tcp" tcp port 1 interval 0.2
+	await_status ".checks[] | select(.backend.address == \"$backend2\") |
+		.vip == \"$vip:8000/tcp\" and .reason == \"Connection refused\""
+	dump
+	equal "$(grep -o 'class="detail reason">Connection refused<' "$TMP/dom" | wc -l)" 2 \
+		"backends whose last check is explained"
+	lb check del "$vip:8000/tcp"
+	await_status '.checks == []'
+}
+
 # Only root may ask the balancer, everybody may look at what is written; and only from here.
 others_may_look()
 {
@@ -192,6 +205,7 @@ lb backend add "$vip:53/udp" "$backend2" mac de:ad:be:ef:00:02
 lb backend drain "$vip:8000/tcp" "$backend3"
 start_watch
 values_are_those_of_stats
+check_says_why
 others_may_look
 disk_is_full
 pictures
