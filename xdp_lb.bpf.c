@@ -216,14 +216,14 @@ static __always_inline enum verdict follow_kernel(const struct frame *frame, str
 						  struct route *route)
 {
 	const struct packet *scratch = slow_packet();
-	int result = find_way(frame, pkt);
+	int result = look_up_route(frame, pkt);
 
 	if (!scratch)
 		return VERDICT_INTERNAL;
 	route->macs = scratch->macs;
-	route->ifindex = scratch->way_ifindex;
+	route->ifindex = scratch->fib_ifindex;
 	if (result == BPF_FIB_LKUP_RET_SUCCESS)
-		return check_size(frame, pkt, scratch->way_mtu, 0);
+		return check_size(frame, pkt, scratch->fib_mtu, 0);
 	if (frame->fast)
 		return SLOW_ROUTE;
 	pkt->is_left = result == BPF_FIB_LKUP_RET_NO_NEIGH || result == BPF_FIB_LKUP_RET_UNSUPP_LWT;

@@ -173,39 +173,39 @@ static __always_inline void give_hop_back(const struct frame *frame, const struc
 
 /*
  * Asks the kernel how it would route the answer that struct packet in xlb_scratch describes. The
- * way is left there. Returns BPF_FIB_LKUP_RET_*.
+ * result is left there. Returns BPF_FIB_LKUP_RET_*.
  */
-GLOBAL int look_up_way(struct xdp_md *ctx)
+GLOBAL int look_up_fib(struct xdp_md *ctx)
 {
 	struct packet *pkt = slow_packet();
 	struct answer *answer = pkt ? answer_at(pkt->service) : NULL;
-	struct bpf_fib_lookup way = {};
+	struct bpf_fib_lookup fib = {};
 	int result;
 
 	if (!answer)
 		return BPF_FIB_LKUP_RET_BLACKHOLE;
-	way.family = pkt->ipv6 ? AF_INET6 : AF_INET;
-	way.l4_protocol = pkt->protocol;
-	way.sport = pkt->ports;
-	way.dport = pkt->ports >> 16;
-	way.ifindex = ctx->ingress_ifindex;
+	fib.family = pkt->ipv6 ? AF_INET6 : AF_INET;
+	fib.l4_protocol = pkt->protocol;
+	fib.sport = pkt->ports;
+	fib.dport = pkt->ports >> 16;
+	fib.ifindex = ctx->ingress_ifindex;
 	if (pkt->ipv6) {
-		copy_words(way.ipv6_src, &answer->vip);
-		copy_words(way.ipv6_dst, pkt->vip);
+		copy_words(fib.ipv6_src, &answer->vip);
+		copy_words(fib.ipv6_dst, pkt->vip);
 	} else {
-		way.ipv4_src = answer->vip.word[3];
-		way.ipv4_dst = pkt->vip[1] >> 32;
+		fib.ipv4_src = answer->vip.word[3];
+		fib.ipv4_dst = pkt->vip[1] >> 32;
 	}
-	result = bpf_fib_lookup(ctx, &way, sizeof(way), 0);
-	pkt->way_ifindex = way.ifindex;
-	pkt->way_mtu = way.mtu_result;
-	__builtin_memcpy(pkt->macs, way.dmac, ETH_ALEN);
-	__builtin_memcpy(pkt->macs + ETH_ALEN / 2, way.smac, ETH_ALEN);
+	result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	pkt->fib_ifindex = fib.ifindex;
+	pkt->fib_mtu = fib.mtu_result;
+	__builtin_memcpy(pkt->macs, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(pkt->macs + ETH_ALEN / 2, fib.smac, ETH_ALEN);
 	return result;
 }
 
 /* The same of any packet, wherever it is described. */
-static __always_inline int find_way(const struct frame *frame, const struct packet *pkt)
+static __always_inline int look_up_route(const struct frame *frame, const struct packet *pkt)
 {
 	struct packet *scratch = slow_packet();
 
@@ -218,7 +218,7 @@ static __always_inline int find_way(const struct frame *frame, const struct pack
 		scratch->ipv6 = pkt->ipv6;
 		scratch->service = pkt->service;
 	}
-	return look_up_way(frame->ctx);
+	return look_up_fib(frame->ctx);
 }
 
 #endif

@@ -163,8 +163,8 @@ struct packet {
 	struct quoted quoted;
 	/* Both paths: */
 	__u16 macs[6]; /* next hop's and our own, where no record has both */
-	__u32 way_ifindex; /* mode dnat: of the way that the kernel routes by, */
-	__u32 way_mtu; /* and what fits it */
+	__u32 fib_ifindex; /* mode dnat: of the device that the kernel routes to, */
+	__u32 fib_mtu; /* and what fits it */
 };
 
 #define NO_FLOW FLOWS /* no index of a record */

@@ -10,7 +10,7 @@
 #include "cmd/print.h"
 #include "lib/clock.h"
 #include "lib/text.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 
 #define DEFAULT_INTERVAL 2000
 #define DEFAULT_TIMEOUT 1000
@@ -201,8 +201,9 @@ static bool is_watched_from(const struct balancer *balancer, const struct addres
 }
 
 /* Whether the VIP can be checked at its backends; says how, or why not. */
-static enum status say_check_way(struct balancer *balancer, const struct configuration *config,
-				 const struct config_service *service, const struct check *check)
+static enum status say_check_address(struct balancer *balancer, const struct configuration *config,
+				     const struct config_service *service,
+				     const struct check *check)
 {
 	const struct address *vip = &service->vip.address;
 	struct address host;
@@ -225,7 +226,7 @@ static enum status say_check_way(struct balancer *balancer, const struct configu
 }
 
 /* The same for a request. */
-static enum status check_way(const struct request *request)
+static enum status judge_check(const struct request *request)
 {
 	const struct config_service *service;
 	struct configuration config;
@@ -240,14 +241,14 @@ static enum status check_way(const struct request *request)
 	if (service)
 		status = check_service(service, &request->check);
 	if (service && !status)
-		status = say_check_way(&balancer, &config, service, &request->check);
+		status = say_check_address(&balancer, &config, service, &request->check);
 	close_and_free(&balancer, &config);
 	return status;
 }
 
 enum status run_check_set(const struct request *request)
 {
-	enum status status = check_way(request);
+	enum status status = judge_check(request);
 
 	return status ? status :
 			run_change(&(struct change){ .change = set_check, .request = request });

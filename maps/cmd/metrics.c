@@ -6,7 +6,7 @@
 
 #include "cmd/metrics.h"
 #include "lib/text.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 #include "model/fingerprint.h"
 #include "model/flow_table.h"
 #include "model/snapshot.h"

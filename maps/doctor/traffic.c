@@ -4,7 +4,7 @@
 
 #include "doctor/finding.h"
 #include "doctor/traffic.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 #include "lib/text.h"
 #include "model/counters.h"
 

@@ -15,7 +15,7 @@
 #include "kernel/store.h"
 #include "lib/clock.h"
 #include "lib/text.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 #include "watch/checks.h"
 #include "watch/connection.h"
 #include "watch/packets.h"
@@ -34,7 +34,7 @@ static struct timer batch;
 /* What was said of a service. */
 struct said {
 	struct endpoint vip;
-	bool is_panicking, has_no_way;
+	bool is_panicking, has_no_address;
 };
 
 static struct said *said; /* sorted */
@@ -264,8 +264,8 @@ static void free_old_targets(struct target **made, unsigned int count)
 	target_count = count;
 }
 
-/* A check that came by a file, and for which there is no way. */
-static void say_no_way(const struct config_service *service, bool *before)
+/* A check that came by a file, and for which there is no address to check from. */
+static void say_no_address(const struct config_service *service, bool *before)
 {
 	const struct target *target;
 	bool now = false;
@@ -316,7 +316,7 @@ static void say_news(void)
 		if (before)
 			now[i] = *before;
 		say_panic(service, &now[i].is_panicking);
-		say_no_way(service, &now[i].has_no_way);
+		say_no_address(service, &now[i].has_no_address);
 	}
 	free(said);
 	said = now;

@@ -41,7 +41,7 @@ struct asking {
 };
 
 static struct watch *watch;
-static struct hop_lookups ways; /* of all backends whose MAC is not given; hop: as heard last */
+static struct hop_lookups lookups; /* of all backends whose MAC is not given; hop: as heard last */
 static struct asking *asking;
 static struct device *devices;
 static int device_count;
@@ -51,26 +51,26 @@ static struct io arp = { .fd = -1 }, nd = { .fd = -1 }, routes = { .fd = -1 };
 
 /* Asks the one that is known, or all on the link. From no address: so nobody learns, or refuses,
  * one of ours that is a VIP. */
-static void ask(const struct hop_lookup *way, bool everybody)
+static void ask(const struct hop_lookup *lookup, bool everybody)
 {
-	const struct device *device = find_device(devices, device_count, way->ifindex);
-	const __u8 *to = everybody || !is_resolved(&way->hop) ? NULL : way->hop.mac;
+	const struct device *device = find_device(devices, device_count, lookup->ifindex);
+	const __u8 *to = everybody || !is_resolved(&lookup->hop) ? NULL : lookup->hop.mac;
 
 	if (!device)
 		return;
-	ask_neighbour(is_ipv4(&way->next) ? arp.fd : nd.fd, device, &way->next, to);
+	ask_neighbour(is_ipv4(&lookup->next) ? arp.fd : nd.fd, device, &lookup->next, to);
 }
 
 static void ask_in_turn(__u64 now)
 {
-	for (__u64 i = now % TICKS; i < ways.count; i += TICKS) {
+	for (__u64 i = now % TICKS; i < lookups.count; i += TICKS) {
 		asking[i].is_answered = false;
 		if (asking[i].is_first)
-			ask(&ways.lookup[i], false);
+			ask(&lookups.lookup[i], false);
 	}
-	for (__u64 i = (now - PATIENCE_TICKS) % TICKS; i < ways.count; i += TICKS) {
+	for (__u64 i = (now - PATIENCE_TICKS) % TICKS; i < lookups.count; i += TICKS) {
 		if (asking[i].is_first && !asking[i].is_answered)
-			ask(&ways.lookup[i], true);
+			ask(&lookups.lookup[i], true);
 	}
 }
 
@@ -108,15 +108,15 @@ static void hear(const struct address *address, const __u8 *mac, int ifindex)
 
 	if (mac[0] & 1 || !memcmp(mac, zero, sizeof(zero)))
 		return;
-	for (unsigned int i = 0; i < ways.count; i++) {
-		struct hop_lookup *way = &ways.lookup[i];
+	for (unsigned int i = 0; i < lookups.count; i++) {
+		struct hop_lookup *lookup = &lookups.lookup[i];
 
-		if (way->ifindex != ifindex || !way->is_ethernet ||
-		    !same_address(&way->next, address))
+		if (lookup->ifindex != ifindex || !lookup->is_ethernet ||
+		    !same_address(&lookup->next, address))
 			continue;
 		asking[i].is_answered = true;
-		is_news |= memcmp(way->hop.mac, mac, ETH_ALEN) != 0;
-		memcpy(way->hop.mac, mac, ETH_ALEN);
+		is_news |= memcmp(lookup->hop.mac, mac, ETH_ALEN) != 0;
+		memcpy(lookup->hop.mac, mac, ETH_ALEN);
 	}
 	if (is_news) {
 		tell_kernel(ifindex, address, mac);
@@ -181,12 +181,15 @@ static void routes_ready(struct io *io, __u32 events)
 static const struct hop_lookup *news_of(const struct config_service *service,
 					const struct config_backend *backend)
 {
-	const struct hop_lookup *way = backend->mac_given ? NULL : find_lookup(&ways, backend);
+	const struct hop_lookup *lookup = backend->mac_given ? NULL :
+							       find_lookup(&lookups, backend);
 
-	if (!way || !is_resolved(&way->hop) || (service->mode == MODE_DSR && has_gateway(way)) ||
-	    (!memcmp(&backend->hop, &way->hop, sizeof(way->hop)) && backend->mtu == way->mtu))
+	if (!lookup || !is_resolved(&lookup->hop) ||
+	    (service->mode == MODE_DSR && has_gateway(lookup)) ||
+	    (!memcmp(&backend->hop, &lookup->hop, sizeof(lookup->hop)) &&
+	     backend->mtu == lookup->mtu))
 		return NULL;
-	return way;
+	return lookup;
 }
 
 static bool has_news(struct configuration *config)
@@ -205,15 +208,15 @@ static enum status write_hops(struct configuration *config, const struct request
 	(void)request;
 	for_each_service(service, config) {
 		for_each_record(backend, service) {
-			const struct hop_lookup *way = news_of(service, backend);
+			const struct hop_lookup *lookup = news_of(service, backend);
 
-			if (!way)
+			if (!lookup)
 				continue;
 			warn("%s of %s: next hop %s, was %s", text_of_real(&backend->real).s,
-			     text_of_vip(&service->vip).s, text_of_mac(way->hop.mac).s,
+			     text_of_vip(&service->vip).s, text_of_mac(lookup->hop.mac).s,
 			     is_resolved(&backend->hop) ? text_of_mac(backend->hop.mac).s :
 							  "not known");
-			set_next_hop(backend, way);
+			set_next_hop(backend, lookup);
 		}
 	}
 	return DONE;
@@ -230,13 +233,13 @@ static void expire_batch(struct timer *timer)
 /* The first of those with the same next hop is asked for all. */
 static bool is_first(unsigned int index)
 {
-	const struct hop_lookup *way = &ways.lookup[index];
+	const struct hop_lookup *lookup = &lookups.lookup[index];
 
-	if (!way->is_ethernet || way->type != RTN_UNICAST)
+	if (!lookup->is_ethernet || lookup->type != RTN_UNICAST)
 		return false;
-	for (unsigned int i = 0; i < index && has_gateway(way); i++) {
-		if (ways.lookup[i].ifindex == way->ifindex &&
-		    same_address(&ways.lookup[i].next, &way->next))
+	for (unsigned int i = 0; i < index && has_gateway(lookup); i++) {
+		if (lookups.lookup[i].ifindex == lookup->ifindex &&
+		    same_address(&lookups.lookup[i].next, &lookup->next))
 			return false;
 	}
 	return true;
@@ -246,23 +249,23 @@ static bool is_first(unsigned int index)
 static void begin_asking(struct configuration *config)
 {
 	free(asking);
-	asking = calloc(ways.count + 1, sizeof(*asking));
+	asking = calloc(lookups.count + 1, sizeof(*asking));
 	if (!asking)
-		ways.count = 0;
-	for (unsigned int i = 0; i < ways.count; i++)
+		lookups.count = 0;
+	for (unsigned int i = 0; i < lookups.count; i++)
 		asking[i] = (struct asking){ is_first(i), true };
 	for_each_service(service, config) {
 		for_each_record(backend, service) {
-			struct hop_lookup *way = find_lookup(&ways, backend);
+			struct hop_lookup *lookup = find_lookup(&lookups, backend);
 
-			if (way && !backend->mac_given && !is_resolved(&way->hop) &&
-			    same_address(&way->next, &way->to))
-				memcpy(way->hop.mac, backend->hop.mac, ETH_ALEN);
+			if (lookup && !backend->mac_given && !is_resolved(&lookup->hop) &&
+			    same_address(&lookup->next, &lookup->to))
+				memcpy(lookup->hop.mac, backend->hop.mac, ETH_ALEN);
 		}
 	}
-	for (unsigned int i = 0; i < ways.count; i++) {
-		if (asking[i].is_first && !is_resolved(&ways.lookup[i].hop))
-			ask(&ways.lookup[i], true);
+	for (unsigned int i = 0; i < lookups.count; i++) {
+		if (asking[i].is_first && !is_resolved(&lookups.lookup[i].hop))
+			ask(&lookups.lookup[i], true);
 	}
 }
 
@@ -277,11 +280,11 @@ static enum status find_new_routes(int added)
 	device_count = 0;
 	begin_trial(&trial);
 	if (!status)
-		status = find_routes(&ways, &watch->balancer, &devices, &device_count);
+		status = find_routes(&lookups, &watch->balancer, &devices, &device_count);
 	end_trial(&trial);
 	if (!status)
 		return DONE;
-	ways.count = 0; /* `asking` is not as long */
+	lookups.count = 0; /* `asking` is not as long */
 	timer_set(&settle, nanosecond_now() + RETRY_NS);
 	return status;
 }
@@ -298,7 +301,7 @@ static void look_up(void)
 		for_each_record(record, service)
 			record->is_pending = !record->mac_given && !record->needs_no_hop;
 	}
-	added = collect_lookups(&ways, &copy);
+	added = collect_lookups(&lookups, &copy);
 	if (added && !find_new_routes(added)) {
 		begin_asking(&watch->config);
 		timer_set(&batch, nanosecond_now() + BATCH_NS);
@@ -309,7 +312,7 @@ static void look_up(void)
 static void expire_settle(struct timer *timer)
 {
 	(void)timer;
-	ways.count = 0;
+	lookups.count = 0;
 	if (watch->has_balancer)
 		look_up();
 }
@@ -371,7 +374,7 @@ static void close_all(void)
 	timer_clear(&clock_timer);
 	timer_clear(&settle);
 	timer_clear(&batch);
-	ways.count = 0;
+	lookups.count = 0;
 }
 
 static void open_all(void)

@@ -21,7 +21,7 @@
 
 #include "kernel/link.h"
 #include "lib/text.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 #include "model/next_hop.h"
 #include "watch/http.h"
 #include "watch/packets.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "model/check_way.h"
+#include "model/check_address.h"
 #include "model/discover.h"
 
 bool is_checked_by_vip(const struct balancer *balancer, const struct config_service *service,

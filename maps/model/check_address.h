@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* By which way the backends of a service are checked. */
-#ifndef MODEL_CHECK_WAY_H
-#define MODEL_CHECK_WAY_H
+/* How the backends of a service are checked, and from which address. */
+#ifndef MODEL_CHECK_ADDRESS_H
+#define MODEL_CHECK_ADDRESS_H
 
 #include "model/balancer.h"
 #include "model/config.h"
