@@ -246,6 +246,31 @@ watch_has_its_rights()
 	guest "rm -r $dir/rights* /usr/local/sbin/rights; systemctl daemon-reload"
 }
 
+await_health() # HEALTH
+{
+	local show="xdp-lb -j service show | tr -d ' \n' | grep '\"health\":\"$1\"'"
+
+	guest "for i in {1..50}; do ! $show >/dev/null || break; sleep 0.2; done"
+	guest "$show"
+}
+
+# The unit lets it make what a check by a program lives in.
+watch_runs_programs()
+{
+	guest_file /etc/xdp-lb/checks.d/probe <<-'END'
+	#!/bin/sh
+	[ "$$" = 1 ] && [ "$(id -u)" = 65534 ]
+	END
+	guest 'chmod 755 /etc/xdp-lb/checks.d/probe; systemctl start xdp-lb-watch'
+	guest 'xdp-lb check set 10.0.0.10:8000/tcp exec probe interval 0.2'
+	await_health ok
+	guest 'printf "#!/bin/sh\nexit 3\n" >/etc/xdp-lb/checks.d/probe'
+	await_health failing
+	guest 'journalctl --no-pager -u xdp-lb-watch' | grep 'is failing: status 3'
+	guest 'systemctl stop xdp-lb-watch; rm /etc/xdp-lb/checks.d/probe'
+	guest 'xdp-lb check del 10.0.0.10:8000/tcp'
+}
+
 # The same package again takes the place of the old one, and so does its program, maps and all.
 reinstalled()
 {
@@ -323,6 +348,7 @@ check_boot()
 	check boot/restart restart_restores
 	check boot/units units_are_sound
 	check boot/watch-rights watch_has_its_rights
+	check boot/watch-programs watch_runs_programs
 	check boot/reinstall reinstalled
 	check boot/upgrade upgraded
 	check boot/purge purge_leaves_nothing

@@ -25,6 +25,8 @@ configure()
 {
 	network eth0 10.0.0.10/24 fd00:10::10/64
 	network eth1 10.1.0.10/24 fd00:11::10/64
+	# Both devices are on one link: each answers for its own address only, lest packets come by the other.
+	echo net.ipv4.conf.all.arp_ignore=1 >"$root/etc/sysctl.d/arp.conf"
 	install "$here/init" "$root/usr/local/sbin/commands"
 	cat >"$root/etc/systemd/system/commands.service" <<-END
 	[Service]
