@@ -67,6 +67,7 @@ static __always_inline void note_packet(const struct frame *frame, struct packet
 {
 	bool is_last = frame->fast ? touch_flow(frame, pkt, found->flow) :
 				     update_state(frame->ctx, found->index);
+	__u32 hash;
 
 	if (!is_last)
 		return;
@@ -74,12 +75,11 @@ static __always_inline void note_packet(const struct frame *frame, struct packet
 		learn_client_hop(frame, found->flow);
 	if (frame->fast)
 		return;
-	/* Lets an established flow into the cache of the fast path. */
-	if (found->flow->state & FLOW_ESTABLISHED) {
-		__u32 hash = flow_hash_of(config, &found->flow->client);
-
+	/* Lets an established flow into the cache of the fast path, and any whose client's last flow
+	 * is there: else all its packets would follow that pointer, and come here. */
+	hash = flow_hash_of(config, &found->flow->client);
+	if (found->flow->state & FLOW_ESTABLISHED || cached_pointer(hash))
 		cache_pointer(hash, make_pointer(hash, found->index));
-	}
 }
 
 /* What is known of a packet before anything is written. */

@@ -105,10 +105,45 @@ add_up()
 	equal "$(slow new-flow)" 0 "slow packets after zero"
 }
 
+talk() # COUNT: on the descriptor 3
+{
+	local i
+
+	for ((i = 0; i < $1; i++)); do
+		echo "a datagram that is as long as one of Ethernet" >&3
+		sleep 0.02
+	done
+}
+
+# A client's socket that outlives its flow: the next one's packets find it by the fast path, also while
+# only the client speaks. Nobody is at the second backend's address.
+flow_anew()
+{
+	local before
+
+	lb service add "$vip:5300/udp"
+	lb backend add "$vip:5300/udp" "$backend2"
+	rm -f "$TMP/moved"
+	spawn h1 bash -c "$(declare -f talk); exec 3<>/dev/udp/$vip_address/5300; talk 10
+		until [ -e $TMP/moved ]; do sleep 0.05; done; talk 100" >"$TMP/out"
+	sleep 1
+	lb backend add "$vip:5300/udp" "${net}99" mac de:ad:be:ef:00:99
+	lb backend down "$vip:5300/udp" "$backend2"
+	sample
+	before=$(slow new-flow)
+	touch "$TMP/moved"
+	wait "$pid"
+	sample
+	equal "$(of_service 5300/udp '.backends[1].packets')" 100 "datagrams to nobody"
+	within $(($(slow new-flow) - before)) 1 5 "slow packets of a client's second flow"
+	lb service del "$vip:5300/udp"
+}
+
 lab_up
 attach
 start_web
 start_echo udp 5300
 each_family add_up
+each_family flow_anew
 lb stats >"$TMP/out"
 lb metrics >"$TMP/out"
