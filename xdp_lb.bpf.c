@@ -75,8 +75,8 @@ static __always_inline void note_packet(const struct frame *frame, struct packet
 		learn_client_hop(frame, found->flow);
 	if (frame->fast)
 		return;
-	/* Lets an established flow into the cache of the fast path, and any whose client's last flow
-	 * is there: else all its packets would follow that pointer, and come here. */
+	/* Lets an established flow into the cache of the fast path, and any whose client's last
+	 * flow is there: else all its packets would follow that pointer, and come here. */
 	hash = flow_hash_of(config, &found->flow->client);
 	if (found->flow->state & FLOW_ESTABLISHED || cached_pointer(hash))
 		cache_pointer(hash, make_pointer(hash, found->index));
