@@ -30,6 +30,7 @@ struct routes {
 static struct {
 	struct watch *watch;
 	int netlink; /* in the balancer's network namespace; -1: not open */
+	struct routes running; /* in the table, as last read; sorted */
 	__u64 hold_until; /* ns; see is_held_back() */
 	bool has_held_back;
 	bool is_stopping;
@@ -42,15 +43,56 @@ static struct {
 	struct timer look;
 } announce = { .netlink = -1 };
 
-/* Whether new flows of the service have a backend to go to. */
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct blackhole *one = a, *other = b;
+
+	return memcmp(&one->to, &other->to, sizeof(one->to));
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct blackhole *one = a, *other = b;
+	int order = compare_addresses(a, b);
+
+	return order ? order : (one->metric > other->metric) - (one->metric < other->metric);
+}
+
+static bool has(const struct routes *routes, const struct blackhole *route,
+		int (*compare)(const void *a, const void *b))
+{
+	return routes->count &&
+	       bsearch(route, routes->route, routes->count, sizeof(*route), compare);
+}
+
+static bool is_announced(const struct address *vip)
+{
+	const struct blackhole route = { .to = *vip };
+
+	return has(&announce.running, &route, compare_addresses);
+}
+
+/* Whether a check is set that has not said anything of the backend yet. */
+static bool waits_for_check(const struct config_service *service,
+			    const struct config_backend *backend)
+{
+	return service->check.type && backend->health == HEALTH_UNKNOWN;
+}
+
+/*
+ * Whether new flows of the service have a backend to go to. Nobody is drawn here by backends that
+ * may be dead; but what is announced does not go because it gets a check.
+ */
 static bool can_get_flows(const struct config_service *service)
 {
+	bool is_here = is_announced(&service->vip.address);
+
 	if (service->mode == MODE_USER)
 		return true; /* to its program */
 	if (announce.watch->request->keep)
 		return service->count;
 	for_each_backend(backend, service) {
-		if (backend->is_eligible)
+		if (backend->is_eligible && (is_here || !waits_for_check(service, backend)))
 			return true;
 	}
 	return false;
@@ -182,28 +224,6 @@ static struct routes wanted_routes(void)
 	return wanted;
 }
 
-static int compare_addresses(const void *a, const void *b)
-{
-	const struct blackhole *one = a, *other = b;
-
-	return memcmp(&one->to, &other->to, sizeof(one->to));
-}
-
-static int compare_routes(const void *a, const void *b)
-{
-	const struct blackhole *one = a, *other = b;
-	int order = compare_addresses(a, b);
-
-	return order ? order : (one->metric > other->metric) - (one->metric < other->metric);
-}
-
-static bool has(const struct routes *routes, const struct blackhole *route,
-		int (*compare)(const void *a, const void *b))
-{
-	return routes->count &&
-	       bsearch(route, routes->route, routes->count, sizeof(*route), compare);
-}
-
 static void say(const char *what, const struct blackhole *route, int result)
 {
 	if (result)
@@ -241,22 +261,23 @@ static void sort_routes(struct routes *routes)
 		qsort(routes->route, routes->count, sizeof(*routes->route), compare_routes);
 }
 
-/* Makes the table what is wanted. What somebody else has taken out of it comes again. */
-static void bring_in_line(struct routes *wanted)
+static bool read_running(void)
 {
-	struct routes running = { NULL, 0 };
-	int count = netlink_blackholes(announce.netlink, announce.watch->request->table,
-				       &running.route);
+	int count;
 
+	free(announce.running.route);
+	announce.running = (struct routes){ NULL, 0 };
+	if (announce.netlink < 0)
+		return false;
+	count = netlink_blackholes(announce.netlink, announce.watch->request->table,
+				   &announce.running.route);
 	if (count < 0) {
 		warn("cannot read table %u: %s", announce.watch->request->table, strerror(-count));
-		return;
+		return false;
 	}
-	running.count = count;
-	sort_routes(&running);
-	sort_routes(wanted);
-	change_routes(&running, wanted);
-	free(running.route);
+	announce.running.count = count;
+	sort_routes(&announce.running);
+	return true;
 }
 
 /* Seconds until the deadline, never 0. */
@@ -288,12 +309,15 @@ static void report_drain(bool is_done)
 	fclose(file);
 }
 
+/* Makes the table what is wanted. What somebody else has taken out of it comes again. */
 static void update(void)
 {
+	bool is_read = read_running();
 	struct routes wanted = wanted_routes();
 
-	if (announce.netlink >= 0)
-		bring_in_line(&wanted);
+	sort_routes(&wanted);
+	if (is_read)
+		change_routes(&announce.running, &wanted);
 	timer_clear(&announce.look);
 	if (announce.is_drained) {
 		report_drain(!announce.has_vips);
@@ -405,7 +429,7 @@ static void follow(struct watch *watch)
 {
 	if (!watch->request->table)
 		return;
-	if (watch->has_balancer && announce.netlink < 0) {
+	if (announce.netlink < 0) {
 		open_netlink();
 		begin_hold();
 	}

@@ -7,7 +7,7 @@
 #    h1: BIRD ---- lb: BIRD, watch announce 100
 . "$(dirname "$(realpath "$0")")/../lib.sh"
 
-readonly VIP4=10.9.0.1 OTHER4=10.9.0.2 VIP6=fd00:19::1
+readonly VIP4=10.9.0.1 OTHER4=10.9.0.2 LATER4=10.9.0.3 VIP6=fd00:19::1
 readonly POOL4=10.9.0.11 POOL6=fd00:19::11
 readonly SOON=100 # ms from the kernel's table to the router's, on a quiet machine; 20 to 30 here
 
@@ -185,6 +185,27 @@ killed_and_stopped()
 	backends up $VIP4:80/tcp
 }
 
+# Of a service with a check a backend counts once the check has found it well; but a VIP that is
+# announced already does not go before the check has said anything.
+not_before_its_check()
+{
+	lb service add $OTHER4:80/tcp
+	lb check set $OTHER4:80/tcp tcp interval 60
+	lb backend add $OTHER4:80/tcp 10.0.0.2
+	lb service add $LATER4:80/tcp
+	lb backend add $LATER4:80/tcp 10.0.0.2
+	await 5 announced $LATER4
+	equal "$(routes lb $OTHER4)" 0 "routes to a VIP whose backend is not checked yet"
+	lb check del $OTHER4:80/tcp
+	await 5 announced $OTHER4
+	lb check set $OTHER4:80/tcp tcp interval 60
+	lb service del $LATER4:80/tcp
+	await 5 withdrawn $LATER4
+	announced $OTHER4 || fail "withdrawn as it got a check"
+	lb service del $OTHER4:80/tcp
+	await 5 withdrawn $OTHER4
+}
+
 # Without a way to one backend its table is not that of others: it is not announced at first.
 held_back()
 {
@@ -279,6 +300,7 @@ start_bird lb
 services
 start_watch
 which_are_announced
+not_before_its_check
 killed_and_stopped
 drained
 
