@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <linux/rtnetlink.h>
@@ -14,6 +15,7 @@
 #include "cmd/options.h"
 #include "kernel/store.h"
 #include "lib/clock.h"
+#include "model/attachment.h"
 #include "model/discover.h"
 #include "model/recover.h"
 #include "watch/announce.h"
@@ -196,6 +198,28 @@ static void leave_balancer(void)
 	close_balancer(&watch.balancer);
 }
 
+static void enter(int netns)
+{
+	if (setns(netns, CLONE_NEWNET))
+		warn("cannot enter a network namespace: %s", strerror(errno));
+}
+
+/* What a watch that was killed has left there is mended, if no device has a balancer any more. */
+static void say_absence(void)
+{
+	struct place *places = NULL;
+	struct netns netns;
+
+	if (netns_open(options.selection.netns, &netns))
+		return;
+	if (!find_places(&netns, &places)) {
+		enter(netns.fd);
+		call_parts();
+	}
+	netns_close(&netns);
+	free(places);
+}
+
 static void say_balancer(void)
 {
 	char text[200];
@@ -205,12 +229,6 @@ static void say_balancer(void)
 		 *watch.balancer.place.netns ? " in " : "", watch.balancer.place.netns,
 		 watch.config.count);
 	say_state(text);
-}
-
-static void enter(int netns)
-{
-	if (setns(netns, CLONE_NEWNET))
-		warn("cannot enter a network namespace: %s", strerror(errno));
 }
 
 /*
@@ -237,6 +255,8 @@ static void find_balancer(void)
 		return;
 	}
 	if (status) {
+		if (!watch.has_balancer && misses++ == 1)
+			say_absence();
 		leave_balancer();
 		say_state(error);
 		return;

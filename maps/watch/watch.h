@@ -31,7 +31,8 @@ struct part {
 	/* Once, before anything else; a failure, which it has said, ends the command. */
 	enum status (*start)(struct watch *watch);
 	/* There is a balancer, or another one, or another configuration, or (has_balancer is false)
-	 * no balancer any more. Pointers into watch->config from before are not valid. */
+	 * none any more, or none since the command began. Pointers into watch->config from before
+	 * are not valid. */
 	void (*follow)(struct watch *watch);
 	/* Prints what it has to say as members of status.json (cmd/print.h). */
 	void (*report)(const struct watch *watch);

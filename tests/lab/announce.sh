@@ -304,7 +304,18 @@ not_before_its_check
 killed_and_stopped
 drained
 
-# Detached while it runs, and after it was killed.
+# Taken off while it runs, and after it was killed: the next one withdraws, or detach.sh.
+on lb ip link set dev veth6 xdp off
+await 5 withdrawn $VIP4 $VIP6 $POOL4 $POOL6
+attach
+await 5 announced $VIP4 $VIP6 $POOL4 $POOL6
+kill -KILL "$watch"
+wait "$watch" || true
+on lb ip link set dev veth6 xdp off
+start_watch
+await 5 withdrawn $VIP4 $VIP6 $POOL4 $POOL6
+attach
+await 5 announced $VIP4 $VIP6 $POOL4 $POOL6
 kill -KILL "$watch"
 wait "$watch" || true
 "$top/scripts/detach.sh" -n "${prefix}lb" veth6 >"$TMP/out" 2>&1
