@@ -39,6 +39,7 @@ static void add_line(struct digests *digests, const char *format, ...)
 static void add_state(struct digests *digests, const struct config_backend *backend)
 {
 	digests->live = digest(digests->live, state_name(backend->state));
+	digests->live = digest(digests->live, backend->health == HEALTH_FAILING ? " failing" : "");
 	digests->live = digest(digests->live, backend->is_eligible ? " in\n" : " out\n");
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Two balancers with the same configuration have the same fingerprint, in whatever order it was made;
-# a state changes what is live, and nothing else; what decides changes both.
+# a state, or a health, changes what is live, and nothing else; what decides changes both. The status
+# page has them as well.
 #
 #    lb 10.0.0.10, lb2 10.0.0.11, h2, h3 (no traffic)
 . "$(dirname "$(realpath "$0")")/../topology.sh"
@@ -59,8 +60,16 @@ changed_by()
 	changes 'configuration live' backend set $tcp 10.0.0.3 weight 31
 	changes 'configuration live' backend del $tcp 10.0.0.3
 	changes 'configuration live' service add 10.0.0.10:8001/tcp
+	changes 'configuration live' backend add $tcp 10.0.0.4 mac 02:00:00:00:00:04 backup
+	changes live backend health $tcp 10.0.0.4 failing
+	changes live backend health $tcp 10.0.0.4 ok
+	changes live backend health $tcp 10.0.0.2 failing
 	equal "$(lb metrics | grep '^xdplb_fingerprint')" \
 		"xdplb_fingerprint_info{configuration=\"$configuration\",live=\"$live\"} 1" metrics
+	on lb "$top/xdp-lb" watch -o "$TMP/watch" 2>>"$TMP/watch.log" &
+	await 10 test -s "$TMP/watch/status.json"
+	equal "$(jq -c .fingerprint "$TMP/watch/status.json")" \
+		"{\"configuration\":\"$configuration\",\"live\":\"$live\"}" status.json
 }
 
 lab_up
