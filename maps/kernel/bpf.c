@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -133,13 +134,15 @@ int map_next_key(int map, const void *key, void *next)
 	return call(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
-int map_read_all(int map, void *keys, void *values, __u32 *count)
+/* `after`: the key before the first, or NULL. */
+static int read_batch(int map, const __u32 *after, void *keys, void *values, __u32 *count)
 {
 	union bpf_attr attr = no_attr;
 	__u32 position;
 	int result;
 
 	attr.batch.map_fd = map;
+	attr.batch.in_batch = pointer(after);
 	attr.batch.out_batch = pointer(&position);
 	attr.batch.keys = pointer(keys);
 	attr.batch.values = pointer(values);
@@ -147,6 +150,20 @@ int map_read_all(int map, void *keys, void *values, __u32 *count)
 	result = call(BPF_MAP_LOOKUP_BATCH, &attr);
 	*count = attr.batch.count;
 	return result == -ENOENT ? 0 : result; /* that is its end */
+}
+
+int map_read_all(int map, void *keys, void *values, __u32 *count)
+{
+	return read_batch(map, NULL, keys, values, count);
+}
+
+int map_read_from(int map, __u32 first, void *values, __u32 count)
+{
+	__u32 *keys = calloc(count, sizeof(*keys)), before = first - 1;
+	int result = keys ? read_batch(map, first ? &before : NULL, keys, values, &count) : -ENOMEM;
+
+	free(keys);
+	return result;
 }
 
 static int batch(enum bpf_cmd command, int map, const void *keys, const void *values, __u32 *count)
@@ -158,31 +175,37 @@ static int batch(enum bpf_cmd command, int map, const void *keys, const void *va
 	attr.batch.keys = pointer(keys);
 	attr.batch.values = pointer(values);
 	attr.batch.count = *count;
-	result = change(command, &attr);
+	result = call(command, &attr);
 	*count = attr.batch.count;
 	return result;
 }
 
-int map_update_batch(int map, const void *keys, const void *values, __u32 *count)
+int map_update_batch_unnoted(int map, const void *keys, const void *values, __u32 *count)
 {
 	return batch(BPF_MAP_UPDATE_BATCH, map, keys, values, count);
 }
 
-int map_delete_batch(int map, const void *keys, __u32 *count)
+int map_update_batch(int map, const void *keys, const void *values, __u32 *count)
 {
-	return batch(BPF_MAP_DELETE_BATCH, map, keys, NULL, count);
+	int result = map_update_batch_unnoted(map, keys, values, count);
+
+	note_store();
+	return result;
 }
 
-const void *map_memory_from(int map, size_t offset, size_t size)
+int map_delete_batch(int map, const void *keys, __u32 *count)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, offset);
+	int result = batch(BPF_MAP_DELETE_BATCH, map, keys, NULL, count);
 
-	return memory == MAP_FAILED ? NULL : memory;
+	note_store();
+	return result;
 }
 
 const void *map_memory(int map, size_t size)
 {
-	return map_memory_from(map, 0, size);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 const void *zero_memory(size_t size)

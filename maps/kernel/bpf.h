@@ -20,13 +20,15 @@ int map_delete(int map, const void *key);
 int map_next_key(int map, const void *key, void *next); /* key NULL: the first */
 /* All entries of a hash, at most *count; *count becomes their number. */
 int map_read_all(int map, void *keys, void *values, __u32 *count);
+/* `count` entries of an array. */
+int map_read_from(int map, __u32 first, void *values, __u32 count);
 int map_update_batch(int map, const void *keys, const void *values, __u32 *count);
+/* The same for who says note_store() itself, at another time or in another thread. */
+int map_update_batch_unnoted(int map, const void *keys, const void *values, __u32 *count);
 int map_delete_batch(int map, const void *keys, __u32 *count);
 
 /* Entries of an mmapable array, to read in place and to write by kernel/store.h; NULL: failure. */
 const void *map_memory(int map, size_t size);
-/* The same from `offset` on, a multiple of the page's size. */
-const void *map_memory_from(int map, size_t offset, size_t size);
 /* The same of a map that is not there. */
 const void *zero_memory(size_t size);
 void unmap_memory(const void *memory, size_t size);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -295,15 +296,34 @@ static int copy_tables(const struct carrier *carrier, const __u32 *tables, struc
 	return result == -ENOENT ? 0 : result;
 }
 
+#define MANY_IDS UINT32_MAX
+
+/* Notes the id; 0 in the end: of this number there is none, or more than one. */
+static void note_id(void *context, __u32 number, int map, const struct bpf_map_info *info)
+{
+	__u32 *ids = context;
+
+	(void)map;
+	ids[number] = ids[number] ? MANY_IDS : info->id;
+}
+
+static void list_ids(const struct balancer *balancer, __u32 *ids)
+{
+	visit_tables(balancer, note_id, ids);
+	for (__u32 i = 0; i < MAX_TABLES; i++) {
+		if (ids[i] == MANY_IDS)
+			ids[i] = 0;
+	}
+}
+
 static int carry_tables(const struct carrier *carrier)
 {
 	struct batch *batch = calloc(1, sizeof(*batch));
 	__u32 *tables = calloc(MAX_TABLES, sizeof(*tables));
-	bool *has_table = calloc(MAX_TABLES, sizeof(*has_table));
 	int result = -ENOMEM;
 
-	if (batch && tables && has_table) {
-		list_tables(carrier->from, tables, has_table);
+	if (batch && tables) {
+		list_ids(carrier->from, tables);
 		result = copy_tables(carrier, tables, batch);
 		if (!result && batch->count)
 			result = map_update_batch(carrier->to->map[MAP_TABLES], batch->key,
@@ -313,7 +333,6 @@ static int carry_tables(const struct carrier *carrier)
 	}
 	free(batch);
 	free(tables);
-	free(has_table);
 	return result;
 }
 

@@ -16,17 +16,10 @@ void config_init(struct configuration *config)
 	config->pmtu = DEFAULT_PMTU;
 }
 
-static void free_service(struct config_service *service)
-{
-	free(service->backends);
-	if (service->tail_size)
-		unmap_memory(service->tail, service->tail_size);
-}
-
 void config_free(struct configuration *config)
 {
 	for_each_service(service, config)
-		free_service(service);
+		free(service->backends);
 	free(config->services);
 	free(config->sources);
 	free(config->denies);
@@ -43,12 +36,9 @@ static void *copy_of(const void *from, size_t size)
 	return copy;
 }
 
-/* The copy has the maps of the running tables no more: they belong to the original. */
 static bool copy_service(struct config_service *to, const struct config_service *from)
 {
 	*to = *from;
-	to->tail = NULL;
-	to->tail_size = 0;
 	to->room = from->count;
 	to->backends = copy_of(from->backends, from->count * sizeof(*from->backends));
 	return to->backends;
@@ -173,7 +163,7 @@ struct config_service *config_add(struct configuration *config, const struct end
 
 void config_remove(struct configuration *config, struct config_service *service)
 {
-	free_service(service);
+	free(service->backends);
 	close_gap(config->services, &config->count, service, sizeof(*service));
 }
 

@@ -58,8 +58,6 @@ struct config_service {
 	__u32 running_slots; /* of the table; `slots` is what it has once it is made anew */
 	bool moving; /* it has transitions */
 	__u32 table_id, table_words; /* the map of the running table; 0: there is none */
-	const void *tail; /* of the running table, mapped: the pages of its members */
-	size_t tail_size; /* bytes */
 	/* What the commit did: */
 	bool is_rebuilt;
 	__u32 moved; /* slots that changed their backend */

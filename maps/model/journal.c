@@ -88,8 +88,6 @@ static bool read_service(FILE *file, struct config_service *service)
 {
 	if (fread(service, sizeof(*service), 1, file) != 1)
 		return false;
-	service->tail = NULL;
-	service->tail_size = 0;
 	service->backends = NULL;
 	service->room = service->count;
 	return service->count <= MAX_BACKENDS &&

@@ -187,6 +187,14 @@ static bool store_bits(struct balancer *balancer, const __u64 bits[OWN_WORDS])
 	return has_changed;
 }
 
+/* The entry of a sorted list that has the key, or NULL; `at` goes on from one call to the next. */
+static const struct own *go_to(const struct own_list *list, unsigned int *at, const struct own *own)
+{
+	while (*at < list->count && compare_own(&list->own[*at], own) < 0)
+		++*at;
+	return *at < list->count && !compare_own(&list->own[*at], own) ? &list->own[*at] : NULL;
+}
+
 /* What is wanted comes first, then what is not goes; both lists are sorted. Returns whether
  * something of the host has gone or come, which CPUs cache. */
 static bool write_differences(struct balancer *balancer, const struct own_list *running,
@@ -194,21 +202,20 @@ static bool write_differences(struct balancer *balancer, const struct own_list *
 {
 	int map = balancer->map[MAP_OWN];
 	bool has_host_changed = false;
-	unsigned int i;
+	unsigned int i, at = 0;
 
 	for (i = 0; i < wanted->count; i++) {
-		const struct own *own = &wanted->own[i], *old;
+		const struct own *own = &wanted->own[i], *old = go_to(running, &at, own);
 
-		old = bsearch(own, running->own, running->count, sizeof(*own), compare_own);
 		if (old && old->flags == own->flags)
 			continue;
 		map_update(map, &own->key, &own->flags, BPF_ANY);
 		has_host_changed |= own->flags & (OWN_HOST | OWN_MAC);
 	}
-	for (i = 0; i < running->count; i++) {
+	for (i = 0, at = 0; i < running->count; i++) {
 		const struct own *own = &running->own[i];
 
-		if (bsearch(own, wanted->own, wanted->count, sizeof(*own), compare_own))
+		if (go_to(wanted, &at, own))
 			continue;
 		map_delete(map, &own->key);
 		has_host_changed |= own->flags & (OWN_HOST | OWN_MAC);

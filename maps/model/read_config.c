@@ -60,11 +60,13 @@ static bool is_member(const struct member *member)
 	       member->weight <= MAX_WEIGHT && member->state <= STATE_DOWN;
 }
 
-static void load_members(const struct balancer *balancer, struct config_service *service)
+static int load_members(const struct balancer *balancer, struct config_service *service, int map)
 {
-	const struct member *members = running_members(service);
+	struct member *members = read_members(service, map);
 	unsigned int room = running_member_room(service);
 
+	if (!members)
+		return -ENOMEM;
 	for (unsigned int i = 0; i < room; i++) {
 		struct config_backend *backend;
 
@@ -82,6 +84,8 @@ static void load_members(const struct balancer *balancer, struct config_service 
 								      HEALTH_UNKNOWN;
 		backend->generation = members[i].generation;
 	}
+	free(members);
+	return 0;
 }
 
 /* A table that was set up by hand: those of its slots are its backends. */
@@ -118,16 +122,22 @@ static void load_check(struct config_service *service, const struct check *check
 		memset(loaded, 0, sizeof(*loaded));
 }
 
+/* What the maps say of a service. */
+struct entry {
+	struct endpoint vip;
+	struct service_key key;
+	struct service service;
+};
+
 static bool load_service(const struct balancer *balancer, struct configuration *config,
-			 const struct service_key *key, const struct service *entry,
-			 const struct address *address)
+			 const struct entry *found)
 {
-	struct endpoint vip = { .address = *address, .port = key->port, .protocol = key->protocol };
+	const struct service *entry = &found->service;
 	struct config_service *service;
 
-	if (is_zero_address(address) || entry->number > MAX_SERVICES)
+	if (is_zero_address(&found->vip.address) || entry->number > MAX_SERVICES)
 		return true; /* half set up by hand */
-	service = config_add(config, &vip);
+	service = config_add(config, &found->vip);
 	if (!service)
 		return false;
 	service->mode = entry->mode;
@@ -135,7 +145,7 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	service->pick = entry->flags & SERVICE_LEAST ? PICK_LEAST : PICK_HASH;
 	service->settle = entry->settle;
 	service->number = entry->number;
-	service->vip_number = key->vip;
+	service->vip_number = found->key.vip;
 	service->table = entry->table;
 	service->changed = entry->changed;
 	service->limit = balancer->limits[entry->number];
@@ -149,15 +159,73 @@ static bool load_service(const struct balancer *balancer, struct configuration *
 	return true;
 }
 
-/* By the members of their tables. */
-static void load_backends(const struct balancer *balancer, struct configuration *config)
+/* Services, by the numbers of their tables, whose backends are read. */
+struct reader {
+	const struct balancer *balancer;
+	bool *has_table; /* notes which tables there are */
+	struct config_service *service[MAX_TABLES]; /* NULL: none, or read */
+	bool is_doubtful[MAX_TABLES]; /* there is more than one of the number */
+	int result;
+};
+
+/* By the members of its table, which is open as it is found: most of the time goes into opening. */
+static void read_table(void *context, __u32 number, int map, const struct bpf_map_info *info)
+{
+	struct reader *reader = context;
+	struct config_service *service = reader->service[number];
+
+	reader->is_doubtful[number] = reader->has_table[number];
+	reader->has_table[number] = true;
+	if (!service || reader->is_doubtful[number] || reader->result)
+		return;
+	if (use_table(service, info))
+		reader->result = load_members(reader->balancer, service, map);
+}
+
+/* Of a table whose name does not tell enough: one set up by hand, or one of two. */
+static void read_doubtful(struct reader *reader, struct config_service *service)
+{
+	int map = open_running_table(reader->balancer, service);
+
+	if (map < 0)
+		return;
+	service->count = 0;
+	reader->result = load_members(reader->balancer, service, map);
+	close(map);
+}
+
+static void read_backends(struct reader *reader, struct configuration *config)
 {
 	for_each_service(service, config) {
-		load_members(balancer, service);
+		if (service->table < MAX_TABLES)
+			reader->service[service->table] = service;
+	}
+	visit_tables(reader->balancer, read_table, reader);
+	for_each_service(service, config) {
+		if (reader->result)
+			return;
+		if (!service->table_id || reader->is_doubtful[service->table])
+			read_doubtful(reader, service);
 		if (!service->count)
-			load_hand_made(balancer, service);
+			load_hand_made(reader->balancer, service);
 		judge_backends(service);
 	}
+}
+
+/* Also notes which tables there are. */
+static int load_tables(const struct balancer *balancer, struct configuration *config)
+{
+	struct reader *reader = calloc(1, sizeof(*reader));
+	int result = -ENOMEM;
+
+	if (!reader)
+		return result;
+	reader->balancer = balancer;
+	reader->has_table = config->has_table;
+	read_backends(reader, config);
+	result = reader->result;
+	free(reader);
+	return result;
 }
 
 /* The addresses of all VIPs, by number. */
@@ -174,8 +242,16 @@ static int load_vips(const struct balancer *balancer, struct address *addresses)
 	return result;
 }
 
-static int load_services(const struct balancer *balancer, struct configuration *config,
-			 const struct address *vips)
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *one = a, *other = b;
+
+	return compare_endpoints(&one->vip, &other->vip);
+}
+
+/* All services, sorted, so that each is added at the end. Returns their number, or -errno. */
+static int read_entries(const struct balancer *balancer, const struct address *vips,
+			struct entry *entries)
 {
 	struct service_key *keys = calloc(MAX_SERVICES, sizeof(*keys));
 	struct service *values = calloc(MAX_SERVICES, sizeof(*values));
@@ -185,12 +261,33 @@ static int load_services(const struct balancer *balancer, struct configuration *
 	if (keys && values)
 		result = map_read_all(balancer->map[MAP_SERVICES], keys, values, &count);
 	for (__u32 i = 0; i < count && !result; i++) {
-		if (keys[i].vip <= MAX_SERVICES &&
-		    !load_service(balancer, config, &keys[i], &values[i], &vips[keys[i].vip]))
-			result = -ENOMEM;
+		entries[i].key = keys[i];
+		entries[i].service = values[i];
+		entries[i].vip.port = keys[i].port;
+		entries[i].vip.protocol = keys[i].protocol;
+		if (keys[i].vip <= MAX_SERVICES)
+			entries[i].vip.address = vips[keys[i].vip];
 	}
 	free(keys);
 	free(values);
+	if (result)
+		return result;
+	qsort(entries, count, sizeof(*entries), compare_entries);
+	return count;
+}
+
+static int load_services(const struct balancer *balancer, struct configuration *config,
+			 const struct address *vips)
+{
+	struct entry *entries = calloc(MAX_SERVICES, sizeof(*entries));
+	int count = entries ? read_entries(balancer, vips, entries) : -ENOMEM;
+	int result = count < 0 ? count : 0;
+
+	for (int i = 0; i < count && !result; i++) {
+		if (!load_service(balancer, config, &entries[i]))
+			result = -ENOMEM;
+	}
+	free(entries);
 	return result;
 }
 
@@ -225,9 +322,7 @@ enum status read_config(struct balancer *balancer, struct configuration *config,
 	if (!result)
 		result = load_services(balancer, config, vips);
 	if (!result)
-		result = map_tables(balancer, config);
-	if (!result)
-		load_backends(balancer, config);
+		result = load_tables(balancer, config);
 	if (!result)
 		result = load_sources(balancer, config);
 	if (!result && with_denies)

@@ -18,32 +18,39 @@ static size_t size_of_words(__u32 words)
 	return (size_t)words * sizeof(struct slots);
 }
 
-/* Where the page begins in which the first member is. */
-static size_t tail_offset(const struct config_service *service)
-{
-	return size_of_words(words_of_slots(service)) & ~(size_t)(sysconf(_SC_PAGESIZE) - 1);
-}
-
-const struct member *running_members(const struct config_service *service)
-{
-	return (const struct member *)((const char *)service->tail +
-				       size_of_words(words_of_slots(service)) -
-				       tail_offset(service));
-}
-
 unsigned int running_member_room(const struct config_service *service)
 {
-	return service->tail ? service->table_words - words_of_slots(service) : 0;
+	return service->table_id ? service->table_words - words_of_slots(service) : 0;
+}
+
+const struct member *running_members(const struct config_service *service,
+				     const struct slots *words)
+{
+	return (const struct member *)(words + words_of_slots(service));
+}
+
+/* By a look for these entries alone: to map a table, as well as to unmap it, takes longer. */
+struct member *read_members(const struct config_service *service, int map)
+{
+	unsigned int room = running_member_room(service);
+	struct member *members = calloc(room + 1, sizeof(*members));
+
+	_Static_assert(sizeof(*members) == sizeof(struct slots), "an entry each");
+	if (members && room && map_read_from(map, words_of_slots(service), members, room)) {
+		free(members);
+		return NULL;
+	}
+	return members;
 }
 
 /* A service set up by hand may name more slots than its table has. */
-static void limit_slots(struct config_service *service)
+static void limit_slots(struct config_service *service, __u32 words)
 {
-	if (words_of_slots(service) <= service->table_words)
+	if (words_of_slots(service) <= words)
 		return;
 	service->moving = false;
-	if (words_of(service->running_slots) > service->table_words)
-		service->running_slots = service->table_words * SLOTS_PER_WORD;
+	if (words_of(service->running_slots) > words)
+		service->running_slots = words * SLOTS_PER_WORD;
 }
 
 const struct slots *map_running_table(const struct config_service *service)
@@ -82,7 +89,7 @@ void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __
 	snprintf(name, BPF_OBJ_NAME_LEN, "xt%x_%x", balancer->id, number);
 }
 
-void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table)
+void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context)
 {
 	unsigned int id_of_balancer, number;
 	struct bpf_map_info info;
@@ -96,10 +103,8 @@ void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table)
 			continue;
 		if (!map_info(map, &info) &&
 		    sscanf(info.name, "xt%x_%x%c", &id_of_balancer, &number, &end) == 2 &&
-		    id_of_balancer == balancer->id && number < MAX_TABLES) {
-			ids[number] = has_table[number] ? 0 : id;
-			has_table[number] = true;
-		}
+		    id_of_balancer == balancer->id && number < MAX_TABLES)
+			visit(context, number, map, &info);
 		close(map);
 	}
 }
@@ -112,50 +117,29 @@ int open_table(const struct balancer *balancer, __u32 number)
 	return result ? result : map_open_id(id);
 }
 
-/*
- * Maps the members of the service's table. Its slots are many pages, and to map each takes the
- * kernel longer than all else: they are mapped where they are needed.
- */
-static void map_members(struct config_service *service, int map, const struct bpf_map_info *info)
+bool use_table(struct config_service *service, const struct bpf_map_info *info)
 {
+	if (words_of_slots(service) > info->max_entries)
+		return false;
 	service->table_id = info->id;
 	service->table_words = info->max_entries;
-	limit_slots(service);
-	service->tail_size = size_of_words(service->table_words) - tail_offset(service);
-	service->tail = map_memory_from(map, tail_offset(service), service->tail_size);
-	if (!service->tail)
-		service->tail_size = 0;
+	return true;
 }
 
-/* `id`: as of list_tables(). */
-static void map_table(const struct balancer *balancer, struct config_service *service, __u32 id)
+int open_running_table(const struct balancer *balancer, struct config_service *service)
 {
-	int map = id ? map_open_id(id) : open_table(balancer, service->table);
+	int map = open_table(balancer, service->table);
 	struct bpf_map_info info;
 
-	if (map >= 0 && !map_info(map, &info))
-		map_members(service, map, &info);
+	if (map >= 0 && !map_info(map, &info)) {
+		limit_slots(service, info.max_entries);
+		use_table(service, &info);
+		return map;
+	}
 	if (map >= 0)
 		close(map);
-	if (service->tail)
-		return;
 	service->table_id = 0;
 	service->running_slots = 0;
 	service->moving = false;
-}
-
-int map_tables(const struct balancer *balancer, struct configuration *config)
-{
-	__u32 *ids = calloc(MAX_TABLES, sizeof(*ids));
-
-	if (!ids)
-		return -ENOMEM;
-	list_tables(balancer, ids, config->has_table);
-	for_each_service(service, config) {
-		__u32 number = service->table;
-
-		map_table(balancer, service, number < MAX_TABLES ? ids[number] : 0);
-	}
-	free(ids);
-	return 0;
+	return -ENOENT;
 }

@@ -13,17 +13,20 @@
 void name_table(char name[BPF_OBJ_NAME_LEN], const struct balancer *balancer, __u32 number);
 
 /*
- * The ids of the balancer's tables, by number, told by their names: a look into xlb_tables waits
- * for a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table. 0: there is
- * none of this number, or more than one, as one that was replaced takes a while to go: then that
- * look has to be.
+ * Calls `visit` for each of the balancer's tables, told by their names: a look into xlb_tables
+ * waits for a grace period on kernels before 6.8 (bpf_map_copy_value), 17 ms for each table. There
+ * may be more than one of a number, as one that was replaced takes a while to go: which of them
+ * runs only that look says.
  */
-void list_tables(const struct balancer *balancer, __u32 *ids, bool *has_table);
+typedef void table_visitor(void *context, __u32 number, int map, const struct bpf_map_info *info);
+void visit_tables(const struct balancer *balancer, table_visitor *visit, void *context);
 /* Opens a table by its number, whatever its name is: one set up by hand. Or -errno. */
 int open_table(const struct balancer *balancer, __u32 number);
 
-/* Maps the members of all tables that run, and notes which tables there are. Or -errno. */
-int map_tables(const struct balancer *balancer, struct configuration *config);
+/* The service has this table, as it runs. Returns false if it is too small for the slots. */
+bool use_table(struct config_service *service, const struct bpf_map_info *info);
+/* Opens it, as xlb_tables has it. Negative: there is none. */
+int open_running_table(const struct balancer *balancer, struct config_service *service);
 
 /* The whole table that runs, mapped: table_words of it. NULL: there is none. */
 const struct slots *map_running_table(const struct config_service *service);
@@ -31,8 +34,12 @@ void unmap_running_table(const struct config_service *service, const struct slot
 /* Its slots, running_slots of them. To be freed; NULL: there are none, or there is no memory. */
 struct slot *read_running_slots(const struct config_service *service);
 
-/* The members in the table that runs, and how many may be there. */
-const struct member *running_members(const struct config_service *service);
+/* The members in the table that runs, which is open, and how many may be there. To be freed; NULL:
+ * they cannot be read. */
+struct member *read_members(const struct config_service *service, int map);
 unsigned int running_member_room(const struct config_service *service);
+/* The same in place, in the whole table. */
+const struct member *running_members(const struct config_service *service,
+				     const struct slots *words);
 
 #endif

@@ -32,6 +32,7 @@ struct commit {
 	struct used used;
 	struct new_table *tables;
 	unsigned int count; /* of these */
+	struct table_update *update;
 };
 
 static bool is_changed(const struct commit *commit, const struct config_service *service)
@@ -256,7 +257,7 @@ static int write_service(struct balancer *balancer, const struct config_service 
 /* Puts the new tables in place and commits their services. */
 static int commit_services(struct commit *commit)
 {
-	int result = put_tables(commit->balancer, commit->tables, commit->count);
+	int result = put_tables(commit->balancer, commit->tables, commit->count, commit->update);
 
 	sync_least(commit->balancer, commit->wanted);
 	if (takes_ports(commit->running, commit->wanted))
@@ -346,6 +347,7 @@ static void clean_up(struct commit *commit, bool failed)
 	if (failed) {
 		struct configuration config;
 
+		end_update(&commit->update->call);
 		if (!read_config(commit->balancer, &config, false)) {
 			reconcile(commit->balancer, &config, false);
 			config_free(&config);
@@ -356,6 +358,7 @@ static void clean_up(struct commit *commit, bool failed)
 	bring_in_line(commit->balancer, commit->wanted, &commit->used);
 	resume_caching(commit->balancer);
 	sweep_flows(commit->balancer, commit->wanted);
+	end_update(&commit->update->call);
 	drop_tables(commit->balancer, commit->running->has_table, &commit->used);
 }
 
@@ -375,7 +378,13 @@ static int plan(struct commit *commit)
 enum status write_config(struct balancer *balancer, const struct configuration *running,
 			 struct configuration *wanted, bool dry)
 {
-	struct commit commit = { .balancer = balancer, .running = running, .wanted = wanted };
+	struct table_update update = { .count = 0 };
+	struct commit commit = {
+		.balancer = balancer,
+		.running = running,
+		.wanted = wanted,
+		.update = &update,
+	};
 	enum status status;
 	int result;
 

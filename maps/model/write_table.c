@@ -62,23 +62,30 @@ __u8 member_flags(const struct config_backend *backend)
 	       (backend->is_backup ? MEMBER_BACKUP : 0);
 }
 
+static void store_member_health(const struct member *running, const struct config_backend *backend)
+{
+	struct member member = *running;
+	__u32 word;
+
+	member.flags = (member.flags & ~MEMBER_HEALTH) | (member_flags(backend) & MEMBER_HEALTH);
+	memcpy(&word, &member.state, sizeof(word));
+	store_word(&running->state, word, sizeof(word));
+}
+
 /* A table that was set up by hand has no members. */
 void store_health(const struct config_service *running, const struct config_backend *backend)
 {
-	const struct member *members = running_members(running);
+	const struct slots *words = map_running_table(running);
+	const struct member *members = running_members(running, words);
 
-	for (unsigned int i = 0; i < running_member_room(running); i++) {
-		struct member member = members[i];
-		__u32 word;
-
-		if (member.backend != backend->number || !member.weight)
-			continue;
-		member.flags = (member.flags & ~MEMBER_HEALTH) |
-			       (member_flags(backend) & MEMBER_HEALTH);
-		memcpy(&word, &member.state, sizeof(word));
-		store_word(&members[i].state, word, sizeof(word));
-		return;
+	for (unsigned int i = 0; words && i < running_member_room(running); i++) {
+		if (members[i].backend == backend->number && members[i].weight) {
+			store_member_health(&members[i], backend);
+			break;
+		}
 	}
+	if (words)
+		unmap_running_table(running, words);
 }
 
 static void fill_members(const struct config_service *service, struct member *members)
@@ -221,41 +228,26 @@ int plan_table(const struct config_service *running, struct config_service *want
 	return result;
 }
 
-/* An update of many entries of xlb_tables: each alone would wait for a grace period. */
-struct update {
-	__u32 key[MAX_TABLES], map[MAX_TABLES];
-	__u32 count;
-};
-
-static void add_entry(struct update *update, __u32 number, int map)
+/* Entries of xlb_tables. */
+static void add_entry(struct table_update *update, __u32 number, int map)
 {
 	update->key[update->count] = number;
 	update->map[update->count++] = map;
 }
 
-static int write_update(struct balancer *balancer, struct update *update)
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count,
+	       struct table_update *update)
 {
-	if (!update->count)
+	update->count = 0;
+	for (unsigned int i = 0; i < count; i++)
+		add_entry(update, tables[i].service->table, tables[i].map);
+	if (!count)
 		return 0;
-	return map_update_batch(balancer->map[MAP_TABLES], update->key, update->map,
-				&update->count);
+	return begin_update(&update->call, balancer->map[MAP_TABLES], update->key, update->map,
+			    update->count);
 }
 
-int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count)
-{
-	struct update *update = calloc(1, sizeof(*update));
-	int result = -ENOMEM;
-
-	if (update) {
-		for (unsigned int i = 0; i < count; i++)
-			add_entry(update, tables[i].service->table, tables[i].map);
-		result = write_update(balancer, update);
-	}
-	free(update);
-	return result;
-}
-
-static void drop_listed(struct balancer *balancer, struct update *update)
+static void drop_listed(struct balancer *balancer, struct table_update *update)
 {
 	int map = map_create_array("xlb_no_table", sizeof(struct slots), 1, TABLE_FLAGS);
 
@@ -263,13 +255,13 @@ static void drop_listed(struct balancer *balancer, struct update *update)
 		return;
 	for (__u32 i = 0; i < update->count; i++)
 		update->map[i] = map;
-	write_update(balancer, update);
+	map_update_batch(balancer->map[MAP_TABLES], update->key, update->map, &update->count);
 	close(map);
 }
 
 void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used)
 {
-	struct update *update = calloc(1, sizeof(*update));
+	struct table_update *update = calloc(1, sizeof(*update));
 
 	for (__u32 number = 1; number < MAX_TABLES && update; number++) {
 		if (has_table[number] && !used->table[number])

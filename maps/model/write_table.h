@@ -3,6 +3,7 @@
 #ifndef MODEL_WRITE_TABLE_H
 #define MODEL_WRITE_TABLE_H
 
+#include "kernel/map_of_maps.h"
 #include "model/balancer.h"
 #include "model/config.h"
 #include "model/numbers.h"
@@ -24,8 +25,17 @@ int plan_table(const struct config_service *running, struct config_service *want
 __u8 member_flags(const struct config_backend *backend);
 /* Notes the health of a backend in the running table of its service. */
 void store_health(const struct config_service *running, const struct config_backend *backend);
-/* Puts the tables into xlb_tables, under their services' numbers. Returns 0 or -errno. */
-int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count);
+/* Entries of xlb_tables, which are written together: each alone would wait for a grace period. */
+struct table_update {
+	__u32 key[MAX_TABLES], map[MAX_TABLES];
+	__u32 count;
+	struct map_of_maps_update call;
+};
+
+/* Puts the tables into xlb_tables, under their services' numbers: they are there when it returns,
+ * but end_update() has yet to be called. Returns 0 or -errno. */
+int put_tables(struct balancer *balancer, const struct new_table *tables, unsigned int count,
+	       struct table_update *update);
 /* Throws out the tables that are there, by number, and not used, if there are many. */
 void drop_tables(struct balancer *balancer, const bool *has_table, const struct used *used);
 
