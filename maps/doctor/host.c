@@ -5,12 +5,15 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <linux/magic.h>
+#include <linux/rtnetlink.h>
 
 #include "cmd/options.h"
 #include "doctor/finding.h"
 #include "doctor/host.h"
+#include "doctor/vip.h"
 #include "doctor/command_line.h"
 #include "kernel/bpf.h"
+#include "lib/text.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -152,18 +155,24 @@ void check_ip(struct exam *exam)
 		       "ip without libbpf: '%.100s'", line);
 }
 
-/* Whether a service has answers that the kernel routes. */
-static bool needs_forwarding(const struct configuration *config, bool ipv4)
+/* A service of the family whose answers the kernel routes; with `vip_is_own`, one whose VIP is an
+ * address of the host. NULL: there is none. */
+static const struct config_service *routed_service(const struct exam *exam,
+						   const struct configuration *config, bool ipv4,
+						   bool vip_is_own)
 {
 	for_each_service(service, config) {
-		if (service->mode == MODE_DNAT && !has_via(service) &&
-		    is_ipv4(&service->vip.address) == ipv4)
-			return true;
+		const struct address *vip = &service->vip.address;
+
+		if (service->mode == MODE_DNAT && !has_via(service) && is_ipv4(vip) == ipv4 &&
+		    (!vip_is_own || route_type_of_vip(exam, vip) == RTN_LOCAL))
+			return service;
 	}
-	return false;
+	return NULL;
 }
 
-static bool does_forward(const struct exam *exam, bool ipv4)
+/* Whether a setting of a device is on, or not to be read. */
+static bool is_on(const struct exam *exam, int family, const char *device, const char *setting)
 {
 	int previous = netns_enter(&exam->subject.netns), c;
 	char path[200];
@@ -171,8 +180,7 @@ static bool does_forward(const struct exam *exam, bool ipv4)
 
 	if (previous < 0)
 		return true;
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv%c/conf/%s/forwarding", ipv4 ? '4' : '6',
-		 exam->subject.device.name);
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/%s", family, device, setting);
 	file = fopen(path, "re");
 	c = file ? fgetc(file) : '1';
 	if (file)
@@ -181,16 +189,38 @@ static bool does_forward(const struct exam *exam, bool ipv4)
 	return c != '0';
 }
 
+/* IPv4: what the host itself forwards must not come from an address of its own. */
+static void check_accept_local(struct exam *exam, const struct configuration *config)
+{
+	const struct config_service *service = routed_service(exam, config, true, true);
+	const char *device = exam->subject.device.name;
+	struct command_line command = run_in(&exam->subject.netns,
+					     "sysctl -w net.ipv4.conf.%s.accept_local=1", device);
+
+	if (!service || is_on(exam, 4, device, "accept_local") ||
+	    is_on(exam, 4, "all", "accept_local"))
+		return;
+	report(exam, "accept-local", POSSIBLE, &command,
+	       "while the host does not know the MAC address of the way to a client, answers that "
+	       "come in by this device are left to it, and it drops them",
+	       "%s takes no packets from %s, which is an address of this host (%s, mode dnat)",
+	       device, text_of_address(&service->vip.address).s, text_of_vip(&service->vip).s);
+}
+
 void check_forwarding(struct exam *exam, const struct configuration *config)
 {
-	for (int family = 4; family <= 6; family += 2) {
-		struct command_line command =
-			run_in(&exam->subject.netns, "sysctl -w net.ipv%d.conf.%s.forwarding=1",
-			       family, family == 4 ? exam->subject.device.name : "all");
+	const char *device = exam->subject.device.name;
 
-		if (needs_forwarding(config, family == 4) && !does_forward(exam, family == 4))
+	for (int family = 4; family <= 6; family += 2) {
+		struct command_line command = run_in(&exam->subject.netns,
+						     "sysctl -w net.ipv%d.conf.%s.forwarding=1",
+						     family, family == 4 ? device : "all");
+
+		if (routed_service(exam, config, family == 4, false) &&
+		    !is_on(exam, family, device, "forwarding"))
 			report(exam, "forwarding", CERTAIN, &command,
 			       "answers in mode dnat without via are dropped (no-route)",
-			       "%s does not forward IPv%d", exam->subject.device.name, family);
+			       "%s does not forward IPv%d", device, family);
 	}
+	check_accept_local(exam, config);
 }

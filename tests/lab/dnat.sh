@@ -226,6 +226,26 @@ belongs_to_one()
 	lb service del "$other:*/tcp"
 }
 
+# A VIP of the host's own: as long as it does not know the client's MAC it gets answers to forward, and
+# drops them, as they come from itself. Doctor's command mends that.
+own_vip()
+{
+	local own=10.0.0.10:8000 command
+
+	[ "$family" = 4 ] || return 0
+	lb service add $own/tcp mode dnat
+	lb backend add $own/tcp 10.5.0.1:8080
+	equal "$(served h1 http://$own/)" b1 "an answer by a VIP of the host"
+	on lb ip neigh del 10.0.0.1 dev veth6
+	! on h1 curl -s --max-time 1 http://$own/ || fail "no answer was dropped: doctor is wrong"
+	command=$({ lb -j doctor veth8 || true; } |
+		jq -r '.[] | select(.check == "accept-local").command')
+	bash -c "$command" >/dev/null
+	equal "$(served h1 http://$own/)" b1 "an answer that is left to the host"
+	on lb sysctl -qw net.ipv4.conf.veth8.accept_local=0
+	lb service del $own/tcp
+}
+
 # Client, balancer and backends by one device each, on one link; the client beyond a router.
 one_arm()
 {
@@ -252,6 +272,7 @@ one_arm()
 dnat()
 {
 	use_mode dnat
+	own_vip
 	dnat_up 8000/tcp 8080
 	dnat_up 7/udp 7
 	use_it
