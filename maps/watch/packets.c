@@ -29,7 +29,10 @@
 #define FIRST_PORT 0xf000 /* above those that the kernel gives away; up to 65535 */
 #define PORTS 0x1000
 #define MOST_PACKET 1500
-#define HOPS 64
+#define HOPS 64 /* to a backend, by a tunnel: routers may be between */
+/* Who has the VIP takes it. Who forwards instead would send it back here, and another backend would
+ * answer. */
+#define HOPS_TO_VIP 1
 #define WINDOW 65535
 #define MACVLAN "xdp-lb-watch"
 
@@ -102,7 +105,7 @@ static void *extend(struct draft *draft, size_t size)
 
 /* An IP header in front of `payload` bytes. */
 static void add_ip(struct draft *draft, const struct address *from, const struct address *to,
-		   __u8 protocol, size_t payload)
+		   __u8 protocol, __u8 hops, size_t payload)
 {
 	if (is_ipv4(to)) {
 		struct iphdr *ip = extend(draft, sizeof(*ip));
@@ -112,7 +115,7 @@ static void add_ip(struct draft *draft, const struct address *from, const struct
 			.ihl = sizeof(*ip) / 4,
 			.tot_len = htons(sizeof(*ip) + payload),
 			.frag_off = htons(IP_DF),
-			.ttl = HOPS,
+			.ttl = hops,
 			.protocol = protocol,
 			.saddr = from->word[3],
 			.daddr = to->word[3],
@@ -124,7 +127,7 @@ static void add_ip(struct draft *draft, const struct address *from, const struct
 		ip->ip6_flow = htonl(6 << 28);
 		ip->ip6_plen = htons(payload);
 		ip->ip6_nxt = protocol;
-		ip->ip6_hlim = HOPS;
+		ip->ip6_hlim = hops;
 		memcpy(&ip->ip6_src, from, sizeof(*from));
 		memcpy(&ip->ip6_dst, to, sizeof(*to));
 	}
@@ -150,7 +153,7 @@ static void add_tunnel(struct draft *draft, const struct target *target, size_t 
 	struct address from = tunnel_source(&target->real.address);
 
 	add_ip(draft, &from, &target->real.address,
-	       is_ipv4(&target->at.address) ? IPPROTO_IPIP : IPPROTO_IPV6,
+	       is_ipv4(&target->at.address) ? IPPROTO_IPIP : IPPROTO_IPV6, HOPS,
 	       ip_size(&target->at.address) + payload);
 }
 
@@ -204,7 +207,7 @@ static int send_segment(const struct attempt *attempt, const struct segment *seg
 		add_tunnel(&draft, target, size);
 		outer4 = is_ipv4(&target->real.address);
 	}
-	add_ip(&draft, from, &target->at.address, IPPROTO_TCP, size);
+	add_ip(&draft, from, &target->at.address, IPPROTO_TCP, HOPS_TO_VIP, size);
 	add_tcp(&draft, attempt, from, segment);
 	device.ifindex = wire->ifindex	     ? wire->ifindex :
 			 target->hop.ifindex ? (int)target->hop.ifindex :

@@ -70,6 +70,16 @@ is_silent()
 	await 5 health_is "$backend2" ok
 }
 
+# Where all would fail, checks are not believed, which is said once; and again, when they are.
+says_panic()
+{
+	lb check set "$service" tcp port 1 interval 0.1 timeout 0.5 panic 60
+	await 5 logged "$service: fewer than 60 % of the backends would be left"
+	lb check set "$service" tcp interval 0.1 timeout 0.5 panic 60
+	await 5 logged "$service: checks are believed again"
+	await 5 health_is "$backend2" ok
+}
+
 by_http()
 {
 	lb check set "$service" http /no-such-file interval 0.1 timeout 0.5 fall 2
@@ -175,6 +185,7 @@ all()
 	await 5 health_is "$backend3" ok
 	refuses
 	is_silent
+	says_panic
 	by_http
 	by_program
 	program_hangs

@@ -55,6 +55,10 @@ backup()
 # Panic: with fewer than half left, checks are not believed. h3 is a backup still.
 panic()
 {
+	lb check set "$service" tcp
+	equal "$(lb -j check show |
+		jq -c '.[0] | [.interval, .timeout, .rise, .fall, .on_fail, .panic]')" \
+		'[2,1,2,3,"drain",0]' "what a check has by default"
 	lb check set "$service" tcp panic 60 interval 0.25 timeout 0.5 rise 1 fall 5
 	equal "$(lb -j check show | jq -c '.[0] | [.type, .interval, .timeout, .rise, .fall]')" \
 		'["tcp",0.25,0.5,1,5]' "check show"
