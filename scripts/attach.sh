@@ -9,18 +9,6 @@ set -euo pipefail
 
 ns='' mode='' why='' fresh=''
 
-# `ip netns exec` mounts a /sys that ends with its command, and what is pinned there with it.
-need_lasting_sys()
-{
-	local owner
-
-	owner=$(sed -En 's|^([^ ]+ ){4}/sys .* - sysfs ([^ ]+) .*|\2|p' /proc/self/mountinfo |
-		tail -n 1)
-	[ -z "$owner" ] || [ ! -e "/run/netns/$owner" ] ||
-		die "the pins would be gone with the /sys of 'ip netns exec $owner':" \
-			"without it, $(realpath "$0") -n $owner $dev"
-}
-
 drop_pins()
 {
 	local dir user
@@ -144,7 +132,7 @@ case $mode in
 esac
 
 need_root
-need_lasting_sys
+need_lasting_sys "$ns" "$dev"
 need_device "$ns" "$dev"
 object=$(find_built xdp_lb.bpf.o)
 there=$(xdp_programs "$ns" "$dev")

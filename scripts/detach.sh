@@ -74,6 +74,7 @@ dev=${1-}
 [ $# = 1 ] && [ -n "$dev" ] || usage "$program [-n NETNS] DEV, or make detach DEV=name"
 
 need_root
+need_lasting_sys "$ns" "$dev"
 need_device "$ns" "$dev"
 programs=$(xdp_programs "$ns" "$dev")
 [ -n "$programs" ] || echo "nothing is attached to $dev${ns:+ in $ns}"

@@ -187,3 +187,15 @@ remove_unused_pins()
 		fi
 	done
 }
+
+# `ip netns exec` mounts a /sys that ends with its command, and what is pinned there with it.
+need_lasting_sys() # NETNS DEV
+{
+	local owner
+
+	owner=$(sed -En 's|^([^ ]+ ){4}/sys .* - sysfs ([^ ]+) .*|\2|p' /proc/self/mountinfo |
+		tail -n 1)
+	[ -z "$owner" ] || [ ! -e "/run/netns/$owner" ] ||
+		die "pins do not last in the /sys of 'ip netns exec $owner':" \
+			"without it, $(realpath "$0") -n ${1:-$owner} $2"
+}

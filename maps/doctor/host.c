@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <limits.h>
+#include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +26,37 @@ static bool is_bpffs_mounted(void)
 	return !statfs(BPFFS, &status) && status.f_type == BPF_FS_MAGIC;
 }
 
+/* Whether /sys is one of `ip netns exec`, which names it after the namespace. */
+static bool is_sys_of_netns(void)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	char path[PATH_MAX] = "";
+	const struct mntent *entry;
+
+	while (mounts && (entry = getmntent(mounts))) {
+		if (!strcmp(entry->mnt_dir, "/sys"))
+			snprintf(path, sizeof(path), "/run/netns/%s", entry->mnt_fsname);
+	}
+	if (mounts)
+		endmntent(mounts);
+	return *path && !access(path, F_OK);
+}
+
 void check_bpffs(struct exam *exam)
 {
-	static const struct command_line command = { .s = "mount -t bpf bpf " BPFFS };
+	struct command_line command = { .s = "mount -t bpf bpf " BPFFS };
 
-	if (!is_bpffs_mounted())
+	if (is_bpffs_mounted())
+		return;
+	if (!is_sys_of_netns()) {
 		report(exam, "bpffs", CERTAIN, &command, "the maps cannot be pinned",
 		       "bpffs is not mounted on " BPFFS);
+		return;
+	}
+	command = (struct command_line){ .s = "findmnt /sys", .purpose = SHOWS };
+	report(exam, "bpffs", CERTAIN, &command,
+	       "the pins of the maps are not seen; nsenter --net=/run/netns/NAME keeps the mounts",
+	       "bpffs is not mounted on " BPFFS " of 'ip netns exec'");
 }
 
 /* A map of the balancer, and what is pinned under its name. */

@@ -149,7 +149,7 @@ static bool is_in_force(const struct balancer *balancer, const struct config_ser
 	case VERDICT_RATE_LIMITED:
 		return service->limit.pps;
 	case VERDICT_FLOW_LIMITED:
-		return service->limit.flows;
+		return service->limit.flows || service->limit.conns;
 	default:
 		return false;
 	}

@@ -122,6 +122,11 @@ throwaway()
 	equal "$(program_id)" 0 "program"
 	on lb "$top/scripts/attach.sh" veth6 >"$TMP/out" 2>&1 || fail "attach: $(cat "$TMP/out")"
 	[ -e $PINS/xlb_services ] || fail "no pins"
+	! ip netns exec "$HERE" "$top/scripts/detach.sh" veth6 >"$TMP/out" 2>&1 ||
+		fail "detached with pins that stay"
+	says "detach.sh -n $HERE veth6"
+	ip netns exec "$HERE" "$top/xdp-lb" doctor veth6 >"$TMP/out" 2>&1 || true
+	says "of 'ip netns exec'"
 }
 
 lab_up

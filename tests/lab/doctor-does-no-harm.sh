@@ -77,6 +77,14 @@ refused()
 	shows 'flows 5'
 	lb limit del "$vip:$PORT/tcp"
 	lb stats zero
+	lb flow flush
+	lb limit set "$vip:$PORT/tcp" conns 5
+	healthy
+	flood 74
+	finds refused flow-limited
+	shows 'conns 5'
+	lb limit del "$vip:$PORT/tcp"
+	lb stats zero
 	lb deny add "$client"
 	healthy
 	flood 50
