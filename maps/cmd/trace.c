@@ -95,7 +95,7 @@ static struct text time_of_day(__u64 time)
 	return text;
 }
 
-static struct text backend_of(const struct trace *trace, const struct event *event)
+static void show_backend(const struct trace *trace, const struct event *event)
 {
 	const struct backend *record = &trace->balancer->backends[event->backend];
 	struct endpoint real = {
@@ -103,7 +103,10 @@ static struct text backend_of(const struct trace *trace, const struct event *eve
 		.port = record->port ? record->port : event->tuple.vip_port,
 	};
 
-	return text_of_socket(&real);
+	print_text("  %s %s", describe(event), text_of_socket(&real).s);
+	open_object("backend");
+	print_endpoint(&real);
+	close_level();
 }
 
 static void show_event(const struct trace *trace, const struct event *event)
@@ -116,12 +119,10 @@ static void show_event(const struct trace *trace, const struct event *event)
 	print_string("time", "%s", time_of_day(event->time + trace->offset).s);
 	print_string("client", " %s", text_of_socket(&client).s);
 	print_string("vip", " > %s", text_of_vip(&vip).s);
-	if (event->backend) {
-		print_text("  %s", describe(event));
-		print_string("backend", " %s", backend_of(trace, event).s);
-	} else {
+	if (event->backend)
+		show_backend(trace, event);
+	else
 		print_null("backend", "");
-	}
 	print_string("direction", NULL, event->from_backend ? "answer" : "request");
 	print_string("choice", NULL, choice_name(event->choice));
 	print_string("action", "  %s", action_name(event->verdict));

@@ -57,7 +57,8 @@ packet_by_packet()
 		(.[2:] | all(.choice == "known-flow")) and
 		all(.action == "tx" and .reason == "forwarded" and
 			(.client | endswith(":30" + $family + "01")) and
-			(.backend | contains($backend)) and .bytes >= 54)' "$TMP/trace" >/dev/null ||
+			.backend == {address: $backend, port: 8000} and .bytes >= 54)' \
+		"$TMP/trace" >/dev/null ||
 		fail "trace: $(cat "$TMP/trace")"
 	equal "$(jq -s '[.[] | select(.direction == "request")] | length' "$TMP/trace")" \
 		"$(tcpdump -nn -r "$TMP/pcap" "dst port 8000" 2>/dev/null | wc -l)" "requests traced"
