@@ -45,6 +45,17 @@ static enum status say_dead(struct balancer *balancer, const struct config_servi
 		    text_of_real(&backend->real).s, why, hint);
 }
 
+/* Where its clients are is not known here. */
+static void say_tag(const struct change *change, const struct config_service *service,
+		    const struct config_backend *backend, const struct hop_lookup *lookup)
+{
+	if (keeps_tag(lookup) && !change->is_lenient)
+		warn("%s %s is in a VLAN: packets keep the tag that they came with, so clients of "
+		     "another VLAN do not reach it, unless the balancer is attached to the VLANs' "
+		     "devices",
+		     role_of(service, backend), text_of_real(&backend->real).s);
+}
+
 /* Gives a backend its next hop. What cannot be reached fails, or is kept as it is. */
 static enum status settle_backend(struct balancer *balancer, const struct change *change,
 				  const struct config_service *service,
@@ -61,6 +72,7 @@ static enum status settle_backend(struct balancer *balancer, const struct change
 	}
 	if (!is_out_of_reach(service, lookup, &why)) {
 		set_next_hop(backend, lookup);
+		say_tag(change, service, backend, lookup);
 		return DONE;
 	}
 	if (!change->is_lenient)

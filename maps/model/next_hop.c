@@ -107,8 +107,8 @@ static void find_route(struct hop_lookup *lookup, int netlink, const struct devi
 	lookup->ifindex = route.ifindex;
 	lookup->next = route.next;
 	memcpy(lookup->hop.own_mac, device->mac, sizeof(device->mac));
-	/* By a VLAN device it leaves where it came in, with the tag that it came with. */
-	lookup->hop.ifindex = strcmp(device->kind, "vlan") ? route.ifindex : 0;
+	/* By a VLAN device that is no arm it leaves where it came in, with the tag it came with. */
+	lookup->hop.ifindex = strcmp(device->kind, "vlan") || device->program ? route.ifindex : 0;
 	lookup->mtu = smaller(smaller(device->mtu, route.mtu ? route.mtu : device->mtu), 65535);
 }
 
@@ -239,6 +239,11 @@ bool is_no_host(const struct hop_lookup *lookup, const char **why)
 bool has_gateway(const struct hop_lookup *lookup)
 {
 	return lookup->is_ethernet && !same_address(&lookup->to, &lookup->next);
+}
+
+bool keeps_tag(const struct hop_lookup *lookup)
+{
+	return lookup->is_ethernet && !lookup->hop.ifindex;
 }
 
 bool is_unreachable(const struct hop_lookup *lookup, const char **why)

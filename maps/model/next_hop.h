@@ -51,6 +51,10 @@ bool is_no_host(const struct hop_lookup *lookup, const char **why);
 /* Whether the backend cannot be reached now. */
 bool is_unreachable(const struct hop_lookup *lookup, const char **why);
 
+/* Whether packets keep the VLAN tag that they came with, as the route leaves by a VLAN device that
+ * the balancer is not attached to. */
+bool keeps_tag(const struct hop_lookup *lookup);
+
 /* Whether it leads over a gateway. */
 bool has_gateway(const struct hop_lookup *lookup);
 

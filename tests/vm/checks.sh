@@ -83,6 +83,7 @@ run_checks()
 	check_nic
 	check_modes
 	check no-checksum-errors no_checksum_errors
+	check vlans guest tests/vm/vlans.sh
 	check_dispatcher
 	check_tests
 	end_guest
