@@ -177,6 +177,14 @@ static void routes_ready(struct io *io, __u32 events)
 	timer_set(&settle, nanosecond_now() + SETTLE_NS);
 }
 
+static bool is_behind_gateway(const struct config_backend *backend)
+{
+	const struct hop_lookup *lookup = backend->mac_given ? NULL :
+							       find_lookup(&lookups, backend);
+
+	return lookup && has_gateway(lookup);
+}
+
 /* What is to be written of a backend; NULL: nothing. A gateway is no next hop of `dsr`. */
 static const struct hop_lookup *news_of(const struct config_service *service,
 					const struct config_backend *backend)
@@ -289,6 +297,36 @@ static enum status find_new_routes(int added)
 	return status;
 }
 
+/* The backends of `dsr` that are behind a gateway now. Returns how many. */
+static unsigned int visit_gateways(bool says)
+{
+	unsigned int count = 0;
+
+	for_each_service(service, &watch->config) {
+		for_each_backend(backend, service) {
+			if (service->mode != MODE_DSR || !is_behind_gateway(backend))
+				continue;
+			count++;
+			if (says)
+				warn("%s of %s: its route leads over a gateway now, and mode dsr "
+				     "needs it on the link; kept as it was",
+				     text_of_real(&backend->real).s, text_of_vip(&service->vip).s);
+		}
+	}
+	return count;
+}
+
+/* When there are more of them. */
+static void say_gateways(void)
+{
+	static unsigned int said;
+	unsigned int count = visit_gateways(false);
+
+	if (count > said)
+		visit_gateways(true);
+	said = count;
+}
+
 /* Looks up the routes of backends that are new. */
 static void look_up(void)
 {
@@ -306,6 +344,7 @@ static void look_up(void)
 		begin_asking(&watch->config);
 		timer_set(&batch, nanosecond_now() + BATCH_NS);
 	}
+	say_gateways();
 	config_free(&copy);
 }
 

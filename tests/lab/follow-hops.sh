@@ -100,6 +100,36 @@ via()
 	lb service del "$vip:9000/tcp"
 }
 
+logged_gateways()
+{
+	grep -cF "$(at 0 2) of $vip:9001/tcp: its route leads over a gateway now" "$TMP/watch.log" || true
+}
+
+is_logged()
+{
+	[ "$(logged_gateways)" = 1 ]
+}
+
+# In mode dsr a gateway would send packets back here: said once, and what was known stays.
+dsr_over_gateway()
+{
+	local before
+
+	lb service add "$vip:9001/tcp" mode dsr
+	lb backend add "$vip:9001/tcp" "$(at 0 2)"
+	before=$(lb -j service show "$vip:9001/tcp" | jq -r '.[0].backends[0].mac')
+	on lb ip route add "$(at 0 2)" via "$(at 0 8)" dev veth6
+	await 5 is_logged
+	on lb ip route add "$(at 7 7)" via "$(at 0 8)" dev veth6
+	sleep 2
+	equal "$(logged_gateways)" 1 "times that it was said"
+	equal "$(lb -j service show "$vip:9001/tcp" | jq -r '.[0].backends[0].mac')" "$before" \
+		"MAC that was known"
+	on lb ip route del "$(at 0 2)" via "$(at 0 8)" dev veth6
+	on lb ip route del "$(at 7 7)" via "$(at 0 8)" dev veth6
+	lb service del "$vip:9001/tcp"
+}
+
 all()
 {
 	service=$vip:8000/tcp
@@ -109,6 +139,7 @@ all()
 	given
 	comes_back
 	over_gateways
+	dsr_over_gateway
 	via
 	lb service del "$service"
 }
@@ -131,5 +162,5 @@ on h5 ip link set dev eth0 down
 reach lb 1 0 8
 attach
 start_web
-spawn lb "$top/xdp-lb" -n "${prefix}lb" watch
+spawn lb "$top/xdp-lb" -n "${prefix}lb" watch 2>"$TMP/watch.log"
 each_family all
