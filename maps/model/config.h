@@ -119,16 +119,16 @@ struct config_backend *next_record(struct config_service *service, struct config
 /* None may come or go meanwhile. */
 #define for_each_service(service, config)                                                          \
 	for (struct config_service *service = (config)->services;                                  \
-	     service != (config)->services + (config)->count; service++)
+	     service && service != (config)->services + (config)->count; service++)
 #define for_each_backend(backend, service)                                                         \
 	for (struct config_backend *backend = (service)->backends;                                 \
-	     backend != (service)->backends + (service)->count; backend++)
+	     backend && backend != (service)->backends + (service)->count; backend++)
 #define for_each_record(record, service)                                                           \
 	for (struct config_backend *record = next_record(service, NULL); record;                   \
 	     record = next_record(service, record))
 #define for_each_source(source, config)                                                            \
 	for (struct config_source *source = (config)->sources;                                     \
-	     source != (config)->sources + (config)->source_count; source++)
+	     source && source != (config)->sources + (config)->source_count; source++)
 
 /*
  * Decides which backends of a service get slots (is_eligible), by state, next hop, health, and
