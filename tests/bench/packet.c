@@ -31,10 +31,6 @@
 #define FIRST_NEW_FLOW 200000 /* beyond all others */
 #define BATCH 1000 /* flows */
 #define REFUSED 999 /* of a batch, at least: all ports are taken */
-#define MOSTLY 20 /* one in so many may have another verdict, see struct kind */
-/* The same of datagrams: one flow of 100,000, which have seen a question and its answer each, may
- * give way to one that begins after it. */
-#define MOSTLY_UDP 10000
 
 enum rival { FLOOR, YARDSTICK, PROGRAM, RIVALS };
 
@@ -53,7 +49,7 @@ struct kind {
 	enum direction direction;
 	bool foreign; /* of no service: compared with the empty program alone */
 	bool begins; /* flows, in mode nat */
-	bool mostly; /* a few are of another verdict: a port is free, or not, or gives way, by chance */
+	bool mostly; /* a few are of another verdict: a port is free, or not, by chance */
 	uint32_t vip, port; /* added */
 };
 
@@ -200,14 +196,6 @@ static void print_result(const struct kind *kind, uint32_t flows, const struct s
 	fflush(stdout);
 }
 
-/* Of so many packets, how many may have another verdict. */
-static long long tolerated(const struct kind *kind, uint64_t sent)
-{
-	if (kind->mostly)
-		return sent / MOSTLY;
-	return is_tcp ? 0 : sent / MOSTLY_UDP;
-}
-
 /*
  * Compares what the balancer has counted with what was sent to it: a packet that was dropped, or
  * passed, is faster than one that was forwarded. Some are the host's own.
@@ -224,7 +212,7 @@ static void check_verdicts(const struct kind *kind, const struct counters *befor
 		samples->wrong = 0;
 	if (strays > STRAY && !samples->wrong)
 		samples->wrong = strays;
-	if (samples->wrong > 0 && samples->wrong < tolerated(kind, sent))
+	if (kind->mostly && samples->wrong > 0 && samples->wrong < (long long)sent / 50)
 		samples->wrong = 0;
 	if (samples->wrong)
 		fprintf(stderr,

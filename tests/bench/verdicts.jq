@@ -142,16 +142,13 @@ def pps($name; $other; $text; $bar):
 	row("UDP packets/s, \($name)"; "at least \($bar) times \($text)"; $ratio | times;
 		$ratio | least($bar));
 
-# What features cost, see cliff.sh; one without a limit has no verdict. 100,000 flows of nat wait for
-# memory: there the same program differs by 15 % from load to load, and less is not told apart.
+# What features cost, see cliff.sh; one without a limit has no verdict.
 def cliffs:
 	.results[] | select(.part == "cliff" and .limit) |
-	(.mode == "nat" and .flows >= 100000) as $waits |
-	(if $waits then [.limit, 0.15 * .plain[1]] | max else .limit end) as $bar |
 	row("\(.name): \(.mode), \(.flows) flows\(if .kind == "data" then "" else ", \(.kind)" end)";
-		"at most \(.limit) ns\(if $waits then ", or 15 %," else "" end) more"; "\(.more[1] | ns) (\(.plain[1] | digits(1)) to \(.with[1] |
+		"at most \(.limit) ns more"; "\(.more[1] | ns) (\(.plain[1] | digits(1)) to \(.with[1] |
 		digits(1)))\(if .wrong == 0 then "" else "; \(.wrong) packets had another verdict" end)";
-		if .wrong != 0 then false elif .busy then null else .more[1] <= $bar end);
+		if .wrong != 0 then false elif .busy then null else .more[1] <= .limit end);
 
 # A packet that is dropped costs little.
 def right:
