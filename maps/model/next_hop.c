@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include "kernel/netlink.h"
+#include "model/attachment.h"
 #include "model/discover.h"
 #include "model/next_hop.h"
 
@@ -89,8 +90,15 @@ static __u32 smaller(__u32 a, __u32 b)
 	return a < b ? a : b;
 }
 
-static void find_route(struct hop_lookup *lookup, int netlink, const struct device *devices,
-		       int count)
+/* By a VLAN device that is no arm a packet leaves where it came in, with the tag it came with. */
+static bool leaves_by(const struct balancer *balancer, const struct device *device)
+{
+	return strcmp(device->kind, "vlan") ||
+	       (device->program && balancer_of(device->program) == balancer->id);
+}
+
+static void find_route(struct hop_lookup *lookup, const struct balancer *balancer, int netlink,
+		       const struct device *devices, int count)
 {
 	const struct device *device;
 	struct route route;
@@ -107,8 +115,7 @@ static void find_route(struct hop_lookup *lookup, int netlink, const struct devi
 	lookup->ifindex = route.ifindex;
 	lookup->next = route.next;
 	memcpy(lookup->hop.own_mac, device->mac, sizeof(device->mac));
-	/* By a VLAN device that is no arm it leaves where it came in, with the tag it came with. */
-	lookup->hop.ifindex = strcmp(device->kind, "vlan") || device->program ? route.ifindex : 0;
+	lookup->hop.ifindex = leaves_by(balancer, device) ? route.ifindex : 0;
 	lookup->mtu = smaller(smaller(device->mtu, route.mtu ? route.mtu : device->mtu), 65535);
 }
 
@@ -184,15 +191,15 @@ int open_netlink(struct balancer *balancer)
 }
 
 /* Looks up the routes of those that are not done. *devices is to be freed. */
-static enum status look_up_routes(struct hop_lookups *lookups, int netlink, struct device **devices,
-				  int *count)
+static enum status look_up_routes(struct hop_lookups *lookups, const struct balancer *balancer,
+				  int netlink, struct device **devices, int *count)
 {
 	*count = netlink_devices(netlink, devices);
 	if (*count < 0)
 		return fail(FAILED, "cannot list devices: %s", strerror(-*count));
 	for (unsigned int i = 0; i < lookups->count; i++) {
 		if (!lookups->lookup[i].is_done)
-			find_route(&lookups->lookup[i], netlink, *devices, *count);
+			find_route(&lookups->lookup[i], balancer, netlink, *devices, *count);
 	}
 	return DONE;
 }
@@ -205,7 +212,7 @@ enum status resolve_next_hops(struct hop_lookups *lookups, struct balancer *bala
 
 	if (netlink < 0)
 		return FAILED;
-	status = look_up_routes(lookups, netlink, &devices, &count);
+	status = look_up_routes(lookups, balancer, netlink, &devices, &count);
 	if (!status)
 		find_macs(lookups, netlink);
 	free(devices);
@@ -221,7 +228,7 @@ enum status find_routes(struct hop_lookups *lookups, struct balancer *balancer,
 
 	if (netlink < 0)
 		return FAILED;
-	status = look_up_routes(lookups, netlink, devices, count);
+	status = look_up_routes(lookups, balancer, netlink, devices, count);
 	for (unsigned int i = 0; i < lookups->count && !status; i++)
 		lookups->lookup[i].is_done = true;
 	close(netlink);
