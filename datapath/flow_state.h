@@ -17,7 +17,7 @@
  */
 #define NEXT_UNIT 1
 #define UNITS_BEHIND 256 /* what is sent again, or acknowledged late: a window of 2^24 */
-#define UNITS_UNREAD 8 /* the same of a packet that ends the flow: 512 KB */
+#define UNITS_UNREAD 8 /* the same of a packet that ends the flow, or to a side that has: 512 KB */
 #define FAST_OPEN_WINDOW 65536 /* what a backend may send before the handshake's last packet */
 
 /* Ticks after the first answer from when on a datagram of the client shows that it goes on: 2 s. */
@@ -38,6 +38,43 @@ static __always_inline bool is_within(__be16 number, __be16 noted, __u16 behind,
 	__u16 distance = bpf_ntohs(number) - bpf_ntohs(noted);
 
 	return (__u16)(distance + behind) <= behind + ahead;
+}
+
+/* What is noted of a number: its upper half, in units; of the number after a FIN its middle, in
+ * parts of a unit, as nothing is further ahead. Network byte order. */
+static __always_inline __be16 upper(__u32 number)
+{
+	return bpf_htons(number >> 16);
+}
+
+#define PART_SHIFT 8
+#define UNIT_PARTS (1 << (16 - PART_SHIFT))
+
+static __always_inline __be16 middle(__u32 number)
+{
+	return bpf_htons(number >> PART_SHIFT);
+}
+
+/* The side's flag of a FIN that is noted. */
+static __always_inline __u8 fin_of(__u32 side)
+{
+	return side ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
+}
+
+/*
+ * Whether a number of the side is at most so many units less than the one noted, or more. Of a side
+ * that has sent its FIN none is more, and a guess is right once in 32.
+ */
+static __always_inline bool is_near(const struct flow *flow, __u32 side, __u32 number, __u16 behind,
+				    __u16 ahead)
+{
+	__be16 noted = flow->sequence[side & 1];
+
+	if (!(flow->state & fin_of(side)))
+		return is_within(upper(number), noted, behind, ahead);
+	if (behind > UNITS_UNREAD)
+		behind = UNITS_UNREAD;
+	return is_within(middle(number), noted, behind * UNIT_PARTS, 0);
 }
 
 /* The upper halves of the numbers that a TCP header has. */
@@ -79,7 +116,7 @@ static __always_inline bool has_returned(const struct packet *pkt, const struct 
 static __always_inline bool keeps_state(const struct frame *frame, const struct packet *pkt,
 					const struct flow *flow)
 {
-	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
+	__u8 own_fin = fin_of(side_of(pkt));
 	__u8 state = flow->state;
 
 	if (pkt->protocol == IPPROTO_UDP)
@@ -178,7 +215,7 @@ GLOBAL int is_quote_plausible(struct xdp_md *ctx, __u32 index)
 {
 	struct packet *pkt = slow_packet();
 	const struct flow *flow = flow_at(index);
-	const void *tcp;
+	const struct tcphdr *tcp;
 
 	if (!pkt || !flow)
 		return false;
@@ -186,8 +223,7 @@ GLOBAL int is_quote_plausible(struct xdp_md *ctx, __u32 index)
 		return true;
 	tcp = frame_at(ctx, pkt->quote.l4, QUOTED_TCP);
 	return tcp && pkt->quote.l4 + QUOTED_TCP <= pkt->quote.end &&
-	       is_within(upper_half(tcp), flow->sequence[pkt->from_backend ? 0 : 1], UNITS_BEHIND,
-			 UNITS_BEHIND);
+	       is_near(flow, side_of(pkt) ^ 1, bpf_ntohl(tcp->seq), UNITS_BEHIND, UNITS_BEHIND);
 }
 
 static __always_inline void read_segment(struct packet *pkt, const struct tcphdr *tcp)
@@ -198,11 +234,6 @@ static __always_inline void read_segment(struct packet *pkt, const struct tcphdr
 	pkt->segment.acknowledged = bpf_ntohl(tcp->ack_seq);
 	pkt->segment.end = pkt->segment.sequence + data + !!(pkt->tcp_flags & TCP_FIN);
 	pkt->segment.has_data = data;
-}
-
-static __always_inline __be16 upper(__u32 number)
-{
-	return bpf_htons(number >> 16);
 }
 
 /* Both sides were heard: from here on their numbers are noted. */
@@ -242,39 +273,35 @@ static __always_inline __u8 shake_hands(const struct packet *pkt, struct flow *f
 
 /*
  * Whether the segment is one that its side may send after the FIN that is noted: a part of what was
- * before it, sent again, or an ACK. `noted` is the lower half of the number after the FIN.
+ * before it, sent again, or without data the number after it (RFC 9293, 3.8.4: or one less).
  */
 static __always_inline bool is_after_fin(const struct segment *segment, __be16 noted)
 {
-	__u16 left = bpf_ntohs(noted) - segment->end;
+	__u16 left = bpf_ntohs(noted) - (segment->end >> PART_SHIFT);
 
-	return segment->has_data ? left < 0x8000 : left <= 1;
+	if (segment->has_data)
+		return left <= UNITS_UNREAD * UNIT_PARTS;
+	return noted == middle(segment->sequence) || noted == middle(segment->sequence + 1);
 }
 
 /*
- * Whether the segment acknowledges what the other side has sent, or up to `behind` units less. Of a
- * side that has sent its FIN the lower half of the number after it is noted. In a remembered flow
- * it is what the client has acknowledged last.
+ * Whether the segment acknowledges what the other side has sent, or up to `behind` units less. In a
+ * remembered flow it is what the client has acknowledged last.
  */
 static __always_inline bool is_acknowledging(const struct packet *pkt, const struct flow *flow,
 					     const struct segment *segment, __u16 behind)
 {
-	__u8 other_fin = pkt->from_backend ? FLOW_CLIENT_FIN : FLOW_BACKEND_FIN;
-	__be16 noted = flow->sequence[side_of(pkt) ^ 1];
-
-	if (!(pkt->tcp_flags & TCP_ACK))
-		return false;
-	if (flow->state & other_fin)
-		return is_within(bpf_htons(segment->acknowledged), noted, 1, 0);
-	return is_within(upper(segment->acknowledged), noted, behind,
-			 flow->state & FLOW_NAT ? NEXT_UNIT : behind);
+	return pkt->tcp_flags & TCP_ACK &&
+	       is_near(flow, side_of(pkt) ^ 1, segment->acknowledged, behind,
+		       flow->state & FLOW_NAT ? NEXT_UNIT : behind);
 }
 
 /* What the numbers of a segment say of who has sent it. */
 enum credit {
 	CREDIT_NONE, /* its side could not have them */
 	CREDIT_LIKELY, /* what was sent before, or a RST that tells nothing but where it may be */
-	CREDIT_SURE, /* the last of its side; a FIN or RST takes a guess of one in 100 million */
+	CREDIT_SURE, /* the last of its side; a FIN or RST takes a guess of one in 100 million (of
+			700,000, if the other side has sent its FIN) */
 };
 
 /*
@@ -284,7 +311,7 @@ enum credit {
 static __always_inline enum credit credit_of(const struct packet *pkt, const struct flow *flow,
 					     const struct segment *segment)
 {
-	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
+	__u8 own_fin = fin_of(side_of(pkt));
 	bool is_end = pkt->tcp_flags & (TCP_FIN | TCP_RST);
 	__be16 number = upper(segment->sequence), noted = flow->sequence[side_of(pkt)];
 
@@ -304,26 +331,28 @@ static __always_inline enum credit credit_of(const struct packet *pkt, const str
 }
 
 /*
- * An established flow goes on, by a segment that has credit. FIN and RST are taken back by what
- * their side sends after them that it would not, were they its own. Of a side that has sent its FIN
- * the lower half of the number after it is noted.
+ * An established flow goes on, by a segment that has credit: returns its state, and in `noted` the
+ * number to note of the segment's side. FIN and RST are taken back by what their side sends after
+ * them that it would not, were they its own. A RST that says less than the one before changes
+ * nothing: so a closed client answers what was under way.
  */
-static __always_inline __u8 go_on(const struct packet *pkt, struct flow *flow,
-				  const struct segment *segment, __u8 state, enum credit credit)
+static __always_inline __u8 go_on(const struct packet *pkt, const struct segment *segment,
+				  __u8 state, enum credit credit, __be16 *noted)
 {
-	__u8 own_fin = pkt->from_backend ? FLOW_BACKEND_FIN : FLOW_CLIENT_FIN;
+	__u8 own_fin = fin_of(side_of(pkt));
 	__u8 own_reset = pkt->from_backend ? FLOW_BACKEND_RESET : 0;
-	__be16 *noted = &flow->sequence[side_of(pkt)];
 	bool has_own_fin = state & own_fin;
 
 	if (pkt->tcp_flags & TCP_RST) {
+		if (state & FLOW_RESET && credit != CREDIT_SURE)
+			return state;
 		state &= ~(FLOW_BACKEND_RESET | FLOW_DOUBTFUL);
 		return state | FLOW_RESET | own_reset | (credit == CREDIT_SURE ? 0 : FLOW_DOUBTFUL);
 	}
 	if (state & FLOW_RESET && (state & FLOW_BACKEND_RESET) == own_reset)
 		state &= ~(FLOW_RESET | FLOW_BACKEND_RESET);
 	if (pkt->tcp_flags & TCP_FIN) {
-		*noted = bpf_htons(segment->end);
+		*noted = middle(segment->end);
 		return state | own_fin;
 	}
 	if (has_own_fin && is_after_fin(segment, *noted))
@@ -331,6 +360,20 @@ static __always_inline __u8 go_on(const struct packet *pkt, struct flow *flow,
 	if (has_own_fin || !is_within(upper(segment->sequence), *noted, UNITS_BEHIND, 0))
 		*noted = upper(segment->sequence);
 	return state & ~own_fin;
+}
+
+/*
+ * Changes the state of an established flow, then the number noted of the packet's side: the flag of
+ * a FIN is there before the number that is noted otherwise.
+ */
+static __always_inline void note_state(const struct packet *pkt, struct flow *flow, __u8 before,
+				       __u8 state, __be16 noted)
+{
+	__be16 *number = &flow->sequence[side_of(pkt)];
+
+	change_state(flow, before, state);
+	if (state & FLOW_ESTABLISHED && *number != noted)
+		WRITE_ONCE(*number, noted);
 }
 
 /* The backend's word on both numbers, where nobody else can have sent it: a new connection that it
@@ -352,6 +395,7 @@ static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct
 	enum origin origin = pkt->from_backend ? origin_of(ctx, pkt, flow) : ORIGIN_LIKELY;
 	__u8 before = READ_ONCE(flow->state), state = before;
 	enum credit credit = CREDIT_SURE;
+	__be16 noted = 0;
 
 	if (origin == ORIGIN_FORGED)
 		return CREDIT_NONE;
@@ -371,9 +415,10 @@ static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct
 			credit = credit_of(pkt, flow, segment);
 		if (credit == CREDIT_NONE)
 			return CREDIT_NONE;
-		state = go_on(pkt, flow, segment, state, credit);
+		noted = flow->sequence[side_of(pkt)];
+		state = go_on(pkt, segment, state, credit, &noted);
 	}
-	change_state(flow, before, state);
+	note_state(pkt, flow, before, state, noted);
 	if (is_closed(before) && !is_closed(state))
 		recount_flow(flow);
 	return credit;
@@ -406,6 +451,7 @@ static __always_inline enum credit note_remembered(const struct packet *pkt, str
 {
 	__u8 before = READ_ONCE(flow->state), state = before;
 	enum credit credit;
+	__be16 noted;
 
 	if (pkt->protocol == IPPROTO_UDP) {
 		change_state(flow, state, state | FLOW_ESTABLISHED);
@@ -425,8 +471,9 @@ static __always_inline enum credit note_remembered(const struct packet *pkt, str
 		return CREDIT_NONE;
 	if (credit == CREDIT_SURE && is_acknowledging(pkt, flow, segment, UNITS_BEHIND))
 		flow->sequence[1] = upper(segment->acknowledged);
-	state = go_on(pkt, flow, segment, state, credit);
-	change_state(flow, before, state);
+	noted = flow->sequence[side_of(pkt)];
+	state = go_on(pkt, segment, state, credit, &noted);
+	note_state(pkt, flow, before, state, noted);
 	return credit;
 }
 

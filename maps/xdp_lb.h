@@ -350,8 +350,8 @@ struct flow {
 		__u32 isn;
 		/* TCP, with it: the upper halves of the highest sequence numbers of client and
 		 * backend, as in the packet; of a remembered flow the highest one that the
-		 * client has acknowledged for the backend's. Of a side whose FIN is noted the
-		 * lower half of the number after it. */
+		 * client has acknowledged for the backend's. Of a side whose FIN is noted bits
+		 * 8 to 23 of the number after it. */
 		__be16 sequence[2];
 		__u32 answered; /* UDP, with FLOW_ESTABLISHED: tick of the first answer */
 	};

@@ -122,6 +122,18 @@ static void long_transfer(void)
 	}
 }
 
+static void client_sends_300k(void)
+{
+	for (unsigned int i = 0; i < 300000 && passed_so_far(); i += 1000)
+		TAKE(CLIENT(ACK, 1 + i, 1, 1000));
+}
+
+static void backend_sends_300k(void)
+{
+	for (unsigned int i = 0; i < 300000 && passed_so_far(); i += 1000)
+		TAKE(ANSWER(ACK, 1 + i, 1, 1000));
+}
+
 /* Blind ACKs, each a unit further: were one of them to move the number noted, so would all. */
 static void sweep_of_acks(void)
 {
@@ -172,6 +184,11 @@ static const struct test_case tcp_cases[] = {
 	CASE("reset: after a FIN it has the number after that", BOTH, tcp_service, HANDSHAKE,
 	     CLIENT(FIN | ACK, 1, 1, 9), CLIENT(RST, 500, 0, 0), DO(one_fin), CLIENT(RST, 11, 0, 0),
 	     THEN(closed)),
+	CASE("reset: what a closed client answers to data in flight leaves it closed", BOTH,
+	     tcp_service, HANDSHAKE, CLIENT(RST | ACK, 1, 1, 0), ANSWER(ACK, 1, 1, 900),
+	     CLIENT(RST, 1, 0, 0), DO(closed), CLIENT(ACK, 1, 1, 9), THEN(established)),
+	CASE("reset: it need not acknowledge what the backend has sent last", BOTH, tcp_service,
+	     HANDSHAKE, ANSWER(FIN | ACK, 1, 1, 1000), CLIENT(RST | ACK, 1, 1, 0), THEN(closed)),
 	CASE("forged: blind ACKs do not move the number", BOTH, tcp_service, HANDSHAKE,
 	     DO(sweep_of_acks), CLIENT(RST | ACK, SWEEP, 1, 0), CLIENT(FIN | ACK, FAR, 1, 0),
 	     CLIENT(ACK, 1, 1, 9), DO(established), CLIENT(RST | ACK, 11, 1, 0), THEN(closed)),
@@ -202,7 +219,7 @@ static const struct test_case tcp_cases[] = {
 	     ANSWER(RST, 1, 1, 0), CLIENT(ACK, 1, 1, 10), DO(closed), ANSWER(ACK, 1, 11, 10),
 	     THEN(established)),
 	CASE("forged: a lone FIN is taken back by data", BOTH, tcp_service, HANDSHAKE,
-	     CLIENT(FIN | ACK, 500, 1, 0), DO(one_fin), CLIENT(ACK | PSH, 501, 1, 10),
+	     CLIENT(FIN | ACK, 500, 1, 0), DO(one_fin), CLIENT(ACK | PSH, 801, 1, 10),
 	     THEN(established)),
 	CASE("forged: a lone FIN is taken back by an ACK", BOTH, tcp_service, HANDSHAKE,
 	     CLIENT(FIN | ACK, 500, 1, 0), DO(one_fin), CLIENT(ACK, 1, 1, 0), THEN(established)),
@@ -215,6 +232,15 @@ static const struct test_case tcp_cases[] = {
 	     ANSWER(FIN | ACK, 2001, 11, 0), CLIENT(ACK, 11, 2002, 0), THEN(closed)),
 	CASE("half-close: data before the FIN, sent again, leaves it", BOTH, tcp_service, HANDSHAKE,
 	     CLIENT(FIN | ACK, 1001, 1, 9), CLIENT(ACK, 1, 1, 1000), THEN(one_fin)),
+	CASE("half-close: so does data from further back", BOTH, tcp_service, HANDSHAKE,
+	     DO(client_sends_300k), CLIENT(FIN | ACK, 300001, 1, 9), CLIENT(ACK, 1, 1, 1000),
+	     CLIENT(ACK, 100001, 1, 1000), CLIENT(ACK, 300011, 1, 0), THEN(one_fin)),
+	CASE("close: both at once, with data under way", BOTH, tcp_service, HANDSHAKE,
+	     ANSWER(FIN | ACK, 1, 1, 1000), CLIENT(FIN | ACK, 1, 1, 0), DO(closed),
+	     ANSWER(ACK, 1002, 2, 0), CLIENT(ACK, 2, 1002, 0), THEN(closed)),
+	CASE("close: both at once, with much data under way", BOTH, tcp_service, HANDSHAKE,
+	     DO(backend_sends_300k), ANSWER(FIN | ACK, 300001, 1, 1000), CLIENT(FIN | ACK, 1, 1, 0),
+	     THEN(closed)),
 
 	/* Where from */
 	CASE("forged: an answer from the client's side is none", BOTH, tcp_service, HANDSHAKE,
@@ -240,6 +266,10 @@ static const struct test_case tcp_cases[] = {
 	     ROUTED_ACK, CLIENT_VIA(ROUTER, FIN | ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 9),
 	     ANSWER_VIA(ROUTER, ROUTER, FIN | ACK, 1, 11, 5), DO(closed),
 	     CLIENT_VIA(ROUTER, ACK, CLIENT_FIRST + 11, BACKEND_FIRST + 7, 0), THEN(closed)),
+	CASE("routed: so it does at once, with data under way", BOTH, tcp_service, ROUTED_SYN,
+	     ROUTED_SYN_ACK, ROUTED_ACK,
+	     CLIENT_VIA(ROUTER, FIN | ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 900),
+	     ANSWER_VIA(ROUTER, ROUTER, FIN | ACK, 1, 1, 900), THEN(closed)),
 	CASE("renewed: a backend that accepts a new connection is believed", BOTH, tcp_service,
 	     HANDSHAKE, CLIENT(SYN, FAR, 0, 0), ANSWER(SYN | ACK, FAR, FAR + 1, 0),
 	     CLIENT(ACK, FAR + 1, FAR + 1, 0), DO(ages_899s), CLIENT(ACK, FAR + 1, FAR + 1, 9),

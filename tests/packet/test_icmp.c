@@ -77,6 +77,29 @@ static void no_flow(void)
 	SENT(P(ERROR_OF(ROUTER), ICMP(message, ##__VA_ARGS__), CLIENT_GOT, CUT(n)),                \
 	     P(ERROR_TO_BACKEND, ICMP(message, ##__VA_ARGS__), BACKEND_SENT, CUT(n)))
 
+/* A connection with numbers, and errors that quote one of them. */
+#define FROM_CLIENT(flags, s, a)                                                                   \
+	SENT(P(FROM(C1), TCP(40000, HTTP, flags, .seq = s, .ack = a)),                             \
+	     P(TO(B1), TCP(40000, HTTP, flags, .seq = s, .ack = a)))
+#define FROM_BACKEND(flags, s, a)                                                                  \
+	SENT(P(BACK(B1), TCP(HTTP, 40000, flags, .seq = s, .ack = a)),                             \
+	     P(HOME(C1), TCP(HTTP, 40000, flags, .seq = s, .ack = a)))
+#define CONNECTION                                                                                 \
+	FROM_CLIENT(SYN, 70000, 0), FROM_BACKEND(SYN | ACK, 900000000, 70001),                     \
+		FROM_CLIENT(ACK, 70001, 900000001)
+#define OF_BACKEND_GOT(s)                                                                          \
+	P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), IP(VIP, B1),                             \
+	  TCP(40000, HTTP, ACK, .seq = s), DATA(900), CUT(528))
+#define OF_CLIENT_GOT(s)                                                                           \
+	P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), IP(VIP, C1),                             \
+	  TCP(HTTP, 40000, ACK, .seq = s), DATA(900), CUT(528))
+#define QUOTED_TO_CLIENT(s)                                                                        \
+	SENT(OF_BACKEND_GOT(s), P(ERROR_TO_CLIENT, ICMP(TOO_BIG, .value = 1400), IP(C1, VIP),      \
+				  TCP(40000, HTTP, ACK, .seq = s), DATA(900), CUT(528)))
+#define QUOTED_TO_BACKEND(s)                                                                       \
+	SENT(OF_CLIENT_GOT(s), P(ERROR_TO_BACKEND, ICMP(TOO_BIG, .value = 1400), IP(B1, VIP),      \
+				 TCP(HTTP, 40000, ACK, .seq = s), DATA(900), CUT(528)))
+
 static const struct test_case error_cases[] = {
 	CASE("icmp: too big, of a router on the backend's side", BOTH, services, TCP_FLOW,
 	     TO_CLIENT(TOO_BIG, 548, .value = 1280)),
@@ -93,26 +116,12 @@ static const struct test_case error_cases[] = {
 		  P(ERROR_TO_BACKEND, ICMP(TOO_BIG, .value = 600), BACKEND_SENT, CUT(548))),
 	     TO_BACKEND(TOO_BIG, 548, .value = 601), TO_CLIENT(TOO_BIG, 548, .value = 1279)),
 	CASE("icmp: an error must quote a number that its flow may have", BOTH, services,
-	     SENT(P(FROM(C1), TCP(40000, HTTP, SYN, .seq = 70000)),
-		  P(TO(B1), TCP(40000, HTTP, SYN, .seq = 70000))),
-	     SENT(P(BACK(B1), TCP(HTTP, 40000, SYN | ACK, .seq = 900000000, .ack = 70001)),
-		  P(HOME(C1), TCP(HTTP, 40000, SYN | ACK, .seq = 900000000, .ack = 70001))),
-	     SENT(P(FROM(C1), TCP(40000, HTTP, ACK, .seq = 70001, .ack = 900000001)),
-		  P(TO(B1), TCP(40000, HTTP, ACK, .seq = 70001, .ack = 900000001))),
-	     SENT(P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), IP(VIP, B1),
-		    TCP(40000, HTTP, ACK, .seq = 71000), DATA(900), CUT(528)),
-		  P(ERROR_TO_CLIENT, ICMP(TOO_BIG, .value = 1400), IP(C1, VIP),
-		    TCP(40000, HTTP, ACK, .seq = 71000), DATA(900), CUT(528))),
-	     SENT(P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), IP(VIP, C1),
-		    TCP(HTTP, 40000, ACK, .seq = 900001000), DATA(900), CUT(528)),
-		  P(ERROR_TO_BACKEND, ICMP(TOO_BIG, .value = 1400), IP(B1, VIP),
-		    TCP(HTTP, 40000, ACK, .seq = 900001000), DATA(900), CUT(528))),
-	     KEPT(P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), IP(VIP, C1),
-		    TCP(HTTP, 40000, ACK, .seq = 100000000), DATA(900), CUT(528)),
-		  NO_FLOW),
-	     KEPT(P(ERROR_OF(ROUTER), ICMP(UNREACHABLE), IP(VIP, B1),
-		    TCP(40000, HTTP, ACK, .seq = 900001000), DATA(900), CUT(528)),
-		  NO_FLOW)),
+	     CONNECTION, QUOTED_TO_CLIENT(71000), QUOTED_TO_BACKEND(900001000),
+	     KEPT(OF_CLIENT_GOT(100000000), NO_FLOW), KEPT(OF_BACKEND_GOT(900001000), NO_FLOW)),
+	CASE("icmp: so when the flow ends", BOTH, services, CONNECTION,
+	     FROM_BACKEND(FIN | ACK, 900020001, 70001), FROM_CLIENT(FIN | ACK, 70001, 900000001),
+	     QUOTED_TO_CLIENT(70001), QUOTED_TO_BACKEND(900001000),
+	     KEPT(OF_CLIENT_GOT(100000000), NO_FLOW), KEPT(OF_BACKEND_GOT(900001000), NO_FLOW)),
 	CASE("icmp: the errors of a denied router go nowhere", BOTH, denied_router, TCP_FLOW,
 	     KEPT(P(ERROR_OF(ROUTER), ICMP(TOO_BIG, .value = 1400), CLIENT_GOT, CUT(548)), DENIED),
 	     KEPT(P(ERROR_OF(ROUTER), ICMP(UNREACHABLE), BACKEND_GOT, CUT(548)), DENIED)),
