@@ -9,8 +9,8 @@
 
 #include "flow_table.h"
 
-/* Of a second backend that is not the first; in vain one in 256 times, of two. */
-#define SECOND_DRAWS 8
+/* Of a second backend that is not the first; in vain one in 65,536 times, of two. */
+#define SECOND_DRAWS 16
 
 static __always_inline struct live *live_at(__u32 backend)
 {
@@ -56,21 +56,26 @@ static __always_inline void recount_flow(struct flow *flow)
 		__sync_fetch_and_add(&live->flows, 1);
 }
 
-/* How many flows the backend has; a count may be a little too low, for a moment. */
-static __always_inline __u64 flows_of(const struct live *live)
-{
-	__s32 flows = READ_ONCE(live->flows);
+#define WEIGHT_BITS 16
 
-	return flows > 0 ? flows : 0;
+/* A backend's struct live as one word: flows in the lower half, then its weight. 0: it has none. */
+static __always_inline __u64 load_of(__u32 backend)
+{
+	const struct live *live = live_at(backend);
+
+	return live ? READ_ONCE(*(const __u64 *)live) : 0;
 }
 
-/* Whether a backend has fewer flows for its weight than the other. */
-GLOBAL __u32 has_fewer_flows(__u32 backend, __u32 other)
+/*
+ * All bits set if a backend has fewer flows for its weight than the other, else none: a branch
+ * would be guessed wrong half of the time. A count may be too low for a moment, even below 0.
+ */
+static __always_inline __u64 has_fewer_flows(__u64 load, __u64 other)
 {
-	struct live *live = live_at(backend), *other_live = live_at(other);
+	__s64 flows = (__s32)load, other_flows = (__s32)other;
+	__u16 weight = load >> 32, other_weight = other >> 32;
 
-	return live && other_live &&
-	       flows_of(live) * other_live->weight < flows_of(other_live) * live->weight;
+	return (flows * other_weight - other_flows * weight) >> 63;
 }
 
 /*
@@ -81,20 +86,25 @@ GLOBAL __u32 has_fewer_flows(__u32 backend, __u32 other)
 GLOBAL __u32 pick_of_list(__u32 service, __u32 hash)
 {
 	struct least *least = bpf_map_lookup_elem(&xlb_least, &service);
-	__u32 count = least ? least->count : 0, at, best = 0;
+	__u32 count = least ? least->count : 0, at, best;
+	__u64 best_load;
 
-	if (!least)
+	if (!count)
 		return 0;
 	at = (__u64)hash * count >> 32;
-	for (__u32 i = 0; i < LEAST_LISTED; i++) {
-		__u32 number = least->backend[at & (LEAST_LISTED - 1)];
+	best = least->backend[at & (LEAST_LISTED - 1)];
+	best_load = load_of(best);
+	for (__u32 i = 1; i < LEAST_LISTED && i < count; i++) {
+		__u32 backend;
+		__u64 load, fewer;
 
-		if (i >= count)
-			break;
-		if (!best || has_fewer_flows(number, best))
-			best = number;
-		at = at + 1 < count ? at + 1 : 0;
+		at = (at + 1) & (__s32)(at + 1 - count) >> 31; /* 0 after the last */
 		keep_order(at);
+		backend = least->backend[at & (LEAST_LISTED - 1)];
+		load = load_of(backend);
+		fewer = has_fewer_flows(load, best_load);
+		best ^= (best ^ backend) & fewer;
+		best_load ^= (best_load ^ load) & fewer;
 	}
 	return best;
 }
@@ -119,7 +129,7 @@ GLOBAL __u32 pick_of_two(const struct service *service)
 	first = other = draw_backend(service, table);
 	for (int i = 0; i < SECOND_DRAWS && other == first; i++)
 		other = draw_backend(service, table);
-	return has_fewer_flows(other, first) ? other : first;
+	return has_fewer_flows(load_of(other), load_of(first)) ? other : first;
 }
 
 /* The backend of a new flow. */

@@ -202,6 +202,32 @@ sources()
 	done
 }
 
+# A new flow, of which the flows of all backends are compared. It waits for memory, and so for where all
+# lies: many turns, each a pass of its own, of which every other one has the plain balancer last.
+readonly TURNS=8
+least()
+{
+	local count turn
+
+	for count in 4 16; do
+		for ((turn = 0; turn < TURNS; turn++)); do
+			[ $((turn % 2)) = 1 ] || time_new nat plain
+			time_new nat-least with
+			[ $((turn % 2)) = 0 ] || time_new nat plain
+		done
+	done
+	unconfigure
+}
+
+time_new() # MODE plain|with
+{
+	local pass=$((pass * TURNS + turn))
+
+	unconfigure
+	configuration "$1" 4 tcp 1 "$count" | configure
+	time_it "$2" "pick least of $count" 25 mode=nat kinds=new flows=52428 backends="$count"
+}
+
 # A flow of which only the client speaks.
 silent()
 {
@@ -285,6 +311,6 @@ balancer_network
 fronts_up
 progress "cliffs, pass $pass"
 by_hand
-for part in deny_lists limits traces vlans arms sources silent mixed two_vips ports; do
+for part in deny_lists limits traces vlans arms sources least silent mixed two_vips ports; do
 	$part
 done

@@ -11,6 +11,7 @@
 balancer_up
 fronts_up
 while read -r mode family protocol services backends kinds flows; do
+	unconfigure # no flow of one before
 	configuration "$mode" "$family" "$protocol" "$services" "$backends" | quietly helper apply -
 	sender packet mode="$mode" family="$family" protocol="$protocol" services="$services" \
 		backends="$backends" kinds="$kinds" flows="$flows" rounds="$1" "${@:2}"

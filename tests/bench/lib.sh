@@ -136,6 +136,8 @@ configuration() # MODE FAMILY PROTOCOL SERVICES BACKENDS [WORDS of service add]
 			form = family == 6 ? "[fd00:10::a00:%x]:%d/%s" : "10.0.0.%d:%d/%s"
 			if (mode ~ /^dnat-fib/) # the way of answers is what the kernel routes
 				sub("-fib", "", mode)
+			else if (mode ~ /^nat-least/)
+				sub("-least", " pick least", mode)
 			else if (mode ~ /^dnat/)
 				mode = mode " via " (family == 6 ? "fd00:10::1" : "10.0.0.1")
 			for (s = 0; s < services; s++) {

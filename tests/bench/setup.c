@@ -91,7 +91,7 @@ void parse_setup(int argc, char **argv)
 	if (!setup.program || !setup.pins || !setup.helper || setup.rounds > MAX_ROUNDS)
 		die("program=, pins=, helper= and rounds= up to %d are needed", MAX_ROUNDS);
 	patience = setup.patience;
-	is_nat = !strcmp(setup.mode, "nat");
+	is_nat = !strncmp(setup.mode, "nat", 3); /* nat-least too */
 	is_dnat = !strncmp(setup.mode, "dnat", 4); /* dnat-fib too */
 	is_tcp = !strcmp(setup.protocol, "tcp");
 	for (const char *at = setup.flows; at && counts < MAX_COUNTS; at = strchr(at, ',')) {
