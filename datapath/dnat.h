@@ -56,7 +56,8 @@ static __always_inline __u32 find_sender(const struct packet *pkt, const struct 
 static __always_inline bool may_be_answer(const struct packet *pkt, const struct config *config,
 					  const struct cached_vip *vip)
 {
-	return config->flags & CONFIG_DNAT && !(vip->vip.flags & VIP_OWN) && !pkt->dry_run;
+	return config->flags & CONFIG_DNAT && !pkt->dry_run &&
+	       (pkt->is_to_others || !(vip->vip.flags & VIP_OWN));
 }
 
 /* What becomes of a packet: the end that changes has this address, and the packet these ports. */

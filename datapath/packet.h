@@ -145,6 +145,7 @@ struct packet {
 	__u8 is_left; /* mode dnat: the host forwards it, and resolves the way */
 	/* Found on the way: */
 	__u16 vip_number;
+	__u8 is_to_others; /* neither to a VIP nor to the host, for sure */
 	__u32 service; /* number, or 0 */
 	__u32 backend; /* or 0 */
 	__u16 choice; /* enum choice */

@@ -22,13 +22,13 @@ static __always_inline __u32 generation_to_cache(__u32 generation)
 	return generation == GENERATION_CHANGING ? 0 : generation;
 }
 
-/* Whether the address may be one of the host. */
-static __always_inline bool has_own_bit(const struct config *config, const __u64 address[2])
+/* Whether the address may be one of the host, or where that is known a VIP. */
+static __always_inline bool has_known_bit(const struct config *config, const __u64 address[2])
 {
-	const __u64 *bits = config->own_bits;
-	__u32 bit = own_bit(address[0], address[1]);
+	const __u64 *bits = config->known_bits;
+	__u32 bit = known_bit(address[0], address[1]);
 
-	return bits[bit / 64 % OWN_WORDS] >> bit % 64 & 1 ||
+	return bits[bit / 64 % KNOWN_WORDS] >> bit % 64 & 1 ||
 	       !(bits[0] | bits[1] | bits[2] | bits[3]);
 }
 
@@ -39,7 +39,7 @@ static __always_inline bool is_own_address(const __u64 address[2])
 	struct own_key key = {};
 	__u32 *own;
 
-	if (!config || !(config->flags & CONFIG_DNAT) || !has_own_bit(config, address))
+	if (!config || !(config->flags & CONFIG_DNAT) || !has_known_bit(config, address))
 		return false;
 	copy_address(&key.address, address);
 	own = bpf_map_lookup_elem(&xlb_own, &key);
@@ -62,7 +62,19 @@ GLOBAL int look_up_vip(__u64 first, __u64 second, __u32 index, __u32 generation)
 	return 0;
 }
 
-/* The VIP that the packet is sent to, or one of number 0; NULL never happens. */
+/*
+ * Whether the address is neither a VIP nor the host's, for sure: so are those of most clients that
+ * answers are to. Each would take an entry of the cache.
+ */
+static __always_inline bool is_of_others(const struct config *config, const __u64 address[2])
+{
+	const __u32 both = CONFIG_DNAT | CONFIG_KNOWS_VIPS;
+
+	return (config->flags & both) == both && !has_known_bit(config, address);
+}
+
+/* The VIP that the packet is sent to, or one of number 0, or if the packet is to others any. NULL
+ * never happens. */
 static __always_inline struct cached_vip *find_vip(struct packet *pkt, const struct config *config)
 {
 	__u32 index = cache_index(pkt->vip[0] ^ pkt->vip[1], VIP_CACHE_BITS);
@@ -72,8 +84,14 @@ static __always_inline struct cached_vip *find_vip(struct packet *pkt, const str
 
 	if (!cached)
 		return NULL;
-	if (cached->generation != generation || half[1] != pkt->vip[1] || half[0] != pkt->vip[0])
+	if (cached->generation != generation || half[1] != pkt->vip[1] || half[0] != pkt->vip[0]) {
+		if (is_of_others(config, pkt->vip)) {
+			pkt->vip_number = 0;
+			pkt->is_to_others = true;
+			return cached;
+		}
 		look_up_vip(pkt->vip[0], pkt->vip[1], index, generation);
+	}
 	pkt->vip_number = cached->vip.number;
 	return cached;
 }

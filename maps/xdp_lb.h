@@ -455,15 +455,16 @@ struct own_key {
 #define CONFIG_NO_FAST_PATH 4 /* every packet takes the slow path: to compare the two */
 #define CONFIG_SWEEP 8 /* helper: flows are to be ended, see maps/model/sweep.h */
 #define CONFIG_DNAT 16 /* xlb_reals has entries */
+#define CONFIG_KNOWS_VIPS 32 /* known_bits has the addresses of xlb_vips */
 
 #define GENERATION_CHANGING 1
 #define GENERATION_BY_HAND (1U << 31) /* the helper's numbers are below */
 
 #define HASH_FACTORS 3
 
-#define OWN_WORDS 4
-/* The bit of an address in own_bits of struct config: word * 64 + bit. */
-SHARED __u32 own_bit(__u64 first, __u64 second)
+#define KNOWN_WORDS 4
+/* The bit of an address in known_bits of struct config: word * 64 + bit. */
+SHARED __u32 known_bit(__u64 first, __u64 second)
 {
 	return (first ^ second) * 0x9e3779b97f4a7c15 >> 56;
 }
@@ -491,11 +492,11 @@ struct config {
 	__u32 census; /* number of the last one, see struct source */
 	__u32 pmtu; /* the least path MTU that ICMP errors are relayed with */
 	/*
-	 * own_bit() of each address of the host that xlb_own has; all 0: not known. Most addresses
-	 * are told apart from these by it, without a look into a large map. Before an address is in
-	 * xlb_own its bit is set.
+	 * known_bit() of each address of the host that xlb_own has, and with CONFIG_KNOWS_VIPS of
+	 * each in xlb_vips; all 0: not known. Most other addresses are told apart from these by it,
+	 * without a look into maps. The bit of an address is set before it is in its map.
 	 */
-	__u64 own_bits[OWN_WORDS];
+	__u64 known_bits[KNOWN_WORDS];
 	/* Filter of the trace; what is zero matches all. */
 	struct tuple trace; /* peer, peer_port: the client; vip, vip_port, protocol: the service */
 };

@@ -8,6 +8,7 @@
 #include "kernel/store.h"
 #include "model/next_hop.h"
 #include "model/own.h"
+#include "model/vips.h"
 
 #define MOST_STACKED 8 /* devices above each other */
 
@@ -160,31 +161,55 @@ static int read_own(const struct balancer *balancer, struct own_list *list)
 	return result;
 }
 
-static void mark_hosts(const struct own_list *list, __u64 bits[OWN_WORDS])
+static void mark(const struct address *address, __u64 bits[KNOWN_WORDS])
 {
-	for (unsigned int i = 0; i < list->count; i++) {
-		__u64 half[2];
-		__u32 bit;
+	__u64 half[2];
+	__u32 bit;
 
-		memcpy(half, &list->own[i].key.address, sizeof(half));
-		bit = own_bit(half[0], half[1]);
+	memcpy(half, address, sizeof(half));
+	bit = known_bit(half[0], half[1]);
+	bits[bit / 64] |= 1ULL << bit % 64;
+}
+
+static void mark_hosts(const struct own_list *list, __u64 bits[KNOWN_WORDS])
+{
+	for (unsigned int i = 0; i < list->count; i++)
 		if (list->own[i].flags & OWN_HOST)
-			bits[bit / 64] |= 1ULL << bit % 64;
-	}
+			mark(&list->own[i].key.address, bits);
+}
+
+static int mark_vips(const struct balancer *balancer, __u64 bits[KNOWN_WORDS])
+{
+	struct vips vips;
+	int result = read_vips(balancer, &vips);
+
+	for (__u32 i = 0; i < vips.count && !result; i++)
+		mark(&vips.address[i], bits);
+	free_vips(&vips);
+	return result;
 }
 
 /* Returns whether bits have changed. */
-static bool store_bits(struct balancer *balancer, const __u64 bits[OWN_WORDS])
+static bool store_bits(struct balancer *balancer, const __u64 bits[KNOWN_WORDS])
 {
 	bool has_changed = false;
 
-	for (int i = 0; i < OWN_WORDS; i++) {
-		if (balancer->config->own_bits[i] == bits[i])
+	for (int i = 0; i < KNOWN_WORDS; i++) {
+		if (balancer->config->known_bits[i] == bits[i])
 			continue;
-		store(balancer->config->own_bits[i], bits[i]);
+		store(balancer->config->known_bits[i], bits[i]);
 		has_changed = true;
 	}
 	return has_changed;
+}
+
+void know_vip(struct balancer *balancer, const struct address *address)
+{
+	__u64 bits[KNOWN_WORDS];
+
+	memcpy(bits, balancer->config->known_bits, sizeof(bits));
+	mark(address, bits);
+	store_bits(balancer, bits);
 }
 
 /* The entry of a sorted list that has the key, or NULL; `at` goes on from one call to the next. */
@@ -229,7 +254,7 @@ static int replace_own(struct balancer *balancer, const struct configuration *co
 {
 	struct own_list running = { malloc(MAX_OWN * sizeof(*running.own)), 0 };
 	struct own_list wanted = { malloc(MAX_OWN * sizeof(*wanted.own)), 0 };
-	__u64 bits[OWN_WORDS] = {}, all_bits[OWN_WORDS];
+	__u64 bits[KNOWN_WORDS] = { 0 }, all_bits[KNOWN_WORDS];
 	bool has_changed;
 	int result = -1;
 
@@ -243,6 +268,8 @@ static int replace_own(struct balancer *balancer, const struct configuration *co
 	}
 	for (unsigned int i = 0; i < config->count && !result; i++)
 		add_backends(&wanted, &config->services[i]);
+	if (!result)
+		result = mark_vips(balancer, bits);
 	if (!result) {
 		sort_own(&wanted);
 		mark_hosts(&wanted, bits);
@@ -253,6 +280,8 @@ static int replace_own(struct balancer *balancer, const struct configuration *co
 		if (has_changed)
 			stop_caching(balancer);
 		store_bits(balancer, bits);
+		if (!(balancer->config->flags & CONFIG_KNOWS_VIPS))
+			set_bits(&balancer->config->flags, CONFIG_KNOWS_VIPS);
 	}
 	free(running.own);
 	free(wanted.own);

@@ -10,6 +10,9 @@
  * it was: it guards against forged packets only, and the next change tries again. */
 void sync_own(struct balancer *balancer, const struct configuration *config);
 
+/* To be called before an address comes into xlb_vips. */
+void know_vip(struct balancer *balancer, const struct address *address);
+
 /* The same, and what it says of the host: its addresses and the MACs of its devices. */
 enum status write_own(struct balancer *balancer, const struct configuration *config);
 

@@ -7,6 +7,7 @@
 #include "kernel/store.h"
 #include "model/flow_table.h"
 #include "model/maglev.h"
+#include "model/own.h"
 #include "model/pool.h"
 #include "model/vips.h"
 
@@ -53,6 +54,7 @@ static int write_source(struct balancer *balancer, const struct config_source *s
 	if (!map_lookup(map, &source->self.address, &before) && !memcmp(&vip, &before, sizeof(vip)))
 		return 0;
 	stop_caching(balancer);
+	know_vip(balancer, &source->self.address);
 	return map_update(map, &source->self.address, &vip, BPF_ANY);
 }
 

@@ -116,7 +116,7 @@ static const struct field config_fields[] = {
 	PLAIN(config, knows_macs),
 	PLAIN(config, census),
 	PLAIN(config, pmtu),
-	PLAIN(config, own_bits),
+	PLAIN(config, known_bits),
 	NESTED(config, trace, tuple),
 };
 STRUCTURE(config);

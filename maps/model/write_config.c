@@ -17,6 +17,7 @@
 #include "model/journal.h"
 #include "model/least.h"
 #include "model/numbers.h"
+#include "model/own.h"
 #include "model/pool.h"
 #include "model/read_config.h"
 #include "model/reconcile.h"
@@ -228,6 +229,7 @@ static int write_vip(struct balancer *balancer, const struct config_service *ser
 		vip.ports |= port_bit(service->vip.port, service->vip.protocol);
 	if (is_there && !memcmp(&vip, &before, sizeof(vip)))
 		return 0;
+	know_vip(balancer, &service->vip.address);
 	return map_update(map, &service->vip.address, &vip, BPF_ANY);
 }
 

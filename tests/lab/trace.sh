@@ -16,14 +16,14 @@ start_trace() # [WORDS]
 
 is_tracing()
 {
-	[ "$(flags)" = 2 ]
+	[ "$(trace_flag)" = 2 ]
 }
 
-# CONFIG_TRACE is bit 1.
-flags()
+# CONFIG_TRACE, or 0.
+trace_flag()
 {
 	bpftool -j map lookup pinned /sys/fs/bpf/tc/globals/xlb_config key 0 0 0 0 |
-		jq '.formatted.value.flags // (.value[12] | ltrimstr("0x") | tonumber)'
+		jq '(.formatted.value.flags // (.value[12] | ltrimstr("0x") | tonumber)) / 2 % 2 * 2'
 }
 
 stop_trace() # [SIGNAL]
@@ -31,7 +31,7 @@ stop_trace() # [SIGNAL]
 	sleep 0.3
 	kill "-${1:-INT}" "$tracer"
 	wait "$tracer" || fail "trace ended with status $?"
-	equal "$(flags)" 0 "flags when trace has ended"
+	equal "$(trace_flag)" 0 "flags when trace has ended"
 }
 
 # As many as tcpdump sees on the client, each with its direction, from SYN to the last.
@@ -81,7 +81,7 @@ filtered()
 	on h1 curl -sS "$url/" >/dev/null
 	wait "$pid" || fail "trace count 3: status $?"
 	equal "$(wc -l <"$TMP/trace")" 3 "lines of trace count 3"
-	equal "$(flags)" 0 "flags when trace has ended"
+	equal "$(trace_flag)" 0 "flags when trace has ended"
 	note "$(head -1 "$TMP/trace")"
 }
 

@@ -123,7 +123,7 @@ void reset_balancer(void)
 	map_clear(MAP_REALS);
 	clear_flows();
 	memset(config(), 0, sizeof(struct config));
-	config()->flags = taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0;
+	config()->flags = (taken_path == PATH_SLOW ? CONFIG_NO_FAST_PATH : 0) | CONFIG_KNOWS_VIPS;
 	memcpy(config()->secret, known_secret, sizeof(known_secret));
 	memset(backends(), 0, sizeof(struct backend) * TEST_BACKENDS);
 	memset(map_memory(MAP_PORTS), 0, sizeof(struct port_hints) * PORT_HINTS);
@@ -223,6 +223,17 @@ static void forget_kept(void)
 	config()->generation = taken_path == PATH_PLAIN ? GENERATION_CHANGING : ++generation;
 }
 
+/* Before the address is a VIP or the host's. */
+static void know_address(const struct address *address)
+{
+	uint64_t half[2];
+	uint32_t bit;
+
+	memcpy(half, address, sizeof(half));
+	bit = known_bit(half[0], half[1]);
+	config()->known_bits[bit / 64] |= 1ULL << bit % 64;
+}
+
 /* The VIP's number; the first use of an address gives it one. */
 static int vip_number(enum host host, enum mode mode)
 {
@@ -243,6 +254,7 @@ static int vip_number(enum host host, enum mode mode)
 	((struct address *)map_memory(MAP_ADDRESSES))[number] = address;
 	vip.number = number;
 	vip.flags = vips[number].stateless ? VIP_STATELESS : 0;
+	know_address(&address);
 	map_update(MAP_VIPS, &address, &vip);
 	return number;
 }
@@ -369,6 +381,7 @@ void add_source(enum host host, int source)
 	struct vip vip = { .number = POOL_NUMBER(source), .flags = VIP_POOL };
 
 	((struct address *)map_memory(MAP_ADDRESSES))[vip.number] = address;
+	know_address(&address);
 	map_update(MAP_VIPS, &address, &vip);
 	forget_kept();
 	use_source(source);
@@ -394,12 +407,9 @@ void deny(enum host host, int bits)
 void own_host(enum host host)
 {
 	struct own_key key = { .address = address_of(host) };
-	uint32_t value = OWN_HOST, bit;
-	uint64_t half[2];
+	uint32_t value = OWN_HOST;
 
-	memcpy(half, &key.address, sizeof(half));
-	bit = own_bit(half[0], half[1]);
-	config()->own_bits[bit / 64] |= 1ULL << bit % 64;
+	know_address(&key.address);
 	map_update(MAP_OWN, &key, &value);
 }
 

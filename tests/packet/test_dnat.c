@@ -155,6 +155,19 @@ static void balancer_is_client(void)
 	own_host(LB);
 }
 
+static void all_are_alike(void)
+{
+	memset(config()->known_bits, 0xff, sizeof(config()->known_bits));
+}
+
+/* As an older helper leaves it: bits of the host's addresses only. */
+static void vips_are_not_known(void)
+{
+	config()->flags &= ~CONFIG_KNOWS_VIPS;
+	memset(config()->known_bits, 0, sizeof(config()->known_bits));
+	own_host(LB);
+}
+
 static void denied_client(void)
 {
 	deny(C1, family == 4 ? 32 : 128);
@@ -311,6 +324,14 @@ static const struct test_case sender_cases[] = {
 	CASE("dnat: answers to the balancer itself pass", BOTH, services, DO(balancer_is_client),
 	     KEPT(P(ETH(B1, LB), IP(B1, LB), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE),
 	     KEPT(P(ETH(B1, LB), IP(B1, LB), UDP(DNS, 40000), DATA(9)), NO_SERVICE),
+	     SENT(P(REPLY_IN, TCP(HTTP, 40000, ACK)), P(REPLY_OUT, TCP(HTTP, 40000, ACK)))),
+	CASE("dnat: where no address is told apart from VIPs and the host's", BOTH, services,
+	     DO(balancer_is_client), DO(all_are_alike),
+	     SENT(P(IN, TCP(40000, HTTP, SYN)), P(OUT, TCP(40000, HTTP, SYN))),
+	     SENT(P(REPLY_IN, TCP(HTTP, 40000, ACK)), P(REPLY_OUT, TCP(HTTP, 40000, ACK))),
+	     KEPT(P(ETH(B1, LB), IP(B1, LB), TCP(HTTP, 40000, SYN | ACK)), NO_SERVICE)),
+	CASE("dnat: where VIPs are not known as such", BOTH, services, DO(vips_are_not_known),
+	     SENT(P(IN, TCP(40000, HTTP, SYN)), P(OUT, TCP(40000, HTTP, SYN))),
 	     SENT(P(REPLY_IN, TCP(HTTP, 40000, ACK)), P(REPLY_OUT, TCP(HTTP, 40000, ACK)))),
 	CASE("dnat: an error for the balancer itself passes", BOTH, services,
 	     DO(balancer_is_client),
