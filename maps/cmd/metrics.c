@@ -14,7 +14,7 @@
 /* What there may be to show of a service or a backend. */
 struct values {
 	__u64 packets, bytes, flows, is_up, weight, is_ok, is_failing, is_panicking;
-	__u64 live, half_open, draining;
+	__u64 live, closing, half_open, draining;
 };
 
 static __u64 member(const void *values, size_t offset)
@@ -71,12 +71,16 @@ static const struct metric {
 	  "Weight of a backend." },
 	{ OF_BACKENDS, offsetof(struct values, live), "backend_live_flows", "gauge",
 	  "Living flows of a backend." },
+	{ OF_BACKENDS, offsetof(struct values, closing), "backend_closing_flows", "gauge",
+	  "Living flows of a backend that both sides have ended." },
 	{ OF_BACKENDS, offsetof(struct values, half_open), "backend_half_open_flows", "gauge",
 	  "Flows that a backend has not answered yet." },
 	{ OF_BACKENDS, offsetof(struct values, draining), "backend_draining_flows", "gauge",
 	  "Living flows of a backend that gets no new ones." },
 	{ OF_SOURCES, offsetof(struct values, live), "source_live_flows", "gauge",
 	  "Living flows of a source of the pool." },
+	{ OF_SOURCES, offsetof(struct values, closing), "source_closing_flows", "gauge",
+	  "Living flows of a source of the pool that both sides have ended." },
 	{ OF_SOURCES, offsetof(struct values, half_open), "source_half_open_flows", "gauge",
 	  "Flows of a source of the pool that no backend has answered yet." },
 	{ OF_SOURCES, offsetof(struct values, draining), "source_draining_flows", "gauge",
@@ -151,6 +155,7 @@ static void show_refusals(const struct metric *metric, const struct config_servi
 static void set_flows(struct values *values, const struct flow_count *count, bool drains)
 {
 	values->live = count->live;
+	values->closing = count->closing;
 	values->half_open = count->half_open;
 	values->draining = drains ? count->live : 0;
 }

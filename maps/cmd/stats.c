@@ -111,6 +111,7 @@ static void show_flow_count(const struct flow_count *count, bool drains)
 	__u32 draining = drains ? count->live : 0;
 
 	print_number("live", " %10llu live", count->live);
+	print_number("closing", count->closing ? ", %llu closing" : NULL, count->closing);
 	print_number("half_open", count->half_open ? ", %llu half-open" : NULL, count->half_open);
 	print_number("draining", draining ? ", %llu draining" : NULL, draining);
 }

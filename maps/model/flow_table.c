@@ -37,12 +37,15 @@ bool read_flow(const struct balancer *balancer, __u32 i, __u32 now, struct flow 
 	return is_shown(balancer, flow, now);
 }
 
-static void count_in(struct flow_count *count, bool half_open)
+static void count_in(struct flow_count *count, const struct flow *flow)
 {
-	if (half_open)
+	if (is_half_open(flow)) {
 		count->half_open++;
-	else
-		count->live++;
+		return;
+	}
+	count->live++;
+	if (is_closed(flow->state))
+		count->closing++;
 }
 
 struct flow_counts *count_all_flows(const struct balancer *balancer)
@@ -52,17 +55,15 @@ struct flow_counts *count_all_flows(const struct balancer *balancer)
 
 	for (__u32 i = 0; counts && i < FLOWS; i++) {
 		struct flow flow;
-		bool half_open;
 
 		if (!balancer->flows[i].cookie)
 			continue;
 		flow = balancer->flows[i];
 		if (!is_alive(balancer, &flow, now))
 			continue;
-		half_open = is_half_open(&flow);
-		count_in(&counts->all, half_open);
-		count_in(&counts->backends[flow.backend], half_open);
-		count_in(&counts->sources[flow.source], half_open);
+		count_in(&counts->all, &flow);
+		count_in(&counts->backends[flow.backend], &flow);
+		count_in(&counts->sources[flow.source], &flow);
 	}
 	return counts;
 }

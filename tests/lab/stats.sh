@@ -58,6 +58,9 @@ add_up()
 	equal "$(number '.services | length')" 2 "services"
 	equal "$(of_service 8000/tcp .flows)" 100 "TCP flows"
 	equal "$(of_service 5300/udp .flows)" 1 "UDP flows"
+	for what in live closing; do
+		equal "$(of_service 8000/tcp "[.backends[].$what] | add")" 100 "$what"
+	done
 	equal "$(of_service 5300/udp .packets)" 6 "UDP packets"
 	for what in packets bytes flows; do
 		equal "$(number "[.services[] | .$what == ([.backends[].$what] | add)] | all")" \
