@@ -181,17 +181,17 @@ void check_ip(struct exam *exam)
 		       "ip without libbpf: '%.100s'", line);
 }
 
-/* A service of the family whose answers the kernel routes; with `vip_is_own`, one whose VIP is an
- * address of the host. NULL: there is none. */
-static const struct config_service *routed_service(const struct exam *exam,
-						   const struct configuration *config, bool ipv4,
-						   bool vip_is_own)
+static bool is_routed(const struct config_service *service, bool ipv4)
+{
+	return service->mode == MODE_DNAT && !has_via(service) &&
+	       is_ipv4(&service->vip.address) == ipv4;
+}
+
+/* A service of the family whose answers the kernel routes; NULL: there is none. */
+static const struct config_service *routed_service(const struct configuration *config, bool ipv4)
 {
 	for_each_service(service, config) {
-		const struct address *vip = &service->vip.address;
-
-		if (service->mode == MODE_DNAT && !has_via(service) && is_ipv4(vip) == ipv4 &&
-		    (!vip_is_own || route_type_of_vip(exam, vip) == RTN_LOCAL))
+		if (is_routed(service, ipv4))
 			return service;
 	}
 	return NULL;
@@ -215,22 +215,62 @@ static bool is_on(const struct exam *exam, int family, const char *device, const
 	return c != '0';
 }
 
-/* IPv4: what the host itself forwards must not come from an address of its own. */
-static void check_accept_local(struct exam *exam, const struct configuration *config)
+#define LEFT_TO_HOST                                                                               \
+	"while the host does not know the MAC address of the way to a client, answers that come "  \
+	"in by this device are left to it, and it drops them"
+
+static void report_own_source(struct exam *exam, const struct config_service *service)
 {
-	const struct config_service *service = routed_service(exam, config, true, true);
 	const char *device = exam->subject.device.name;
 	struct command_line command = run_in(&exam->subject.netns,
 					     "sysctl -w net.ipv4.conf.%s.accept_local=1", device);
 
-	if (!service || is_on(exam, 4, device, "accept_local") ||
-	    is_on(exam, 4, "all", "accept_local"))
-		return;
-	report(exam, "accept-local", POSSIBLE, &command,
-	       "while the host does not know the MAC address of the way to a client, answers that "
-	       "come in by this device are left to it, and it drops them",
+	report(exam, "accept-local", POSSIBLE, &command, LEFT_TO_HOST,
 	       "%s takes no packets from %s, which is an address of this host (%s, mode dnat)",
 	       device, text_of_address(&service->vip.address).s, text_of_vip(&service->vip).s);
+}
+
+/* Loose reverse path filtering is enough for a VIP that there is a way to. */
+static void report_filtered_source(struct exam *exam, const struct config_service *service,
+				   bool is_reachable)
+{
+	const char *device = exam->subject.device.name;
+	struct text vip = text_of_address(&service->vip.address);
+	struct command_line command;
+
+	if (is_reachable) {
+		command = run_in(&exam->subject.netns, "sysctl -w net.ipv4.conf.%s.rp_filter=2",
+				 device);
+	} else {
+		command = run_in(&exam->subject.netns,
+				 "ip route get 255.255.255.255 from %s iif %s", vip.s, device);
+		command.purpose = SHOWS;
+	}
+	report(exam, "rp-filter", POSSIBLE, &command, LEFT_TO_HOST,
+	       "%s takes no packets from %s, by rp_filter (%s, mode dnat)%s", device, vip.s,
+	       text_of_vip(&service->vip).s,
+	       is_reachable ? "" : ": there is no way to that address; give the service `via`");
+}
+
+/* IPv4: what the host itself forwards has a VIP as its source by then. */
+static void check_source_validation(struct exam *exam, const struct configuration *config)
+{
+	for_each_service(service, config) {
+		const struct address *vip = &service->vip.address;
+		struct route route;
+		bool is_known;
+
+		if (!is_routed(service, true) ||
+		    !netlink_drops_source(exam->netlink, vip, exam->subject.device.ifindex))
+			continue;
+		is_known = !netlink_route(exam->netlink, vip, &route);
+		if (is_known && route.type == RTN_LOCAL)
+			report_own_source(exam, service);
+		else
+			report_filtered_source(exam, service,
+					       is_known && route.type == RTN_UNICAST);
+		return;
+	}
 }
 
 void check_forwarding(struct exam *exam, const struct configuration *config)
@@ -242,11 +282,11 @@ void check_forwarding(struct exam *exam, const struct configuration *config)
 						     "sysctl -w net.ipv%d.conf.%s.forwarding=1",
 						     family, family == 4 ? device : "all");
 
-		if (routed_service(exam, config, family == 4, false) &&
+		if (routed_service(config, family == 4) &&
 		    !is_on(exam, family, device, "forwarding"))
 			report(exam, "forwarding", CERTAIN, &command,
 			       "answers in mode dnat without via are dropped (no-route)",
 			       "%s does not forward IPv%d", device, family);
 	}
-	check_accept_local(exam, config);
+	check_source_validation(exam, config);
 }

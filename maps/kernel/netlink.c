@@ -421,6 +421,24 @@ int netlink_route(int netlink, const struct address *to, struct route *route)
 	return ask(netlink, &request, receive_route, route);
 }
 
+/* A source is judged before the destination where that is everybody. */
+bool netlink_drops_source(int netlink, const struct address *source, int ifindex)
+{
+	const __be32 everybody = INADDR_BROADCAST;
+	struct request request;
+	struct rtmsg *wanted = start_request(&request, RTM_GETROUTE, 0, sizeof(*wanted));
+	struct route route;
+	int result;
+
+	wanted->rtm_family = AF_INET;
+	wanted->rtm_dst_len = wanted->rtm_src_len = sizeof(everybody) * 8;
+	add_attribute(&request, RTA_DST, &everybody, sizeof(everybody));
+	add_address(&request, RTA_SRC, source);
+	add_attribute(&request, RTA_IIF, &ifindex, sizeof(ifindex));
+	result = ask(netlink, &request, receive_route, &route);
+	return result == -EINVAL || result == -EXDEV;
+}
+
 struct blackhole_list {
 	__u32 table;
 	struct blackhole *route;

@@ -53,6 +53,10 @@ struct route {
 /* The route that this host would take to `to`. */
 int netlink_route(int netlink, const struct address *to, struct route *route);
 
+/* Whether this host drops packets from the IPv4 address that come in by the device: it is its own,
+ * or by rp_filter. */
+bool netlink_drops_source(int netlink, const struct address *source, int ifindex);
+
 /* A route `blackhole ADDRESS` that tells a routing daemon of an address of ours. */
 struct blackhole {
 	struct address to;

@@ -246,6 +246,30 @@ own_vip()
 	lb service del $own/tcp
 }
 
+# Doctor's finding of rp_filter, if there is one.
+finding() # FIELD
+{
+	{ lb -j doctor veth8 || true; } | jq -r "first(.[] | select(.check == \"rp-filter\")).$1"
+}
+
+# What is left to the host comes in from the VIP by the backends' device: rp_filter drops it there, and so
+# nobody asks for the client's MAC. A host that has a way to the VIP can be loose.
+strict_filter()
+{
+	[ "$family" = 4 ] || return 0
+	equal "$(finding check)" '' "a finding without rp_filter"
+	on lb sysctl -qw net.ipv4.conf.veth8.rp_filter=1
+	on lb ip neigh del 10.0.0.1 dev veth6
+	! on h1 curl -s --max-time 1 "$url/" || fail "no answer was dropped: doctor is wrong"
+	[[ $(finding problem) == *"no way to that address"* ]] || fail "doctor: $(finding problem)"
+	on lb ip route add default via 10.0.0.1
+	bash -c "$(finding command)" >/dev/null
+	equal "$(finding check)" '' "a finding once it is loose"
+	served h1 "$url/" >/dev/null
+	on lb ip route del default
+	on lb sysctl -qw net.ipv4.conf.veth8.rp_filter=0
+}
+
 # Client, balancer and backends by one device each, on one link; the client beyond a router.
 one_arm()
 {
@@ -275,6 +299,7 @@ dnat()
 	own_vip
 	dnat_up 8000/tcp 8080
 	dnat_up 7/udp 7
+	strict_filter
 	use_it
 	others_pass
 	clients_are_seen
