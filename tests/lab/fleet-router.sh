@@ -12,7 +12,8 @@ readonly FLOWS=200
 readonly -A LIVING=([1]=23 [none]=23)
 readonly -A CLIENT=([4]=10.2.0.2 [6]=fd00:12::2)
 
-# Which way each of the flows goes that are under traffic: "FAMILY PORT GATEWAY" lines.
+# Which way each of the flows goes that are under traffic: "FAMILY PORT GATEWAY" lines. False if one
+# has none.
 ways()
 {
 	local first port
@@ -23,7 +24,8 @@ ways()
 			echo "route get $(first_vip) from ${CLIENT[$family]} iif c1 ipproto tcp" \
 				"sport $port dport $PORT"
 		done >"$TMP/questions"
-		on router ip "-$family" -batch "$TMP/questions" | grep -o 'via [^ ]*' |
+		on router ip "-$family" -batch "$TMP/questions" >"$TMP/answers" || return 1
+		grep -o 'via [^ ]*' "$TMP/answers" |
 			awk -v family="$family" '{ print family, NR, $2 }'
 	done
 }
@@ -42,8 +44,7 @@ watch_flows() # WHAT GONE COMMAND...
 	local moved living=${LIVING[$2]} before
 
 	before=$(sessions "$living")
-	ways >"$TMP/before"
-	equal "$(wc -l <"$TMP/before")" $((2 * FLOWS)) "flows whose way is known"
+	ways >"$TMP/before" || return 1 # there is none: all balancers are taken for dead
 	"${@:3}"
 	sleep 0.5
 	[ "$(sessions "$living")" = "$before" ] || return 1
@@ -109,5 +110,5 @@ declare -A first_port=()
 plain_moved=0
 for multipath in plain resilient; do
 	undisturbed deal_out
-done 2>"$TMP/errors" || { cat "$TMP/errors" >&2 && exit 1; }
+done
 [ $plain_moved -gt 0 ] || fail "plain multipath moved nothing: this test sees nothing"
