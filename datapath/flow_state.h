@@ -40,8 +40,10 @@ static __always_inline bool is_within(__be16 number, __be16 noted, __u16 behind,
 	return (__u16)(distance + behind) <= behind + ahead;
 }
 
-/* What is noted of a number: its upper half, in units; of the number after a FIN its middle, in
- * parts of a unit, as nothing is further ahead. Network byte order. */
+/*
+ * What is noted of a number, in network byte order: its upper half, in units; of the number after a
+ * FIN its middle, in parts of a unit: exact to 256 bytes, and the same again after 16 MB.
+ */
 static __always_inline __be16 upper(__u32 number)
 {
 	return bpf_htons(number >> 16);
@@ -62,8 +64,8 @@ static __always_inline __u8 fin_of(__u32 side)
 }
 
 /*
- * Whether a number of the side is at most so many units less than the one noted, or more. Of a side
- * that has sent its FIN none is more, and a guess is right once in 32.
+ * Whether a number of the side is at most so many units less than the one noted, or so many more.
+ * Of a side that has sent its FIN none is more, and a guess is right once in 32.
  */
 static __always_inline bool is_near(const struct flow *flow, __u32 side, __u32 number, __u16 behind,
 				    __u16 ahead)
@@ -280,7 +282,7 @@ static __always_inline bool is_after_fin(const struct segment *segment, __be16 n
 	__u16 left = bpf_ntohs(noted) - (segment->end >> PART_SHIFT);
 
 	if (segment->has_data)
-		return left <= UNITS_UNREAD * UNIT_PARTS;
+		return left < 0x8000;
 	return noted == middle(segment->sequence) || noted == middle(segment->sequence + 1);
 }
 
@@ -300,9 +302,32 @@ static __always_inline bool is_acknowledging(const struct packet *pkt, const str
 enum credit {
 	CREDIT_NONE, /* its side could not have them */
 	CREDIT_LIKELY, /* what was sent before, or a RST that tells nothing but where it may be */
-	CREDIT_SURE, /* the last of its side; a FIN or RST takes a guess of one in 100 million (of
-			700,000, if the other side has sent its FIN) */
+	CREDIT_SURE, /* the last of its side; a FIN or RST takes a guess of one in 100 million, less
+			if a side has sent its FIN: see credit_of_ended() */
 };
+
+/*
+ * The credit of a segment whose side has sent its FIN, which may be forged: then what the side
+ * sends is not far from it. To take a FIN back is a guess of one in 100,000, or of 512 if the other
+ * side has sent its own; to reset the flow one of 32,768. Data that is sent again moves nothing.
+ */
+static __always_inline enum credit credit_of_ended(const struct packet *pkt,
+						   const struct flow *flow,
+						   const struct segment *segment, __be16 noted)
+{
+	bool is_after = is_after_fin(segment, noted);
+
+	if (is_after && !segment->has_data)
+		return CREDIT_SURE;
+	if (pkt->tcp_flags & TCP_RST || !is_acknowledging(pkt, flow, segment, UNITS_UNREAD))
+		return CREDIT_NONE;
+	if (is_after && !(pkt->tcp_flags & TCP_FIN))
+		return CREDIT_LIKELY;
+	return is_within(middle(segment->sequence), noted, UNITS_UNREAD * UNIT_PARTS,
+			 UNITS_UNREAD * UNIT_PARTS) ?
+		       CREDIT_SURE :
+		       CREDIT_NONE;
+}
 
 /*
  * The credit of a segment of an established flow. A RST need not acknowledge anything (RFC 9293,
@@ -311,16 +336,11 @@ enum credit {
 static __always_inline enum credit credit_of(const struct packet *pkt, const struct flow *flow,
 					     const struct segment *segment)
 {
-	__u8 own_fin = fin_of(side_of(pkt));
 	bool is_end = pkt->tcp_flags & (TCP_FIN | TCP_RST);
 	__be16 number = upper(segment->sequence), noted = flow->sequence[side_of(pkt)];
 
-	if (flow->state & own_fin)
-		return is_after_fin(segment, noted) ||
-				       (!(pkt->tcp_flags & TCP_RST) &&
-					is_acknowledging(pkt, flow, segment, UNITS_UNREAD)) ?
-			       CREDIT_SURE :
-			       CREDIT_NONE;
+	if (flow->state & fin_of(side_of(pkt)))
+		return credit_of_ended(pkt, flow, segment, noted);
 	if (!is_end && is_within(number, noted, UNITS_BEHIND, 0))
 		return number == noted ? CREDIT_SURE : CREDIT_LIKELY;
 	if (!is_within(number, noted, is_end ? NEXT_UNIT : 0, NEXT_UNIT))
@@ -333,7 +353,7 @@ static __always_inline enum credit credit_of(const struct packet *pkt, const str
 /*
  * An established flow goes on, by a segment that has credit: returns its state, and in `noted` the
  * number to note of the segment's side. FIN and RST are taken back by what their side sends after
- * them that it would not, were they its own. A RST that says less than the one before changes
+ * them that it would not, were they its own. After a RST that is sure, one that is not changes
  * nothing: so a closed client answers what was under way.
  */
 static __always_inline __u8 go_on(const struct packet *pkt, const struct segment *segment,
@@ -344,7 +364,7 @@ static __always_inline __u8 go_on(const struct packet *pkt, const struct segment
 	bool has_own_fin = state & own_fin;
 
 	if (pkt->tcp_flags & TCP_RST) {
-		if (state & FLOW_RESET && credit != CREDIT_SURE)
+		if (state & FLOW_RESET && !is_doubtful(state) && credit != CREDIT_SURE)
 			return state;
 		state &= ~(FLOW_BACKEND_RESET | FLOW_DOUBTFUL);
 		return state | FLOW_RESET | own_reset | (credit == CREDIT_SURE ? 0 : FLOW_DOUBTFUL);
@@ -363,17 +383,15 @@ static __always_inline __u8 go_on(const struct packet *pkt, const struct segment
 }
 
 /*
- * Changes the state of an established flow, then the number noted of the packet's side: the flag of
- * a FIN is there before the number that is noted otherwise.
+ * Changes the state of a flow, then the number noted of the packet's side if that has changed: the
+ * flag of a FIN is there before the number that is noted otherwise.
  */
 static __always_inline void note_state(const struct packet *pkt, struct flow *flow, __u8 before,
-				       __u8 state, __be16 noted)
+				       __u8 state, __be16 former, __be16 noted)
 {
-	__be16 *number = &flow->sequence[side_of(pkt)];
-
 	change_state(flow, before, state);
-	if (state & FLOW_ESTABLISHED && *number != noted)
-		WRITE_ONCE(*number, noted);
+	if (noted != former)
+		WRITE_ONCE(flow->sequence[side_of(pkt)], noted);
 }
 
 /* The backend's word on both numbers, where nobody else can have sent it: a new connection that it
@@ -395,7 +413,7 @@ static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct
 	enum origin origin = pkt->from_backend ? origin_of(ctx, pkt, flow) : ORIGIN_LIKELY;
 	__u8 before = READ_ONCE(flow->state), state = before;
 	enum credit credit = CREDIT_SURE;
-	__be16 noted = 0;
+	__be16 former = 0, noted = 0;
 
 	if (origin == ORIGIN_FORGED)
 		return CREDIT_NONE;
@@ -415,10 +433,10 @@ static __always_inline enum credit note_segment(struct xdp_md *ctx, const struct
 			credit = credit_of(pkt, flow, segment);
 		if (credit == CREDIT_NONE)
 			return CREDIT_NONE;
-		noted = flow->sequence[side_of(pkt)];
+		former = noted = flow->sequence[side_of(pkt)];
 		state = go_on(pkt, segment, state, credit, &noted);
 	}
-	note_state(pkt, flow, before, state, noted);
+	note_state(pkt, flow, before, state, former, noted);
 	if (is_closed(before) && !is_closed(state))
 		recount_flow(flow);
 	return credit;
@@ -451,7 +469,7 @@ static __always_inline enum credit note_remembered(const struct packet *pkt, str
 {
 	__u8 before = READ_ONCE(flow->state), state = before;
 	enum credit credit;
-	__be16 noted;
+	__be16 former, noted;
 
 	if (pkt->protocol == IPPROTO_UDP) {
 		change_state(flow, state, state | FLOW_ESTABLISHED);
@@ -471,9 +489,9 @@ static __always_inline enum credit note_remembered(const struct packet *pkt, str
 		return CREDIT_NONE;
 	if (credit == CREDIT_SURE && is_acknowledging(pkt, flow, segment, UNITS_BEHIND))
 		flow->sequence[1] = upper(segment->acknowledged);
-	noted = flow->sequence[side_of(pkt)];
+	former = noted = flow->sequence[side_of(pkt)];
 	state = go_on(pkt, segment, state, credit, &noted);
-	note_state(pkt, flow, before, state, noted);
+	note_state(pkt, flow, before, state, former, noted);
 	return credit;
 }
 

@@ -128,10 +128,20 @@ static void client_sends_300k(void)
 		TAKE(CLIENT(ACK, 1 + i, 1, 1000));
 }
 
+static void backend_sends(unsigned int bytes)
+{
+	for (unsigned int i = 0; i < bytes && passed_so_far(); i += 1000)
+		TAKE(ANSWER(ACK, 1 + i, 1, 1000));
+}
+
 static void backend_sends_300k(void)
 {
-	for (unsigned int i = 0; i < 300000 && passed_so_far(); i += 1000)
-		TAKE(ANSWER(ACK, 1 + i, 1, 1000));
+	backend_sends(300000);
+}
+
+static void backend_sends_900k(void)
+{
+	backend_sends(900000);
 }
 
 /* Blind ACKs, each a unit further: were one of them to move the number noted, so would all. */
@@ -189,6 +199,19 @@ static const struct test_case tcp_cases[] = {
 	     CLIENT(RST, 1, 0, 0), DO(closed), CLIENT(ACK, 1, 1, 9), THEN(established)),
 	CASE("reset: it need not acknowledge what the backend has sent last", BOTH, tcp_service,
 	     HANDSHAKE, ANSWER(FIN | ACK, 1, 1, 1000), CLIENT(RST | ACK, 1, 1, 0), THEN(closed)),
+	CASE("reset: after a FIN it has no data", BOTH, tcp_service, HANDSHAKE,
+	     CLIENT(FIN | ACK, 1, 1, 9), CLIENT(RST, -400000, 0, 1),
+	     CLIENT(RST | ACK, -400000, 1, 1), THEN(one_fin)),
+	CASE("reset: after one that is doubtful another is not less so", BOTH, tcp_service,
+	     HANDSHAKE, ANSWER_VIA(ROUTER, C1, RST, 1, 0, 0), DO(doubtful), CLIENT(RST, 1, 0, 0),
+	     ANSWER_VIA(ROUTER, C1, ACK, 1, 1, 9), THEN(doubtful)),
+	CASE("forged: data before a FIN does not move the number after it", BOTH, tcp_service,
+	     HANDSHAKE, CLIENT(FIN | ACK, 1, 1, 9), ANSWER(FIN | ACK, 1, 11, 9), DO(closed),
+	     CLIENT(FIN, -400000, 0x33333333, 1), CLIENT(ACK, 11, 11, 0), THEN(closed)),
+	CASE("forged: an ACK of any number does not take back a FIN", BOTH, tcp_service, HANDSHAKE,
+	     CLIENT(FIN | ACK, 1, 1, 9), ANSWER(FIN | ACK, 1, 11, 9), DO(closed),
+	     CLIENT_VIA(ROUTER, ACK, FAR + 0x123400, BACKEND_FIRST + 11 - 400000, 0),
+	     DO(way_is_clients), THEN(closed)),
 	CASE("forged: blind ACKs do not move the number", BOTH, tcp_service, HANDSHAKE,
 	     DO(sweep_of_acks), CLIENT(RST | ACK, SWEEP, 1, 0), CLIENT(FIN | ACK, FAR, 1, 0),
 	     CLIENT(ACK, 1, 1, 9), DO(established), CLIENT(RST | ACK, 11, 1, 0), THEN(closed)),
@@ -235,6 +258,9 @@ static const struct test_case tcp_cases[] = {
 	CASE("half-close: so does data from further back", BOTH, tcp_service, HANDSHAKE,
 	     DO(client_sends_300k), CLIENT(FIN | ACK, 300001, 1, 9), CLIENT(ACK, 1, 1, 1000),
 	     CLIENT(ACK, 100001, 1, 1000), CLIENT(ACK, 300011, 1, 0), THEN(one_fin)),
+	CASE("half-close: so does data from 900 KB back", BOTH, tcp_service, HANDSHAKE,
+	     DO(backend_sends_900k), ANSWER(FIN | ACK, 900001, 1, 9), ANSWER(ACK, 1, 1, 1000),
+	     CLIENT(FIN | ACK, 1, 900011, 0), ANSWER(ACK, 900011, 2, 0), THEN(closed)),
 	CASE("close: both at once, with data under way", BOTH, tcp_service, HANDSHAKE,
 	     ANSWER(FIN | ACK, 1, 1, 1000), CLIENT(FIN | ACK, 1, 1, 0), DO(closed),
 	     ANSWER(ACK, 1002, 2, 0), CLIENT(ACK, 2, 1002, 0), THEN(closed)),
@@ -283,6 +309,10 @@ static const struct test_case tcp_cases[] = {
 	     THEN(way_is_clients)),
 	CASE("way: one far off does not", BOTH, tcp_service, HANDSHAKE,
 	     CLIENT_VIA(ROUTER, ACK, FAR, BACKEND_FIRST + 1, 9), THEN(way_is_clients)),
+	CASE("way: data from before a FIN does not", BOTH, tcp_service, HANDSHAKE,
+	     CLIENT(FIN | ACK, 1, 1, 9),
+	     CLIENT_VIA(ROUTER, ACK, CLIENT_FIRST - 400000, 0x33333333, 1),
+	     CLIENT_VIA(ROUTER, ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 9), THEN(way_is_clients)),
 	CASE("way: never a group, nobody, or our own MAC", BOTH, tcp_service, HANDSHAKE,
 	     CLIENT_VIA(ALL_NODES, ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 9),
 	     CLIENT_VIA(NOBODY, ACK, CLIENT_FIRST + 1, BACKEND_FIRST + 1, 9),
