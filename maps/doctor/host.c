@@ -197,22 +197,32 @@ static const struct config_service *routed_service(const struct configuration *c
 	return NULL;
 }
 
-/* Whether a setting of a device is on, or not to be read. */
-static bool is_on(const struct exam *exam, int family, const char *device, const char *setting)
+/* A setting of a device, a digit; '1' if it is not to be read. */
+static int setting_of(const struct exam *exam, int family, const char *device, const char *setting)
 {
 	int previous = netns_enter(&exam->subject.netns), c;
 	char path[200];
 	FILE *file;
 
 	if (previous < 0)
-		return true;
+		return '1';
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv%d/conf/%s/%s", family, device, setting);
 	file = fopen(path, "re");
 	c = file ? fgetc(file) : '1';
 	if (file)
 		fclose(file);
 	netns_leave(previous);
-	return c != '0';
+	return c;
+}
+
+static bool is_on(const struct exam *exam, int family, const char *device, const char *setting)
+{
+	return setting_of(exam, family, device, setting) != '0';
+}
+
+static bool is_loose(const struct exam *exam, const char *device)
+{
+	return setting_of(exam, 4, device, "rp_filter") == '2';
 }
 
 #define LEFT_TO_HOST                                                                               \
@@ -230,15 +240,23 @@ static void report_own_source(struct exam *exam, const struct config_service *se
 	       device, text_of_address(&service->vip.address).s, text_of_vip(&service->vip).s);
 }
 
-/* Loose reverse path filtering is enough for a VIP that there is a way to. */
+static bool takes_own_sources(const struct exam *exam)
+{
+	return is_on(exam, 4, exam->subject.device.name, "accept_local") ||
+	       is_on(exam, 4, "all", "accept_local");
+}
+
+/* Loose reverse path filtering is enough for a VIP that there is a way to, if the device has an
+ * address. */
 static void report_filtered_source(struct exam *exam, const struct config_service *service,
 				   bool is_reachable)
 {
 	const char *device = exam->subject.device.name;
 	struct text vip = text_of_address(&service->vip.address);
 	struct command_line command;
+	bool is_strict = !is_loose(exam, device) && !is_loose(exam, "all");
 
-	if (is_reachable) {
+	if (is_reachable && is_strict) {
 		command = run_in(&exam->subject.netns, "sysctl -w net.ipv4.conf.%s.rp_filter=2",
 				 device);
 	} else {
@@ -249,7 +267,9 @@ static void report_filtered_source(struct exam *exam, const struct config_servic
 	report(exam, "rp-filter", POSSIBLE, &command, LEFT_TO_HOST,
 	       "%s takes no packets from %s, by rp_filter (%s, mode dnat)%s", device, vip.s,
 	       text_of_vip(&service->vip).s,
-	       is_reachable ? "" : ": there is no way to that address; give the service `via`");
+	       !is_reachable ? ": there is no way to that address; give the service `via`" :
+	       is_strict     ? "" :
+			       ", loose as that is; give the service `via`");
 }
 
 /* IPv4: what the host itself forwards has a VIP as its source by then. */
@@ -258,17 +278,18 @@ static void check_source_validation(struct exam *exam, const struct configuratio
 	for_each_service(service, config) {
 		const struct address *vip = &service->vip.address;
 		struct route route;
-		bool is_known;
+		bool is_known, is_own;
 
 		if (!is_routed(service, true) ||
 		    !netlink_drops_source(exam->netlink, vip, exam->subject.device.ifindex))
 			continue;
 		is_known = !netlink_route(exam->netlink, vip, &route);
-		if (is_known && route.type == RTN_LOCAL)
+		is_own = is_known && route.type == RTN_LOCAL;
+		if (is_own && !takes_own_sources(exam))
 			report_own_source(exam, service);
 		else
 			report_filtered_source(exam, service,
-					       is_known && route.type == RTN_UNICAST);
+					       is_own || (is_known && route.type == RTN_UNICAST));
 		return;
 	}
 }

@@ -226,6 +226,12 @@ belongs_to_one()
 	lb service del "$other:*/tcp"
 }
 
+# Doctor's finding of rp_filter, if there is one.
+finding() # FIELD
+{
+	{ lb -j doctor veth8 || true; } | jq -r "first(.[] | select(.check == \"rp-filter\")).$1"
+}
+
 # A VIP of the host's own: as long as it does not know the client's MAC it gets answers to forward, and
 # drops them, as they come from itself. Doctor's command mends that.
 own_vip()
@@ -242,14 +248,11 @@ own_vip()
 		jq -r '.[] | select(.check == "accept-local").command')
 	bash -c "$command" >/dev/null
 	equal "$(served h1 http://$own/)" b1 "an answer that is left to the host"
-	on lb sysctl -qw net.ipv4.conf.veth8.accept_local=0
+	on lb sysctl -qw net.ipv4.conf.veth8.rp_filter=1
+	bash -c "$(finding command)" >/dev/null
+	equal "$(finding check)" '' "a finding once a VIP of the host's is taken again"
+	on lb sysctl -qw net.ipv4.conf.veth8.accept_local=0 net.ipv4.conf.veth8.rp_filter=0
 	lb service del $own/tcp
-}
-
-# Doctor's finding of rp_filter, if there is one.
-finding() # FIELD
-{
-	{ lb -j doctor veth8 || true; } | jq -r "first(.[] | select(.check == \"rp-filter\")).$1"
 }
 
 # What is left to the host comes in from the VIP by the backends' device: rp_filter drops it there, and so
