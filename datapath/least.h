@@ -56,8 +56,6 @@ static __always_inline void recount_flow(struct flow *flow)
 		__sync_fetch_and_add(&live->flows, 1);
 }
 
-#define WEIGHT_BITS 16
-
 /* A backend's struct live as one word: flows in the lower half, then its weight. 0: it has none. */
 static __always_inline __u64 load_of(__u32 backend)
 {

@@ -73,7 +73,7 @@ static __always_inline bool is_of_others(const struct config *config, const __u6
 	return (config->flags & both) == both && !has_known_bit(config, address);
 }
 
-/* The VIP that the packet is sent to, or one of number 0, or if the packet is to others any. NULL
+/* The VIP that the packet is sent to, or one of number 0; any entry if it is sent to others. NULL
  * never happens. */
 static __always_inline struct cached_vip *find_vip(struct packet *pkt, const struct config *config)
 {

@@ -20,7 +20,7 @@
  * The version of all that follows. It is the number of entries of the map xlb_config, so that any
  * loader refuses to put this program on pinned maps of another layout ("parameter mismatch").
  */
-#define LAYOUT_VERSION 6
+#define LAYOUT_VERSION 7
 
 /*
  * The version of what flows are by: struct flow, struct flow_bucket, the hash that leads to them.

@@ -16,7 +16,7 @@ __u32 count_flows_of(const struct balancer *running, const struct balancer *of, 
 /* In modes dsr and ipip there are flows only while a change makes it necessary to remember them. */
 struct flow_count {
 	__u32 live; /* as `flow count` counts */
-	__u32 closing; /* of these: both sides have ended it, see fin_timeout */
+	__u32 closing; /* of these: ended by both sides, or reset */
 	__u32 half_open; /* mode nat, dnat: the backend has not answered yet */
 };
 
