@@ -107,6 +107,7 @@ check_says_why()
 	lb check set "$vip:8000/tcp" tcp port 1 interval 0.2
 	await_status ".checks[] | select(.backend.address == \"$backend2\") |
 		.vip == \"$vip:8000/tcp\" and .reason == \"Connection refused\""
+	await_status '[.checks[] | select(.reason == "Connection refused")] | length == 2'
 	dump
 	equal "$(grep -o 'class="detail reason">Connection refused<' "$TMP/dom" | wc -l)" 2 \
 		"backends whose last check is explained"
